@@ -1,0 +1,7 @@
+//! The events service.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rest::run::<events::Event>(env!("CARGO_PKG_VERSION"), env!("CARGO_PKG_DESCRIPTION"))
+}

@@ -1,0 +1,10 @@
+//! The notifications service.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rest::run::<notifications::Notification>(
+        env!("CARGO_PKG_VERSION"),
+        env!("CARGO_PKG_DESCRIPTION"),
+    )
+}

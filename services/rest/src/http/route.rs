@@ -1,0 +1,79 @@
+//! This module owns the paths of the API.
+
+use hyper::Method;
+
+use crate::id::ObjectId;
+
+/// What a path names.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// `/healthz`: the process answers.
+    Health,
+    /// `/readyz`: the service can do its work.
+    Ready,
+    /// The list of all resources.
+    Collection,
+    /// One resource, if its id can exist at all.
+    Item(Option<ObjectId>),
+    /// Nothing.
+    Unknown,
+}
+
+impl Route {
+    /// Finds what a path means. Paths are compared as they are: a percent-encoded
+    /// one names nothing.
+    pub(crate) fn of(path: &str, collection: &str) -> Self {
+        match path {
+            "/healthz" => return Self::Health,
+            "/readyz" => return Self::Ready,
+            _ => {}
+        }
+        let below = path.strip_prefix('/').and_then(|path| path.strip_prefix(collection));
+        match below.map(|below| below.strip_prefix('/').ok_or(below)) {
+            Some(Err("")) => Self::Collection,
+            Some(Ok(id)) if !id.contains('/') => Self::Item(id.parse().ok()),
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The methods that the path takes, as the `Allow` header lists them.
+    pub(crate) fn allow(&self) -> &'static str {
+        match self {
+            Self::Collection => "GET, HEAD, POST, OPTIONS",
+            Self::Item(_) => "DELETE, GET, HEAD, PUT, OPTIONS",
+            Self::Health | Self::Ready | Self::Unknown => "GET, HEAD, OPTIONS",
+        }
+    }
+
+    /// Whether the path takes a method.
+    pub(crate) fn allows(&self, method: &Method) -> bool {
+        self.allow().split(", ").any(|allowed| allowed == method.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_found() {
+        let id = "5e0745fe9c1a2b3c4d5e6f70";
+        for (path, route) in [
+            ("/events", Route::Collection),
+            ("/events/5e0745fe9c1a2b3c4d5e6f70", Route::Item(id.parse().ok())),
+            ("/events/abc", Route::Item(None)),
+            ("/events/", Route::Item(None)),
+            ("/events/a/b", Route::Unknown),
+            ("/eventsx", Route::Unknown),
+            ("/eventsx/abc", Route::Unknown),
+            ("/notifications", Route::Unknown),
+            ("/", Route::Unknown),
+            ("events", Route::Unknown),
+            ("*", Route::Unknown),
+            ("/healthz", Route::Health),
+            ("/readyz", Route::Ready),
+        ] {
+            assert_eq!(Route::of(path, "events"), route, "{path}");
+        }
+    }
+}

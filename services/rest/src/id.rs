@@ -1,0 +1,140 @@
+//! This module owns resource ids: MongoDB's `ObjectId`, which the first EventPost
+//! used and its clients know, 24 hexadecimal digits.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A 12-byte id that sorts by the time it was made.
+///
+/// Layout as in the [BSON specification](https://www.mongodb.com/docs/manual/reference/bson-types/#objectid):
+/// seconds since 1970 (4 bytes), a random value for each process (5), a counter (3).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectId([u8; 12]);
+
+/// The text is not 24 hexadecimal digits.
+#[derive(Debug, PartialEq, Eq)]
+pub struct InvalidId;
+
+impl ObjectId {
+    /// The id with these bytes.
+    pub const fn from_bytes(bytes: [u8; 12]) -> Self {
+        Self(bytes)
+    }
+
+    /// The id's bytes, as stored.
+    pub const fn bytes(&self) -> &[u8; 12] {
+        &self.0
+    }
+
+    /// The 24 lowercase hexadecimal digits, as ASCII bytes.
+    pub fn hex(&self) -> [u8; 24] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut hex = [0; 24];
+        for (pair, byte) in hex.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 0xf)];
+        }
+        hex
+    }
+}
+
+impl FromStr for ObjectId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let digits: &[u8; 24] = text.as_bytes().try_into().map_err(|_| InvalidId)?;
+        let mut id = [0; 12];
+        for (byte, pair) in id.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
+        }
+        Ok(Self(id))
+    }
+}
+
+fn nibble(digit: u8) -> Result<u8, InvalidId> {
+    match digit {
+        b'0'..=b'9' => Ok(digit - b'0'),
+        b'a'..=b'f' => Ok(digit - b'a' + 10),
+        b'A'..=b'F' => Ok(digit - b'A' + 10),
+        _ => Err(InvalidId),
+    }
+}
+
+impl fmt::Display for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ObjectId({self})")
+    }
+}
+
+/// Makes ids that no other process makes.
+#[derive(Debug)]
+pub struct IdGenerator {
+    process: [u8; 5],
+    counter: AtomicU32,
+}
+
+impl IdGenerator {
+    /// Draws the process's random value. Fails only where the system has no
+    /// source of randomness.
+    pub fn new() -> Result<Self, getrandom::Error> {
+        let mut process = [0; 5];
+        getrandom::fill(&mut process)?;
+        let counter = AtomicU32::new(getrandom::u32()?);
+        Ok(Self { process, counter })
+    }
+
+    /// A new id, stamped with the current time.
+    pub fn next(&self) -> ObjectId {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        // The format has 32 bits for the seconds: they wrap in 2106.
+        #[expect(clippy::cast_possible_truncation)]
+        let seconds = since_1970.as_secs() as u32;
+        let count = self.counter.fetch_add(1, Ordering::Relaxed);
+        let mut id = [0; 12];
+        id[..4].copy_from_slice(&seconds.to_be_bytes());
+        id[4..9].copy_from_slice(&self.process);
+        id[9..].copy_from_slice(&count.to_be_bytes()[1..]);
+        ObjectId(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_and_bytes_agree() {
+        let text = "5e0745fe9c1a2b3c4d5e6f70";
+        let id: ObjectId = text.parse().unwrap();
+        assert_eq!(id.to_string(), text);
+        assert_eq!(id.hex(), text.as_bytes());
+        assert_eq!(text.to_uppercase().parse(), Ok(id));
+    }
+
+    #[test]
+    fn anything_but_24_hex_digits_is_refused() {
+        for text in ["", "abc", "5e0745fe9c1a2b3c4d5e6f7", "5e0745fe9c1a2b3c4d5e6f70a"] {
+            assert_eq!(text.parse::<ObjectId>(), Err(InvalidId), "{text}");
+        }
+        assert_eq!("zzzzzzzzzzzzzzzzzzzzzzzz".parse::<ObjectId>(), Err(InvalidId));
+        assert_eq!("ñ5e0745fe9c1a2b3c4d5e6f7".parse::<ObjectId>(), Err(InvalidId));
+    }
+
+    #[test]
+    fn generated_ids_differ_and_carry_the_time() {
+        let ids = IdGenerator::new().unwrap();
+        let (first, second) = (ids.next(), ids.next());
+        assert_ne!(first, second);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let stamp = u32::from_be_bytes(first.bytes()[..4].try_into().unwrap());
+        assert!(now.abs_diff(u64::from(stamp)) < 60);
+    }
+}

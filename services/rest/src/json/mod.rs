@@ -1,0 +1,122 @@
+//! This module owns the bytes of every answer: JSON as Python's `json.dumps`
+//! writes it by default, since clients of the first EventPost match its text
+//! (the load script's regular expression relies on `"id": "…", "`).
+//!
+//! Members are separated by `", "`, keys from values by `": "`, and everything
+//! outside printable ASCII is escaped.
+
+/// Writes one object, member by member, in the order of the calls.
+#[derive(Debug)]
+pub struct ObjectWriter<'a> {
+    out: &'a mut Vec<u8>,
+    empty: bool,
+}
+
+impl<'a> ObjectWriter<'a> {
+    /// Opens an object at the end of `out`; [`Self::finish`] closes it.
+    pub fn new(out: &'a mut Vec<u8>) -> Self {
+        out.push(b'{');
+        Self { out, empty: true }
+    }
+
+    /// A string member.
+    pub fn text(&mut self, key: &str, value: &str) -> &mut Self {
+        let out = self.key(key);
+        write_string(out, value);
+        self
+    }
+
+    /// A member that is a whole number.
+    pub fn number(&mut self, key: &str, value: u64) -> &mut Self {
+        let out = self.key(key);
+        out.extend_from_slice(value.to_string().as_bytes());
+        self
+    }
+
+    /// A member that is a list of objects, each written by `write`.
+    pub fn objects<T>(
+        &mut self,
+        key: &str,
+        items: &[T],
+        write: impl Fn(&T, &mut ObjectWriter<'_>),
+    ) -> &mut Self {
+        let out = self.key(key);
+        out.push(b'[');
+        for (n, item) in items.iter().enumerate() {
+            if n > 0 {
+                out.extend_from_slice(b", ");
+            }
+            let mut object = ObjectWriter::new(out);
+            write(item, &mut object);
+            object.finish();
+        }
+        out.push(b']');
+        self
+    }
+
+    /// Closes the object.
+    pub fn finish(self) {
+        self.out.push(b'}');
+    }
+
+    fn key(&mut self, key: &str) -> &mut Vec<u8> {
+        if !std::mem::replace(&mut self.empty, false) {
+            self.out.extend_from_slice(b", ");
+        }
+        write_string(self.out, key);
+        self.out.extend_from_slice(b": ");
+        self.out
+    }
+}
+
+/// Joins documents into one list, as `json.dumps` separates its items.
+pub fn list<'a>(documents: impl ExactSizeIterator<Item = &'a [u8]> + Clone) -> Vec<u8> {
+    let size = documents.clone().map(|document| document.len() + 2).sum::<usize>() + 2;
+    let mut out = Vec::with_capacity(size);
+    out.push(b'[');
+    for (n, document) in documents.enumerate() {
+        if n > 0 {
+            out.extend_from_slice(b", ");
+        }
+        out.extend_from_slice(document);
+    }
+    out.push(b']');
+    out
+}
+
+fn write_string(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    let mut plain = 0;
+    for (at, c) in text.char_indices() {
+        if matches!(c, ' '..='~') && c != '"' && c != '\\' {
+            continue;
+        }
+        out.extend_from_slice(&text.as_bytes()[plain..at]);
+        plain = at + c.len_utf8();
+        write_escape(out, c);
+    }
+    out.extend_from_slice(&text.as_bytes()[plain..]);
+    out.push(b'"');
+}
+
+fn write_escape(out: &mut Vec<u8>, c: char) {
+    let short = match c {
+        '"' | '\\' => c as u8,
+        '\n' => b'n',
+        '\r' => b'r',
+        '\t' => b't',
+        '\u{8}' => b'b',
+        '\u{c}' => b'f',
+        _ => {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                out.extend_from_slice(format!("\\u{unit:04x}").as_bytes());
+            }
+            return;
+        }
+    };
+    out.extend_from_slice(&[b'\\', short]);
+}
+
+#[cfg(test)]
+mod tests;
