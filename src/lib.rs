@@ -1,1 +1,39 @@
-//! placeholder
+//! EventPost's deployment command: it puts the events and notifications services
+//! somewhere, keeps them there, and says how they are.
+//!
+//! The data flows through the modules in this order, and imports point one way:
+//!
+//! ```text
+//! cli        what the user asks for
+//! commands   one file per command, each a pipeline of what follows
+//! config     eventpost.yml -> Config, every problem reported at once
+//! fixtures   seed data -> Fixtures
+//! binary     a service's program: built from source or found
+//! plan       pure: what is wanted + what runs -> Plan
+//! local      services as processes of this machine
+//! health     waits until a service is ready -> Ready
+//! seed       puts fixtures into a service that is Ready
+//! report     what the user gets to see on standard output
+//! ```
+//!
+//! Beside them: `event` (what the work says while it goes on) and `progress` (how
+//! that is shown), `http` (a small client), `wait` (deadlines and polling), `signals`.
+
+pub mod binary;
+pub mod cli;
+mod commands;
+pub mod config;
+pub mod error;
+pub mod event;
+pub mod fixtures;
+pub mod health;
+pub mod http;
+pub mod local;
+pub mod plan;
+pub mod progress;
+pub mod report;
+pub mod seed;
+mod signals;
+pub mod wait;
+
+pub use commands::run;

@@ -1,0 +1,162 @@
+//! This module owns getting a service's program: built from its package by cargo, or
+//! found beside this program where there are no sources.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{ChildStderr, Command};
+
+use crate::config::{Config, Service, Source};
+use crate::event::Reporter;
+
+/// Why there is no program to run.
+#[derive(Debug, thiserror::Error)]
+pub enum BinaryError {
+    /// The service comes as a container image.
+    #[error(
+        "services.{service}: is the image {image}, and --local runs programs: give the service \
+         `build:` instead"
+    )]
+    IsImage {
+        /// The service.
+        service: String,
+        /// Its image.
+        image: String,
+    },
+    /// Neither sources nor a built program.
+    #[error(
+        "services.{service}.build: there is no {manifest}, nor a built program at {program}: run \
+         this in a checkout, or put the program there"
+    )]
+    Missing {
+        /// The service.
+        service: String,
+        /// The manifest that was looked for.
+        manifest: String,
+        /// The program that was looked for.
+        program: String,
+    },
+    /// Cargo could not be run.
+    #[error("cargo, which builds {service}, cannot be run ({source}): install Rust")]
+    Cargo {
+        /// The service.
+        service: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The build failed.
+    #[error("building {service} failed:\n{output}")]
+    Build {
+        /// The service.
+        service: String,
+        /// What cargo said.
+        output: String,
+    },
+}
+
+/// Builds or finds the program of a service.
+pub async fn provide(
+    config: &Config,
+    service: &Service,
+    reporter: Reporter<'_>,
+) -> Result<PathBuf, BinaryError> {
+    let folder = match &service.source {
+        Source::Build(folder) => config.origin.base().join(folder),
+        Source::Image(image) => {
+            let (service, image) = (service.name.to_string(), image.clone());
+            return Err(BinaryError::IsImage { service, image });
+        }
+    };
+    let manifest = folder.join("Cargo.toml");
+    if manifest.is_file() {
+        return build(service, &manifest, reporter).await;
+    }
+    let name = folder.file_name().unwrap_or(service.name.as_str().as_ref());
+    let beside = std::env::current_exe().unwrap_or_default().with_file_name(name);
+    if beside.is_file() {
+        return Ok(beside);
+    }
+    Err(BinaryError::Missing {
+        service: service.name.to_string(),
+        manifest: manifest.display().to_string(),
+        program: beside.display().to_string(),
+    })
+}
+
+async fn build(
+    service: &Service,
+    manifest: &Path,
+    reporter: Reporter<'_>,
+) -> Result<PathBuf, BinaryError> {
+    let name = service.name.to_string();
+    let cargo = |source| BinaryError::Cargo { service: name.clone(), source };
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+    command.args(["build", "--bins", "--message-format", "json-render-diagnostics"]);
+    command.arg("--manifest-path").arg(manifest);
+    // With the profile of this program, a checkout compiles its dependencies once.
+    if !cfg!(debug_assertions) {
+        command.arg("--release");
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().map_err(cargo)?;
+    let (mut stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let mut messages = String::new();
+    let read_messages = async {
+        match &mut stdout {
+            Some(stdout) => stdout.read_to_string(&mut messages).await.map(drop),
+            None => Ok(()),
+        }
+    };
+    let (output, read) = tokio::join!(follow(stderr, reporter), read_messages);
+    read.map_err(cargo)?;
+    let status = child.wait().await.map_err(cargo)?;
+    match executable(&messages) {
+        Some(program) if status.success() => Ok(program),
+        Some(_) | None if !status.success() => Err(BinaryError::Build { service: name, output }),
+        _ => Err(BinaryError::Build {
+            service: name,
+            output: format!("{} has no program (a [[bin]] target)", manifest.display()),
+        }),
+    }
+}
+
+/// Reports what cargo is at, and returns all that it said.
+async fn follow(stderr: Option<ChildStderr>, reporter: Reporter<'_>) -> String {
+    let mut output = String::new();
+    let Some(stderr) = stderr else { return output };
+    let mut lines = BufReader::new(stderr).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        reporter.detail(format!("building: {}", line.trim()));
+        output.push_str(&line);
+        output.push('\n');
+    }
+    output
+}
+
+/// The last program that cargo's messages name.
+fn executable(messages: &str) -> Option<PathBuf> {
+    let programs = messages.lines().rev().filter_map(|line| {
+        let message: Value = serde_json::from_str(line).ok()?;
+        message.get("executable")?.as_str().map(PathBuf::from)
+    });
+    programs.into_iter().next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_is_read_from_cargo_s_messages() {
+        let messages = "\
+{\"reason\":\"compiler-artifact\",\"target\":{\"kind\":[\"lib\"]},\"executable\":null}
+{\"reason\":\"compiler-artifact\",\"target\":{\"kind\":[\"bin\"]},\"executable\":\"/t/events\"}
+{\"reason\":\"build-finished\",\"success\":true}
+";
+        assert_eq!(executable(messages), Some("/t/events".into()));
+        assert_eq!(executable("{\"reason\":\"build-finished\",\"success\":true}"), None);
+    }
+}

@@ -1,0 +1,21 @@
+//! The commands, each a pipeline of the modules that do the work.
+
+mod down;
+mod seed;
+mod status;
+mod up;
+
+use std::process::ExitCode;
+
+use crate::cli::{Cli, Command};
+use crate::error::Error;
+
+/// Runs a command to its end, or to where a signal ends it.
+pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
+    match cli.command {
+        Command::Up(args) => up::run(&args).await,
+        Command::Status(args) => status::run(&args).await,
+        Command::Seed(args) => seed::run(&args).await,
+        Command::Down(args) => down::run(&args).await,
+    }
+}

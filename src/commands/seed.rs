@@ -1,0 +1,125 @@
+//! `eventpost seed`: fixtures into services that run, here or at a URL.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde::Serialize;
+
+use crate::cli::Seed;
+use crate::config::{self, Config, Service};
+use crate::error::Error;
+use crate::event::{EventSink, Reporter};
+use crate::fixtures::{self, Fixtures};
+use crate::health;
+use crate::http::Endpoint;
+use crate::local::{self, StackFolder};
+use crate::progress;
+use crate::report::{self, Cell, Table};
+use crate::seed;
+use crate::signals::Signals;
+use crate::wait::Deadline;
+
+/// The services are said to run already.
+const READY_LIMIT: Duration = Duration::from_secs(10);
+
+/// A service to seed.
+struct Target<'a> {
+    service: &'a Service,
+    endpoint: Endpoint,
+    fixtures: Fixtures,
+}
+
+/// A row of the result.
+#[derive(Debug, Serialize)]
+struct Row {
+    service: String,
+    url: String,
+    added: usize,
+    present: usize,
+}
+
+impl Table for Row {
+    const HEADINGS: &'static [&'static str] = &["SERVICE", "URL", "ADDED", "PRESENT"];
+
+    fn cells(&self) -> Vec<Cell> {
+        vec![
+            Cell::text(Some(&self.service)),
+            Cell::text(Some(&self.url)),
+            Cell::text(Some(self.added)),
+            Cell::text(Some(self.present)),
+        ]
+    }
+}
+
+pub(super) async fn run(args: &Seed) -> Result<ExitCode, Error> {
+    let mut signals = Signals::listen()?;
+    let config = config::load(args.stack.file.as_deref())?;
+    let targets = if args.local { running(args, &config).await? } else { named(args, &config)? };
+    let display = progress::display();
+    let work =
+        join_all(targets.iter().map(|target| seed_one(target, args.force, display.as_ref())));
+    let outcome = signals.race(work).await;
+    drop(display);
+    let results = outcome
+        .map_err(|caught| caught.into_error("what was added stays; seed again to add the rest"))?;
+    // One service's trouble keeps no other from being seeded, nor its row from being shown.
+    let (rows, errors): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
+    let rows: Vec<Row> = rows.into_iter().flatten().collect();
+    report::print(&rows, args.output)?;
+    match errors.into_iter().find_map(Result::err) {
+        Some(error) => Err(error),
+        None => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// The services of the local stack, all of which must run.
+async fn running<'a>(args: &Seed, config: &'a Config) -> Result<Vec<Target<'a>>, Error> {
+    let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
+    let mut targets = Vec::new();
+    for service in &config.services {
+        let Some(holder) = local::find(&stack.service(service.name.as_str())).await? else {
+            let problem =
+                format!("{} does not run: `eventpost up --local` starts it", service.name);
+            return Err(Error::NotRunning(problem));
+        };
+        let fixtures = fixtures::load(&config.origin, service)?;
+        targets.push(Target { service, endpoint: Endpoint::at(holder.address), fixtures });
+    }
+    Ok(targets)
+}
+
+/// The services that `--url` names.
+fn named<'a>(args: &Seed, config: &'a Config) -> Result<Vec<Target<'a>>, Error> {
+    let target = |url: &crate::http::ServiceUrl| {
+        let service = config.services.iter().find(|s| s.name.as_str() == url.service);
+        let service = service.ok_or_else(|| {
+            let known: Vec<_> = config.services.iter().map(|s| s.name.as_str()).collect();
+            let (name, origin) = (&url.service, &config.origin);
+            let known = known.join(", ");
+            Error::Request(format!("--url {name}=…: {origin} has no service {name}, only {known}"))
+        })?;
+        let fixtures = fixtures::load(&config.origin, service)?;
+        Ok(Target { service, endpoint: url.endpoint.clone(), fixtures })
+    };
+    args.url.iter().map(target).collect()
+}
+
+async fn seed_one(target: &Target<'_>, force: bool, display: &dyn EventSink) -> Result<Row, Error> {
+    let Target { service, endpoint, fixtures } = target;
+    let reporter = Reporter::new(display, service.name.as_str());
+    let work = async {
+        reporter.step("seeding");
+        let name = service.name.as_str();
+        let deadline = Deadline::after(READY_LIMIT);
+        let ready = health::wait_ready(name, endpoint, &service.health, deadline).await?;
+        let collection = service.collection();
+        let seeded = seed::apply(&ready, &collection, fixtures, force, reporter).await?;
+        reporter.done(format!("{} added, {} were there", seeded.added, seeded.present));
+        let (service, url) = (service.name.to_string(), endpoint.url(&collection));
+        Ok(Row { service, url, added: seeded.added, present: seeded.present })
+    };
+    work.await.inspect_err(|error: &Error| {
+        reporter.failed(error.to_string().lines().next().unwrap_or_default());
+    })
+}

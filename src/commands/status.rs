@@ -1,0 +1,104 @@
+//! `eventpost status`: what runs, what it says of itself, and whether all is well.
+
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures_util::future::try_join_all;
+use serde::Serialize;
+
+use crate::cli::Status;
+use crate::config::{self, Service};
+use crate::error::Error;
+use crate::health::{self, About};
+use crate::http::Endpoint;
+use crate::local::{self, StackFolder};
+use crate::report::{self, Cell, Table};
+use crate::wait::humane;
+
+/// Exit code where not every service is healthy.
+const UNHEALTHY: u8 = 3;
+
+/// A row of the result.
+#[derive(Debug, Serialize)]
+struct Row {
+    service: String,
+    state: State,
+    url: Option<String>,
+    pid: Option<u32>,
+    uptime_seconds: Option<u64>,
+    resources: Option<u64>,
+    version: Option<String>,
+    problem: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Healthy,
+    Unhealthy,
+    Stopped,
+}
+
+impl Table for Row {
+    const HEADINGS: &'static [&'static str] =
+        &["SERVICE", "STATE", "URL", "PID", "UPTIME", "RESOURCES", "VERSION", "PROBLEM"];
+
+    fn cells(&self) -> Vec<Cell> {
+        let state = match self.state {
+            State::Healthy => "healthy",
+            State::Unhealthy => "unhealthy",
+            State::Stopped => "stopped",
+        };
+        vec![
+            Cell::text(Some(&self.service)),
+            Cell::verdict(state, self.state == State::Healthy),
+            Cell::text(self.url.as_ref()),
+            Cell::text(self.pid),
+            Cell::text(self.uptime_seconds.map(Duration::from_secs).map(humane)),
+            Cell::text(self.resources),
+            Cell::text(self.version.as_ref()),
+            Cell::text(self.problem.as_ref()),
+        ]
+    }
+}
+
+pub(super) async fn run(args: &Status) -> Result<ExitCode, Error> {
+    let config = config::load(args.stack.file.as_deref())?;
+    let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
+    let rows = try_join_all(config.services.iter().map(|service| look(&stack, service))).await?;
+    report::print(&rows, args.output)?;
+    let healthy = rows.iter().all(|row| row.state == State::Healthy);
+    Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::from(UNHEALTHY) })
+}
+
+async fn look(stack: &StackFolder, service: &Service) -> Result<Row, Error> {
+    let name = service.name.to_string();
+    let Some(holder) = local::find(&stack.service(&name)).await? else {
+        return Ok(Row {
+            service: name,
+            state: State::Stopped,
+            url: None,
+            pid: None,
+            uptime_seconds: None,
+            resources: None,
+            version: None,
+            problem: None,
+        });
+    };
+    let endpoint = Endpoint::at(holder.address);
+    let (state, about, problem) = match health::check(&name, &endpoint, &service.health).await {
+        Ok(ready) => (State::Healthy, ready.about, None),
+        Err(problem) => (State::Unhealthy, About::default(), Some(problem)),
+    };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    Ok(Row {
+        service: name,
+        state,
+        url: Some(endpoint.url(&service.collection())),
+        pid: Some(holder.pid),
+        uptime_seconds: Some(now.saturating_sub(holder.started)),
+        resources: about.resources,
+        version: Some(holder.version),
+        problem,
+    })
+}

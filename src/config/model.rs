@@ -1,0 +1,126 @@
+//! This module owns the validated description of a deployment.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use super::Origin;
+
+/// A deployment: what runs where.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the description came from.
+    pub origin: Origin,
+    /// What everything of this deployment is named and tagged with.
+    pub stack: Name,
+    /// The AWS region; none leaves it to AWS's own settings.
+    pub region: Option<String>,
+    /// The EC2 instance type of each host.
+    pub instance_type: String,
+    /// What the hosts boot.
+    pub image: Image,
+    /// How hosts are logged in to.
+    pub ssh: Ssh,
+    /// Who may connect to the hosts.
+    pub security_group: SecurityGroup,
+    /// The services, in the order of the file; at least one.
+    pub services: Vec<Service>,
+}
+
+/// A name that fits into file names, tags, container names and paths: lowercase
+/// letters, digits and hyphens, beginning with a letter, at most 32 characters.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Name(String);
+
+/// The image of a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Image {
+    /// The newest image of Canonical's for Ubuntu 18.04.
+    Ubuntu1804,
+    /// An image by its id.
+    Ami(String),
+}
+
+/// How hosts are logged in to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ssh {
+    /// The user.
+    pub user: String,
+    /// The private key; none has one made for the stack.
+    pub key: Option<PathBuf>,
+}
+
+/// Who may connect to the hosts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecurityGroup {
+    /// The group's name.
+    pub name: String,
+    /// Who may connect by SSH.
+    pub ssh_from: SshFrom,
+}
+
+/// Who may connect by SSH.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SshFrom {
+    /// The address that this machine is seen with.
+    Auto,
+    /// An IPv4 network, as in `203.0.113.0/24`.
+    Network(String),
+}
+
+/// A service.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// Its name, which is also the path of its collection.
+    pub name: Name,
+    /// Where its program comes from.
+    pub source: Source,
+    /// The port of the host that it answers on.
+    pub port: u16,
+    /// The path that answers 200 once it can work.
+    pub health: String,
+    /// The file of its seed data.
+    pub fixtures: Option<PathBuf>,
+    /// Variables of its environment.
+    pub env: BTreeMap<String, String>,
+    /// The volume that keeps its data.
+    pub volume: Name,
+}
+
+/// Where a service's program comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A Rust package in this folder, relative to the file that names it.
+    Build(PathBuf),
+    /// A container image in a registry.
+    Image(String),
+}
+
+impl Name {
+    /// The name, where the text can be one.
+    pub fn new(text: &str) -> Option<Self> {
+        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        let valid = text.len() <= 32
+            && text.bytes().next().is_some_and(|b| b.is_ascii_lowercase())
+            && text.bytes().all(allowed);
+        valid.then(|| Self(text.into()))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl Service {
+    /// The path of the service's collection.
+    pub fn collection(&self) -> String {
+        format!("/{}", self.name)
+    }
+}

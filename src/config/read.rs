@@ -1,0 +1,178 @@
+//! This module owns what each key means and what its value must be.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use serde_yaml::Value;
+
+use super::Origin;
+use super::model::{Config, Image, Name, SecurityGroup, Service, Source, Ssh, SshFrom};
+use super::section::{Problem, Problems, Section, kind};
+
+const NAME: &str = "lowercase letters, digits and hyphens, a letter first, at most 32 in all";
+
+/// Reads the whole file.
+pub(super) fn config(root: &Value, origin: &Origin) -> Result<Config, Vec<Problem>> {
+    let problems = Problems::default();
+    let config = read(root, origin, &problems);
+    let problems = problems.into_inner();
+    config.filter(|_| problems.is_empty()).ok_or(problems)
+}
+
+fn read(root: &Value, origin: &Origin, problems: &Problems) -> Option<Config> {
+    let mut top = Section::new(root, Vec::new(), problems);
+    let stack = required(&mut top, "stack", |top| top.parsed("stack", Name::new, NAME));
+    let region = top.parsed("region", region, "a region, like us-east-1");
+    let instance_type = top.parsed("instance_type", instance_type, "a type, like t2.xlarge");
+    let image = top.parsed("image", image, "`ubuntu-18.04` or an image's id, ami-…");
+    let ssh = top.section("ssh").map(ssh);
+    let group = top.section("security_group").map(security_group);
+    let services = required(&mut top, "services", |top| top.section("services").map(services));
+    top.finish();
+    let stack = stack?;
+    Some(Config {
+        origin: origin.clone(),
+        region,
+        instance_type: instance_type.unwrap_or_else(|| "t2.xlarge".into()),
+        image: image.unwrap_or(Image::Ubuntu1804),
+        ssh: ssh.unwrap_or_else(|| Ssh { user: "ubuntu".into(), key: None }),
+        security_group: group.unwrap_or_else(|| SecurityGroup {
+            name: stack.as_str().into(),
+            ssh_from: SshFrom::Auto,
+        }),
+        stack,
+        services: services?,
+    })
+}
+
+/// Reads a key that must be there.
+fn required<'a, T>(
+    section: &mut Section<'a>,
+    key: &'static str,
+    read: impl FnOnce(&mut Section<'a>) -> Option<T>,
+) -> Option<T> {
+    if section.is_mapping() && section.take(key).is_none() {
+        section.own_problem(format!("`{key}` is missing"));
+    }
+    read(section)
+}
+
+fn ssh(mut section: Section<'_>) -> Ssh {
+    let user = section.parsed("user", word, "a user's name");
+    let key = section.text("key").map(PathBuf::from);
+    section.finish();
+    Ssh { user: user.unwrap_or_else(|| "ubuntu".into()), key }
+}
+
+fn security_group(mut section: Section<'_>) -> SecurityGroup {
+    let name = section.parsed("name", group_name, "1 to 255 characters that do not begin with sg-");
+    let ssh_from = section.parsed("ssh_from", ssh_from, "`auto` or a network, like 203.0.113.0/24");
+    section.finish();
+    SecurityGroup {
+        name: name.unwrap_or_else(|| "eventpost".into()),
+        ssh_from: ssh_from.unwrap_or(SshFrom::Auto),
+    }
+}
+
+fn services(mut section: Section<'_>) -> Vec<Service> {
+    let entries = section.entries();
+    if section.is_mapping() && entries.is_empty() {
+        section.own_problem("must have at least one service");
+    }
+    let services = entries.into_iter().filter_map(|(key, value)| {
+        let name = Name::new(&key);
+        if name.is_none() {
+            section.problem(&key, format!("a service's name must be {NAME}"));
+        }
+        let section = Section::new(value, section.path_of(&key), section.problems());
+        service(section, name?)
+    });
+    services.collect()
+}
+
+fn service(mut section: Section<'_>, name: Name) -> Option<Service> {
+    let build = section.text("build").map(|path| Source::Build(path.into()));
+    let image = section.text("image").map(|image| Source::Image(image.into()));
+    if section.is_mapping() && build.is_some() == image.is_some() {
+        let found = if build.is_some() { "has both" } else { "has neither" };
+        section.own_problem(format!("needs either `build` or `image`, and {found}"));
+    }
+    let port = section.port("port");
+    let health = section.parsed("health", path, "a path that begins with /");
+    let fixtures = section.text("fixtures").map(PathBuf::from);
+    let env = section.section("env").map(env);
+    let volume = section.parsed("volume", Name::new, NAME);
+    section.finish();
+    Some(Service {
+        source: build.or(image)?,
+        port: port.unwrap_or(80),
+        health: health.unwrap_or_else(|| "/readyz".into()),
+        fixtures,
+        env: env.unwrap_or_default(),
+        volume: volume.or_else(|| Name::new(&format!("{name}-data"))).unwrap_or(name.clone()),
+        name,
+    })
+}
+
+fn env(mut section: Section<'_>) -> BTreeMap<String, String> {
+    let mut env = BTreeMap::new();
+    for (name, value) in section.entries() {
+        let letters = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+        if name.is_empty() || name.as_bytes()[0].is_ascii_digit() || !name.bytes().all(letters) {
+            section.problem(&name, "a variable's name must be letters, digits and underscores");
+        }
+        // Numbers and booleans are written without quotes more often than not.
+        let text = match value {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            Value::Bool(truth) => Some(truth.to_string()),
+            _ => None,
+        };
+        match text {
+            Some(text) => drop(env.insert(name, text)),
+            None => section.problem(&name, format!("must be a string, not {}", kind(value))),
+        }
+    }
+    env
+}
+
+fn word(text: &str) -> Option<String> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    (!text.is_empty() && text.bytes().all(allowed)).then(|| text.into())
+}
+
+fn region(text: &str) -> Option<String> {
+    word(text).filter(|_| text.split('-').count() >= 3)
+}
+
+fn instance_type(text: &str) -> Option<String> {
+    word(text).filter(|_| text.contains('.'))
+}
+
+fn image(text: &str) -> Option<Image> {
+    match text.strip_prefix("ami-") {
+        Some(id) => (id.len() >= 8 && id.bytes().all(|b| b.is_ascii_hexdigit()))
+            .then(|| Image::Ami(text.into())),
+        None => (text == "ubuntu-18.04").then_some(Image::Ubuntu1804),
+    }
+}
+
+fn group_name(text: &str) -> Option<String> {
+    let valid = (1..=255).contains(&text.chars().count()) && !text.starts_with("sg-");
+    valid.then(|| text.into())
+}
+
+fn ssh_from(text: &str) -> Option<SshFrom> {
+    if text == "auto" {
+        return Some(SshFrom::Auto);
+    }
+    let (address, bits) = text.split_once('/')?;
+    let valid = address.parse::<Ipv4Addr>().is_ok() && bits.parse::<u8>().is_ok_and(|n| n <= 32);
+    valid.then(|| SshFrom::Network(text.into()))
+}
+
+fn path(text: &str) -> Option<String> {
+    let valid = text.starts_with('/') && text.bytes().all(|b| b.is_ascii_graphic());
+    valid.then(|| text.into())
+}

@@ -1,0 +1,110 @@
+//! What is accepted, what is refused, and how the refusal reads.
+
+use super::*;
+
+fn errors(text: &str) -> String {
+    parse(text, Origin::File("test.yml".into())).unwrap_err().to_string()
+}
+
+fn accepted(text: &str) -> Config {
+    parse(text, Origin::File("test.yml".into())).unwrap()
+}
+
+#[test]
+fn the_built_in_deployment_is_valid_and_has_the_documented_defaults() {
+    let built_in = parse(DEFAULT, Origin::BuiltIn).unwrap();
+    let least = accepted("stack: eventpost\nservices: {events: {build: services/events}}");
+    assert_eq!(built_in.instance_type, least.instance_type);
+    assert_eq!(built_in.image, least.image);
+    assert_eq!(built_in.ssh, least.ssh);
+    assert_eq!(built_in.security_group, least.security_group);
+    let (full, bare) = (&built_in.services[0], &least.services[0]);
+    assert_eq!((&full.source, full.port, &full.health), (&bare.source, bare.port, &bare.health));
+    assert_eq!(full.volume, bare.volume);
+    assert_eq!(built_in.region.as_deref(), Some("us-east-1"));
+}
+
+#[test]
+fn every_problem_is_reported_at_once_with_line_and_path() {
+    let text = "\
+stack: My Stack
+regoin: us-east-1
+instance_type: 4
+security_group:
+  ssh_from: everybody
+services:
+  events:
+    build: services/events
+    prot: 80
+    port: 99999
+    health: readyz
+    env:
+      OK: 1
+      BAD: [x]
+  notifications:
+    port: eighty
+";
+    assert_eq!(
+        errors(text),
+        "\
+test.yml has 9 problems
+  line 1: stack: must be lowercase letters, digits and hyphens, a letter first, at most 32 in \
+all, not `My Stack`
+  line 2: regoin: is not a key here; did you mean `region`?
+  line 3: instance_type: must be a string, not a number
+  line 5: security_group.ssh_from: must be `auto` or a network, like 203.0.113.0/24, not \
+`everybody`
+  line 9: services.events.prot: is not a key here; did you mean `port`?
+  line 10: services.events.port: must be a port from 1 to 65535, not 99999
+  line 11: services.events.health: must be a path that begins with /, not `readyz`
+  line 14: services.events.env.BAD: must be a string, not a list
+  line 15: services.notifications: needs either `build` or `image`, and has neither
+  line 16: services.notifications.port: must be a port from 1 to 65535, not a string"
+            .replace("9 problems", "10 problems")
+    );
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    assert_eq!(
+        errors("region: us-east-1"),
+        "test.yml has 2 problems\n  `stack` is missing\n  `services` is missing"
+    );
+    assert_eq!(
+        errors("stack: a\nservices: {}"),
+        "test.yml: line 2: services: must have at least one service"
+    );
+    assert_eq!(errors("[]"), "test.yml: must be a mapping of keys to values, not a list");
+    assert_eq!(errors(""), "test.yml: must be a mapping of keys to values, not nothing");
+}
+
+#[test]
+fn text_that_is_not_yaml_is_located() {
+    let message = errors("stack: a\nservices: [\n");
+    assert!(message.starts_with("test.yml: ") && message.contains("line"), "{message}");
+    let message = errors("stack: a\nstack: b\n");
+    assert!(message.contains("duplicate"), "{message}");
+}
+
+#[test]
+fn both_sources_are_one_too_many() {
+    let message = errors("stack: a\nservices:\n  x: {build: b, image: c/d:1}");
+    assert_eq!(
+        message,
+        "test.yml: line 3: services.x: needs either `build` or `image`, and has both"
+    );
+}
+
+#[test]
+fn environment_values_may_be_bare_scalars() {
+    let config =
+        accepted("stack: a\nservices:\n  x:\n    image: c/d:1\n    env: {A: 1, B: true, C: text}");
+    let env: Vec<_> = config.services[0].env.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    assert_eq!(env, ["A=1", "B=true", "C=text"]);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let message = load(Some(Path::new("/nonexistent/x.yml"))).unwrap_err().to_string();
+    assert!(message.starts_with("/nonexistent/x.yml: cannot be read"), "{message}");
+}

@@ -1,0 +1,79 @@
+//! This module owns what ends a command early, and the exit code of each.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use crate::binary::BinaryError;
+use crate::config::ConfigErrors;
+use crate::fixtures::FixtureError;
+use crate::health::HealthError;
+use crate::local::LocalError;
+use crate::seed::SeedError;
+
+/// Why a command failed. The text says how to mend it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The description of the deployment is not valid.
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    /// A fixtures file is not valid.
+    #[error(transparent)]
+    Fixtures(#[from] FixtureError),
+    /// A service's program could not be built or found.
+    #[error(transparent)]
+    Binary(#[from] BinaryError),
+    /// Something about local processes or their folder.
+    #[error(transparent)]
+    Local(#[from] LocalError),
+    /// A service did not become ready.
+    #[error(transparent)]
+    Health(#[from] HealthError),
+    /// A service could not be seeded.
+    #[error(transparent)]
+    Seed(#[from] SeedError),
+    /// The command line asks for something that this deployment does not have.
+    #[error("{0}")]
+    Request(String),
+    /// A service that must run does not.
+    #[error("{0}")]
+    NotRunning(String),
+    /// The user answered a question with no.
+    #[error("nothing was stopped or removed")]
+    Declined,
+    /// A signal came; what was begun has been undone.
+    #[error("{signal}: {outcome}")]
+    Interrupted {
+        /// The signal's name.
+        signal: &'static str,
+        /// 128 and the signal's number, as shells report it.
+        code: u8,
+        /// What is left of the work that was going on.
+        outcome: &'static str,
+    },
+    /// The system could not provide threads or sockets.
+    #[error("the system cannot provide what eventpost needs: {0}")]
+    Runtime(io::Error),
+    /// The result could not be written.
+    #[error("standard output cannot be written: {0}")]
+    Output(io::Error),
+}
+
+impl Error {
+    /// The process's exit code, as `eventpost --help` lists them.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Request(_) => 2,
+            // EX_CONFIG in sysexits.h.
+            Self::Config(_) | Self::Fixtures(_) => 78,
+            Self::Interrupted { code, .. } => *code,
+            _ => 1,
+        })
+    }
+
+    /// Prints the error to standard error, in colour where that is a terminal.
+    pub fn print(&self) {
+        let red = anstyle::AnsiColor::Red.on_default().bold();
+        // Where even this fails there is nobody left to tell.
+        let _ = writeln!(anstream::stderr(), "{red}error:{red:#} {self}");
+    }
+}

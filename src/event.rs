@@ -1,0 +1,75 @@
+//! This module owns what the work says while it goes on. Work emits events and
+//! knows nothing of terminals; displays (`progress`) only listen.
+
+/// Something that happened to a subject: a service, or the build of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Whom it is about.
+    pub subject: String,
+    /// What happened.
+    pub kind: Kind,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// A step began; it lasts until the next event of the subject.
+    Step(String),
+    /// How the current step goes on: worth a glance, not a line of a log.
+    Detail(String),
+    /// The subject has come to its end, well.
+    Done(String),
+    /// The subject has come to its end, badly.
+    Failed(String),
+    /// Something the user should know; the current step goes on.
+    Warning(String),
+}
+
+/// Takes events. Implementations must not block.
+pub trait EventSink: Send + Sync {
+    /// Takes one event.
+    fn emit(&self, event: Event);
+}
+
+/// Emits the events of one subject.
+#[derive(Clone, Copy)]
+pub struct Reporter<'a> {
+    sink: &'a dyn EventSink,
+    subject: &'a str,
+}
+
+impl<'a> Reporter<'a> {
+    /// A reporter of `subject` to `sink`.
+    pub fn new(sink: &'a dyn EventSink, subject: &'a str) -> Self {
+        Self { sink, subject }
+    }
+
+    /// A step begins.
+    pub fn step(&self, what: impl Into<String>) {
+        self.emit(Kind::Step(what.into()));
+    }
+
+    /// The step goes on.
+    pub fn detail(&self, what: impl Into<String>) {
+        self.emit(Kind::Detail(what.into()));
+    }
+
+    /// The subject is done.
+    pub fn done(&self, what: impl Into<String>) {
+        self.emit(Kind::Done(what.into()));
+    }
+
+    /// The subject has failed.
+    pub fn failed(&self, what: impl Into<String>) {
+        self.emit(Kind::Failed(what.into()));
+    }
+
+    /// The user should know.
+    pub fn warning(&self, what: impl Into<String>) {
+        self.emit(Kind::Warning(what.into()));
+    }
+
+    fn emit(&self, kind: Kind) {
+        self.sink.emit(Event { subject: self.subject.into(), kind });
+    }
+}

@@ -1,0 +1,184 @@
+//! This module owns talking to the services: a small HTTP/1.1 client whose requests
+//! have a deadline and whose answers are bounded.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::{Method, Request, StatusCode, Uri};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+/// The list of a service is read whole; more than this is not seed data.
+const MOST_BYTES: usize = 256 << 20;
+
+/// Where a service answers: scheme, host and port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// `host:port`.
+    authority: String,
+}
+
+/// `SERVICE=URL` on the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceUrl {
+    /// The service's name.
+    pub service: String,
+    /// Where it answers.
+    pub endpoint: Endpoint,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its whole body.
+    pub body: Bytes,
+}
+
+/// Why there was no answer. The text begins with the URL.
+#[derive(Debug, thiserror::Error)]
+#[error("{url}: {cause}")]
+pub struct HttpError {
+    /// What was asked for.
+    pub url: String,
+    /// What went wrong.
+    pub cause: String,
+}
+
+impl Endpoint {
+    /// The endpoint at an address of this machine.
+    pub fn at(address: SocketAddr) -> Self {
+        Self { authority: address.to_string() }
+    }
+
+    /// The URL of a path below it.
+    pub fn url(&self, path: &str) -> String {
+        format!("{self}{path}")
+    }
+
+    /// Asks for a path.
+    pub async fn get(&self, path: &str, timeout: Duration) -> Result<Answer, HttpError> {
+        self.request(Method::GET, path, Bytes::new(), timeout).await
+    }
+
+    /// Posts a JSON body to a path.
+    pub async fn post(
+        &self,
+        path: &str,
+        body: Bytes,
+        timeout: Duration,
+    ) -> Result<Answer, HttpError> {
+        self.request(Method::POST, path, body, timeout).await
+    }
+
+    async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+        timeout: Duration,
+    ) -> Result<Answer, HttpError> {
+        let failed = |cause: String| HttpError { url: self.url(path), cause };
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, &self.authority)
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(body))
+            .map_err(|error| failed(error.to_string()))?;
+        match tokio::time::timeout(timeout, exchange(&self.authority, request)).await {
+            Ok(answer) => answer.map_err(|error| failed(chain(&*error))),
+            Err(_) => Err(failed(format!("no answer within {} s", timeout.as_secs_f32()))),
+        }
+    }
+}
+
+/// Sends a request over a connection of its own and reads the whole answer.
+async fn exchange(
+    authority: &str,
+    request: Request<Full<Bytes>>,
+) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
+    let stream = TcpStream::connect(authority).await?;
+    stream.set_nodelay(true)?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let exchange = async {
+        let answer = sender.send_request(request).await?;
+        let status = answer.status();
+        let body = Limited::new(answer.into_body(), MOST_BYTES).collect().await?.to_bytes();
+        Ok(Answer { status, body })
+    };
+    // The connection does the reading and writing while the exchange waits for it.
+    tokio::select! {
+        answer = exchange => answer,
+        Err(error) = connection => Err(error.into()),
+    }
+}
+
+/// An error with its causes, of which the outer ones often say little.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "http://{}", self.authority)
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let uri: Uri = text.parse().map_err(|error| format!("`{text}` is no URL: {error}"))?;
+        let (Some("http"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err(format!("`{text}` must be like http://HOST:PORT"));
+        };
+        if uri.path() != "/" || uri.query().is_some() || authority.as_str().contains('@') {
+            return Err(format!("`{text}` must end after the port: http://HOST:PORT"));
+        }
+        let port = authority.port_u16().unwrap_or(80);
+        Ok(Self { authority: format!("{}:{port}", authority.host()) })
+    }
+}
+
+impl FromStr for ServiceUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (service, url) = text
+            .split_once('=')
+            .ok_or_else(|| format!("`{text}` must be like events=http://HOST:PORT"))?;
+        Ok(Self { service: service.into(), endpoint: url.parse()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_of_services_are_read() {
+        let read: ServiceUrl = "events=http://127.0.0.1:8000".parse().unwrap();
+        assert_eq!(read.service, "events");
+        assert_eq!(read.endpoint.url("/events"), "http://127.0.0.1:8000/events");
+        let read: Endpoint = "http://example.org/".parse().unwrap();
+        assert_eq!(read.url("/readyz"), "http://example.org:80/readyz");
+    }
+
+    #[test]
+    fn other_urls_are_refused_with_the_form_to_use() {
+        for text in ["", "localhost", "https://a:1", "http://a:1/events", "http://u:p@a", "/events"]
+        {
+            assert!(text.parse::<Endpoint>().is_err(), "{text}");
+        }
+        assert!("http://127.0.0.1".parse::<ServiceUrl>().unwrap_err().contains("events=http://"));
+    }
+}

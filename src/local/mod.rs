@@ -1,0 +1,103 @@
+//! This module owns services as processes of this machine: where they keep things
+//! ([`folder`]), starting and stopping them ([`process`]), and bringing them to where
+//! they are ready ([`start`]).
+//!
+//! There is no state to go stale: a service runs if it holds the lock of its data
+//! folder, and the lock file says where it listens.
+
+mod folder;
+mod process;
+mod start;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use rest::data_dir::DataDirError;
+
+pub use folder::{ServiceFolder, StackFolder, StackLock};
+pub use process::{find, release, stop};
+pub use start::{Begun, Job};
+
+/// Why something about local services failed.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalError {
+    /// Neither `--state-dir` nor a home.
+    #[error(
+        "there is no folder for data and logs: set HOME or XDG_STATE_HOME, or give --state-dir"
+    )]
+    NoStateDir,
+    /// A file or folder cannot be used.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A service's data folder cannot be looked at.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// Another command is changing the stack.
+    #[error("another eventpost is changing the local stack `{stack}`: try again when it is done")]
+    Busy {
+        /// The stack.
+        stack: String,
+    },
+    /// A port is taken by something else.
+    #[error(
+        "port {} of {service} is in use by another program: stop that (`ss -ltnp` shows it), or \
+         choose other ports with --port-base", address.port()
+    )]
+    PortTaken {
+        /// The service.
+        service: String,
+        /// The address that was tried.
+        address: SocketAddr,
+    },
+    /// The ports would go beyond the last one.
+    #[error("--port-base {base}: {services} services do not fit below port 65536")]
+    NoPorts {
+        /// The first port.
+        base: u16,
+        /// How many are needed.
+        services: usize,
+    },
+    /// The process ended before it was ready.
+    #[error("{service} ended at its start ({status}); its last log lines, of {log}:\n{lines}")]
+    Died {
+        /// The service.
+        service: String,
+        /// How it ended.
+        status: String,
+        /// Its log file.
+        log: PathBuf,
+        /// The end of the log.
+        lines: String,
+    },
+    /// The process runs but is not ready.
+    #[error("{problem}; its last log lines, of {log}:\n{lines}")]
+    NotReady {
+        /// What was waited for, and the last answer.
+        problem: String,
+        /// Its log file.
+        log: PathBuf,
+        /// The end of the log.
+        lines: String,
+    },
+    /// A process could not be stopped.
+    #[error("{service} (pid {pid}) does not stop, not even when killed")]
+    Unstoppable {
+        /// The service.
+        service: String,
+        /// Its process id.
+        pid: u32,
+    },
+}
+
+impl LocalError {
+    fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { path, source }
+    }
+}

@@ -1,0 +1,223 @@
+//! This module owns the processes of local services: finding, starting and stopping.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use rest::data_dir::{DataDir, DataDirError, Holder};
+use rustix::process::{Pid, Signal};
+use sha2::{Digest, Sha256};
+use tokio::process::Command;
+
+use super::{LocalError, ServiceFolder};
+use crate::plan::Release;
+use crate::wait::{Backoff, Deadline};
+
+/// A service drains for ten seconds at most; then it is killed.
+const STOP_LIMIT: Duration = Duration::from_secs(15);
+const KILL_LIMIT: Duration = Duration::from_secs(5);
+/// A service that starts says who it is within milliseconds of taking the lock.
+const INTRODUCTION_LIMIT: Duration = Duration::from_secs(5);
+/// A log that has grown beyond this is moved aside at the next start.
+const LOG_BYTES: u64 = 10 << 20;
+/// The lines of a log that an error shows.
+const LOG_LINES: usize = 15;
+
+/// A service that was started by this process. Unless it is let live, it is told to
+/// stop when this value is dropped, so that an interrupted start leaves nothing behind.
+#[derive(Debug)]
+pub(super) struct Child {
+    process: tokio::process::Child,
+    lives: bool,
+    /// Where its lines begin in the log.
+    log_start: u64,
+}
+
+/// The process that holds a service's data, if one does.
+pub async fn find(folder: &ServiceFolder) -> Result<Option<Holder>, LocalError> {
+    let deadline = Deadline::after(INTRODUCTION_LIMIT);
+    let mut backoff = Backoff::new(Duration::from_millis(5), Duration::from_millis(200));
+    loop {
+        match DataDir::holder(&folder.data()) {
+            Err(DataDirError::Locked { .. }) if !deadline.has_passed() => {
+                backoff.pause(deadline).await;
+            }
+            found => return Ok(found?),
+        }
+    }
+}
+
+/// What a program and an environment are, as digests.
+pub fn release(program: &Path, env: &BTreeMap<String, String>) -> Result<Release, LocalError> {
+    let bytes = fs::read(program).map_err(LocalError::io(program))?;
+    let program = hex(&Sha256::digest(bytes));
+    let mut hasher = Sha256::new();
+    for (name, value) in env {
+        // NUL is in neither, so that no two environments look alike.
+        hasher.update(format!("{name}\0{value}\0"));
+    }
+    Ok(Release { program, env: hex(&hasher.finalize()) })
+}
+
+/// Starts a service that outlives this process and its terminal.
+pub(super) fn spawn(
+    folder: &ServiceFolder,
+    program: &Path,
+    address: SocketAddr,
+    env: &BTreeMap<String, String>,
+) -> Result<Child, LocalError> {
+    let log_path = folder.log();
+    let log = open_log(&log_path).map_err(LocalError::io(&log_path))?;
+    let log_start = log.metadata().map_err(LocalError::io(&log_path))?.len();
+    let errors = log.try_clone().map_err(LocalError::io(&log_path))?;
+    let mut command = Command::new(program);
+    command
+        .arg("--listen")
+        .arg(address.to_string())
+        .arg("--data")
+        .arg(folder.data())
+        .envs(env)
+        .stdin(Stdio::null())
+        .stdout(log)
+        .stderr(errors);
+    detach(&mut command);
+    let process = command.spawn().map_err(LocalError::io(program))?;
+    Ok(Child { process, lives: false, log_start })
+}
+
+impl Child {
+    /// Waits until the process has ended.
+    pub(super) async fn ended(&mut self) -> io::Result<ExitStatus> {
+        self.process.wait().await
+    }
+
+    /// Lets the process live on after this value is dropped.
+    pub(super) fn let_live(&mut self) {
+        self.lives = true;
+    }
+
+    /// Where the lines of this start begin in the service's log, in bytes.
+    pub(super) fn log_start(&self) -> u64 {
+        self.log_start
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // There is an id for as long as the process has not been waited for, so that
+        // it cannot be another's by now.
+        if let Some(pid) = self.process.id().filter(|_| !self.lives) {
+            // It is this user's own process: sending can only fail where it has ended.
+            let _ = send(pid, Signal::TERM);
+        }
+    }
+}
+
+/// Stops the service that holds the folder, if one does, and returns who that was.
+/// Its data stay.
+pub async fn stop(folder: &ServiceFolder) -> Result<Option<Holder>, LocalError> {
+    let Some(holder) = find(folder).await? else {
+        return Ok(None);
+    };
+    for (signal, limit) in [(Signal::TERM, STOP_LIMIT), (Signal::KILL, KILL_LIMIT)] {
+        send(holder.pid, signal).map_err(LocalError::io(folder.data()))?;
+        let deadline = Deadline::after(limit);
+        let mut backoff = Backoff::new(Duration::from_millis(5), Duration::from_millis(100));
+        while !deadline.has_passed() {
+            if find(folder).await?.is_none_or(|now| now.pid != holder.pid) {
+                return Ok(Some(holder));
+            }
+            backoff.pause(deadline).await;
+        }
+    }
+    Err(LocalError::Unstoppable { service: folder.service().into(), pid: holder.pid })
+}
+
+/// The end of a log, from `start` on, indented for an error's text.
+pub(super) fn last_lines(log: &Path, start: u64) -> String {
+    let mut text = Vec::new();
+    let read = File::open(log).and_then(|mut file| {
+        let end = file.metadata()?.len();
+        file.seek(SeekFrom::Start(start.max(end.saturating_sub(64 << 10))))?;
+        file.read_to_end(&mut text)
+    });
+    if let Err(error) = read {
+        return format!("  (it cannot be read: {error})");
+    }
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<_> = text.lines().collect();
+    if lines.is_empty() {
+        return "  (it is empty)".into();
+    }
+    let last = &lines[lines.len().saturating_sub(LOG_LINES)..];
+    last.iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}
+
+/// Takes the process out of this terminal's session, so that neither Ctrl-C nor
+/// closing the terminal reaches it.
+#[expect(unsafe_code, reason = "the standard library has no safe call for setsid")]
+fn detach(command: &mut Command) {
+    let leave = || rustix::process::setsid().map(drop).map_err(io::Error::from);
+    // SAFETY: between fork and exec only setsid is called, which is async-signal-safe
+    // and allocates nothing.
+    unsafe { command.pre_exec(leave) };
+}
+
+/// Sends a signal; a process that has just ended needs none.
+fn send(pid: u32, signal: Signal) -> io::Result<()> {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidData)?;
+    match rustix::process::kill_process(pid, signal) {
+        Err(rustix::io::Errno::SRCH) => Ok(()),
+        sent => Ok(sent?),
+    }
+}
+
+fn open_log(path: &Path) -> io::Result<File> {
+    if fs::metadata(path).is_ok_and(|log| log.len() > LOG_BYTES) {
+        fs::rename(path, path.with_extension("log.1"))?;
+    }
+    File::options().create(true).append(true).open(path)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_end_of_a_log_is_shown() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("log");
+        let old = "an older start\n";
+        let lines = (0..20).map(|n| format!("line {n}")).collect::<Vec<_>>().join("\n");
+        fs::write(&log, format!("{old}{lines}\n")).unwrap();
+        let shown = last_lines(&log, old.len() as u64);
+        assert_eq!(shown.lines().count(), LOG_LINES);
+        assert!(shown.starts_with("  line 5\n") && shown.ends_with("  line 19"), "{shown}");
+        assert_eq!(last_lines(&log, (old.len() + lines.len() + 1) as u64), "  (it is empty)");
+        assert!(last_lines(&dir.path().join("none"), 0).contains("cannot be read"));
+    }
+
+    #[test]
+    fn environments_that_differ_have_different_digests() {
+        let program = std::env::current_exe().unwrap();
+        let of = |pairs: &[(&str, &str)]| {
+            let env = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            release(&program, &env).unwrap()
+        };
+        assert_eq!(of(&[("A", "1")]), of(&[("A", "1")]));
+        assert_ne!(of(&[("A", "1")]).env, of(&[("A", "2")]).env);
+        assert_ne!(of(&[("A", "1B")]).env, of(&[("A1", "B")]).env);
+    }
+}

@@ -1,0 +1,120 @@
+//! This module owns bringing local services to where they are ready, and undoing what
+//! a failed or interrupted run began.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::process::{self, Child};
+use super::{LocalError, ServiceFolder};
+use crate::config::Service;
+use crate::error::Error;
+use crate::event::Reporter;
+use crate::health::{self, Ready};
+use crate::http::Endpoint;
+use crate::plan::{Action, Wanted};
+use crate::wait::Deadline;
+
+/// A start reads all data: a million resources take a few seconds.
+const START_LIMIT: Duration = Duration::from_secs(60);
+/// A service that runs already has done its reading.
+const KEEP_LIMIT: Duration = Duration::from_secs(10);
+
+/// A service and what is to be done for it.
+#[derive(Debug)]
+pub struct Job<'a> {
+    /// The service.
+    pub service: &'a Service,
+    /// Its folder.
+    pub folder: ServiceFolder,
+    /// Its program.
+    pub program: &'a Path,
+    /// How it is to run.
+    pub wanted: Wanted,
+    /// What is to be done.
+    pub action: Action,
+}
+
+/// What the current run has started, so that it can be undone.
+#[derive(Debug, Default)]
+pub struct Begun {
+    to_stop: Mutex<Vec<ServiceFolder>>,
+}
+
+impl Begun {
+    /// Stops what was started and did not run before, or is not ready.
+    pub async fn undo(self) -> Result<(), LocalError> {
+        let folders = self.to_stop.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for folder in folders {
+            process::stop(&folder).await?;
+        }
+        Ok(())
+    }
+
+    fn started(&self, folder: &ServiceFolder) {
+        self.lock().push(folder.clone());
+    }
+
+    /// A service that ran before and is ready again is no loose end.
+    fn restarted(&self, folder: &ServiceFolder) {
+        self.lock().retain(|begun| begun.service() != folder.service());
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<ServiceFolder>> {
+        self.to_stop.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Job<'_> {
+    /// Starts the service where the action says so, and waits until it is ready.
+    pub async fn make_ready(&self, reporter: Reporter<'_>, begun: &Begun) -> Result<Ready, Error> {
+        let (name, path) = (self.service.name.as_str(), &self.service.health);
+        let endpoint = Endpoint::at(self.wanted.address);
+        if self.action == Action::Keep {
+            reporter.step("runs already, checking it");
+            let deadline = Deadline::after(KEEP_LIMIT);
+            return Ok(health::wait_ready(name, &endpoint, path, deadline).await?);
+        }
+        match &self.action {
+            Action::Restart { reason } => reporter.step(format!("starting it anew: {reason}")),
+            _ => reporter.step("starting"),
+        }
+        let mut child = self.start(begun)?;
+        let deadline = Deadline::after(START_LIMIT);
+        let ready = tokio::select! {
+            ready = health::wait_ready(name, &endpoint, path, deadline) => {
+                ready.map_err(|error| self.not_ready(error.to_string(), &child))
+            }
+            status = child.ended() => {
+                let status = status.map_or_else(|error| error.to_string(), |s| s.to_string());
+                Err(self.died(status, &child))
+            }
+        }?;
+        child.let_live();
+        if matches!(self.action, Action::Restart { .. }) {
+            begun.restarted(&self.folder);
+        }
+        Ok(ready)
+    }
+
+    fn start(&self, begun: &Begun) -> Result<Child, LocalError> {
+        self.folder.create()?;
+        self.folder.set_release(&self.wanted.release)?;
+        let Wanted { address, .. } = self.wanted;
+        let child = process::spawn(&self.folder, self.program, address, &self.service.env)?;
+        begun.started(&self.folder);
+        Ok(child)
+    }
+
+    fn not_ready(&self, problem: String, child: &Child) -> LocalError {
+        let log = self.folder.log();
+        let lines = process::last_lines(&log, child.log_start());
+        LocalError::NotReady { problem, log, lines }
+    }
+
+    fn died(&self, status: String, child: &Child) -> LocalError {
+        let log = self.folder.log();
+        let lines = process::last_lines(&log, child.log_start());
+        LocalError::Died { service: self.service.name.to_string(), status, log, lines }
+    }
+}

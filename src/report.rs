@@ -1,0 +1,102 @@
+//! This module owns what goes to standard output: tables for people, JSON for programs.
+//! Nothing else is written there.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use crate::cli::Output;
+use crate::error::Error;
+
+/// A result that can be shown as a table.
+pub trait Table: Serialize {
+    /// The columns' headings.
+    const HEADINGS: &'static [&'static str];
+
+    /// The cells, one for each heading.
+    fn cells(&self) -> Vec<Cell>;
+}
+
+/// A cell of a table.
+#[derive(Debug, Clone)]
+pub struct Cell {
+    text: String,
+    style: Style,
+}
+
+impl Cell {
+    /// Plain text; a dash where there is none.
+    pub fn text(text: Option<impl ToString>) -> Self {
+        let text = text.map_or_else(|| "-".into(), |text| text.to_string());
+        Self { text, style: Style::new() }
+    }
+
+    /// A word that is green when all is well and red when not.
+    pub fn verdict(text: &str, well: bool) -> Self {
+        let colour = if well { AnsiColor::Green } else { AnsiColor::Red };
+        Self { text: text.into(), style: colour.on_default() }
+    }
+}
+
+/// Prints rows in the form that was asked for. Colours appear on a terminal only, and
+/// not where `NO_COLOR` is set.
+pub fn print<T: Table>(rows: &[T], output: Output) -> Result<(), Error> {
+    let text = match output {
+        Output::Text => table(rows),
+        Output::Json => {
+            let json = serde_json::to_string_pretty(rows).map_err(io::Error::from);
+            json.map_err(Error::Output)? + "\n"
+        }
+    };
+    let mut stdout = anstream::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        // A reader like `head` has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(Error::Output),
+    }
+}
+
+fn table<T: Table>(rows: &[T]) -> String {
+    let bold = Style::new().bold();
+    let heading = |text: &&str| Cell { text: (*text).into(), style: bold };
+    let mut lines = vec![T::HEADINGS.iter().map(heading).collect::<Vec<_>>()];
+    lines.extend(rows.iter().map(Table::cells));
+    let widths: Vec<usize> = (0..T::HEADINGS.len())
+        .map(|n| lines.iter().map(|cells| cells[n].text.chars().count()).max().unwrap_or(0))
+        .collect();
+    let line = |cells: &Vec<Cell>| {
+        let padded = cells.iter().zip(&widths).enumerate().map(|(n, (cell, width))| {
+            let Cell { text, style } = cell;
+            // No blanks at the end of a line.
+            let width = if n + 1 == cells.len() { 0 } else { *width };
+            let blanks = " ".repeat(width.saturating_sub(text.chars().count()));
+            format!("{style}{text}{style:#}{blanks}")
+        });
+        padded.collect::<Vec<_>>().join("  ") + "\n"
+    };
+    lines.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Serialize)]
+    struct Row(&'static str, Option<u64>);
+
+    impl Table for Row {
+        const HEADINGS: &'static [&'static str] = &["NAME", "COUNT"];
+
+        fn cells(&self) -> Vec<Cell> {
+            vec![Cell::text(Some(self.0)), Cell::text(self.1)]
+        }
+    }
+
+    #[test]
+    fn columns_are_aligned() {
+        let rows = [Row("a", Some(1)), Row("longer", None)];
+        let plain = anstream::adapter::strip_str(&table(&rows)).to_string();
+        assert_eq!(plain, "NAME    COUNT\na       1\nlonger  -\n");
+    }
+}

@@ -1,0 +1,173 @@
+//! This module owns putting fixtures into a service. What is there already is left
+//! alone, so that seeding again, or after it was cut short, completes it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::StatusCode;
+use serde_json::{Map, Value};
+
+use crate::event::Reporter;
+use crate::fixtures::Fixtures;
+use crate::health::Ready;
+use crate::http::HttpError;
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+type Fields = Map<String, Value>;
+
+/// What seeding did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seeded {
+    /// Fixtures that were added.
+    pub added: usize,
+    /// Fixtures that were there already.
+    pub present: usize,
+}
+
+/// Why a service is not, or only in part, seeded. Seeding again goes on.
+#[derive(Debug, thiserror::Error)]
+pub enum SeedError {
+    /// The service did not answer.
+    #[error("{0}")]
+    Http(#[from] HttpError),
+    /// It answered a fixture with something else than 201.
+    #[error("{source_name}: item {item} was answered {status}: {answer}{}", so_far(*added))]
+    Refused {
+        /// The fixtures' file.
+        source_name: String,
+        /// The item's number, from 1.
+        item: usize,
+        /// The answer's status.
+        status: StatusCode,
+        /// The beginning of the answer.
+        answer: String,
+        /// Fixtures that were added before.
+        added: usize,
+    },
+    /// The list of what is there is not one.
+    #[error("{url} does not answer with a list of resources ({problem})")]
+    NotAList {
+        /// What was asked for.
+        url: String,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+fn so_far(added: usize) -> String {
+    match added {
+        0 => String::new(),
+        _ => format!(" ({added} were added before it; mend it and seed again)"),
+    }
+}
+
+/// Posts the fixtures that the collection does not hold yet; with `force`, all.
+pub async fn apply(
+    ready: &Ready,
+    collection: &str,
+    fixtures: &Fixtures,
+    force: bool,
+    reporter: Reporter<'_>,
+) -> Result<Seeded, SeedError> {
+    let mut there = if force { Vec::new() } else { list(ready, collection).await? };
+    let mut seeded = Seeded { added: 0, present: 0 };
+    for (n, fixture) in fixtures.items.iter().enumerate() {
+        // Each resource stands for one fixture: two equal fixtures want two of them.
+        if let Some(at) = there.iter().position(|resource| is_of(fixture, resource)) {
+            there.swap_remove(at);
+            seeded.present += 1;
+            continue;
+        }
+        reporter.detail(format!("seeding {} of {}", n + 1, fixtures.items.len()));
+        let stored = post(ready, collection, fixtures, n, seeded.added).await?;
+        seeded.added += 1;
+        if let Some(field) = changed_field(fixture, &stored) {
+            reporter.warning(format!(
+                "{}: item {}: `{field}` is stored as {}: write it so, or it is added again next time",
+                fixtures.source,
+                n + 1,
+                stored.get(field).unwrap_or(&Value::Null),
+            ));
+        }
+    }
+    Ok(seeded)
+}
+
+async fn list(ready: &Ready, collection: &str) -> Result<Vec<Fields>, SeedError> {
+    let not_a_list =
+        |problem: String| SeedError::NotAList { url: ready.endpoint.url(collection), problem };
+    let answer = ready.endpoint.get(collection, TIMEOUT).await?;
+    if answer.status != StatusCode::OK {
+        return Err(not_a_list(format!("the answer is {}", answer.status)));
+    }
+    serde_json::from_slice(&answer.body).map_err(|error| not_a_list(error.to_string()))
+}
+
+async fn post(
+    ready: &Ready,
+    collection: &str,
+    fixtures: &Fixtures,
+    n: usize,
+    added: usize,
+) -> Result<Fields, SeedError> {
+    let body = Bytes::from(Value::Object(fixtures.items[n].clone()).to_string());
+    let answer = ready.endpoint.post(collection, body, TIMEOUT).await?;
+    match serde_json::from_slice(&answer.body) {
+        Ok(stored) if answer.status == StatusCode::CREATED => Ok(stored),
+        _ => Err(SeedError::Refused {
+            source_name: fixtures.source.clone(),
+            item: n + 1,
+            status: answer.status,
+            answer: String::from_utf8_lossy(&answer.body).chars().take(500).collect(),
+            added,
+        }),
+    }
+}
+
+/// Whether a resource is what posting the fixture makes: the same fields, and nothing
+/// in those that the fixture leaves out.
+fn is_of(fixture: &Fields, resource: &Fields) -> bool {
+    changed_field(fixture, resource).is_none()
+        && resource.iter().all(|(field, value)| {
+            field == "id" || fixture.contains_key(field) || *value == Value::String(String::new())
+        })
+}
+
+/// The first field of the fixture that the resource has otherwise.
+fn changed_field<'a>(fixture: &'a Fields, resource: &Fields) -> Option<&'a str> {
+    let changed = |(field, value): &(&String, &Value)| resource.get(*field) != Some(value);
+    fixture.iter().find(changed).map(|(field, _)| field.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(text: &str) -> Fields {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn a_resource_is_of_a_fixture_when_nothing_else_is_in_it() {
+        let fixture = fields(r#"{"title": "a", "place": "b"}"#);
+        assert!(is_of(
+            &fixture,
+            &fields(r#"{"id": "1", "title": "a", "place": "b", "topics": ""}"#)
+        ));
+        for other in [
+            r#"{"id": "1", "title": "a", "place": "c"}"#,
+            r#"{"id": "1", "title": "a"}"#,
+            r#"{"id": "1", "title": "a", "place": "b", "topics": "x"}"#,
+        ] {
+            assert!(!is_of(&fixture, &fields(other)), "{other}");
+        }
+    }
+
+    #[test]
+    fn the_field_that_was_stored_otherwise_is_found() {
+        let fixture = fields(r#"{"title": "a", "date": "2020-1-2"}"#);
+        let stored = fields(r#"{"title": "a", "date": "2020-01-02"}"#);
+        assert_eq!(changed_field(&fixture, &stored), Some("date"));
+    }
+}

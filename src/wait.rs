@@ -1,0 +1,83 @@
+//! This module owns waiting: every wait has a deadline, and between two looks the
+//! pause grows, so that what is quick is seen quickly and what is slow costs little.
+
+use std::time::{Duration, Instant};
+
+/// The point in time at which waiting ends.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline {
+    start: Instant,
+    limit: Duration,
+}
+
+impl Deadline {
+    /// A deadline `limit` from now.
+    pub fn after(limit: Duration) -> Self {
+        Self { start: Instant::now(), limit }
+    }
+
+    /// How long is left; zero once it has passed.
+    pub fn left(&self) -> Duration {
+        self.limit.saturating_sub(self.start.elapsed())
+    }
+
+    /// Whether it has passed.
+    pub fn has_passed(&self) -> bool {
+        self.left().is_zero()
+    }
+
+    /// The whole wait that it allows.
+    pub fn limit(&self) -> Duration {
+        self.limit
+    }
+}
+
+/// Pauses that begin at `first` and grow by half up to `most`.
+#[derive(Debug)]
+pub struct Backoff {
+    next: Duration,
+    most: Duration,
+}
+
+impl Backoff {
+    /// Pauses from `first` to `most`.
+    pub fn new(first: Duration, most: Duration) -> Self {
+        Self { next: first, most }
+    }
+
+    /// Sleeps for the next pause, or until the deadline where that is sooner.
+    pub async fn pause(&mut self, deadline: Deadline) {
+        tokio::time::sleep(self.next.min(deadline.left())).await;
+        self.next = (self.next + self.next / 2).min(self.most);
+    }
+}
+
+/// A duration as people say it: `0.4 s`, `12.3 s`, `3 m 20 s`, `5 h 2 m`, `3 d 4 h`.
+pub fn humane(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..60 => format!("{:.1} s", duration.as_secs_f64()),
+        60..3600 => format!("{} m {} s", seconds / 60, seconds % 60),
+        3600..86400 => format!("{} h {} m", seconds / 3600, seconds % 3600 / 60),
+        _ => format!("{} d {} h", seconds / 86400, seconds % 86400 / 3600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_humane() {
+        for (millis, text) in [
+            (0, "0.0 s"),
+            (440, "0.4 s"),
+            (59_400, "59.4 s"),
+            (200_000, "3 m 20 s"),
+            (18_120_000, "5 h 2 m"),
+            (273_600_000, "3 d 4 h"),
+        ] {
+            assert_eq!(humane(Duration::from_millis(millis)), text);
+        }
+    }
+}
