@@ -9,6 +9,9 @@ use serde::Serialize;
 use crate::cli::Output;
 use crate::error::Error;
 
+/// What stands in a cell without a value.
+const NOTHING: &str = "-";
+
 /// A result that can be shown as a table.
 pub trait Table: Serialize {
     /// The columns' headings.
@@ -28,7 +31,7 @@ pub struct Cell {
 impl Cell {
     /// Plain text; a dash where there is none.
     pub fn text(text: Option<impl ToString>) -> Self {
-        let text = text.map_or_else(|| "-".into(), |text| text.to_string());
+        let text = text.map_or_else(|| NOTHING.into(), |text| text.to_string());
         Self { text, style: Style::new() }
     }
 
@@ -57,19 +60,21 @@ pub fn print<T: Table>(rows: &[T], output: Output) -> Result<(), Error> {
     }
 }
 
+/// Lays out the rows in columns; one that has nothing in any row is left out.
 fn table<T: Table>(rows: &[T]) -> String {
     let bold = Style::new().bold();
-    let heading = |text: &&str| Cell { text: (*text).into(), style: bold };
-    let mut lines = vec![T::HEADINGS.iter().map(heading).collect::<Vec<_>>()];
-    lines.extend(rows.iter().map(Table::cells));
-    let widths: Vec<usize> = (0..T::HEADINGS.len())
-        .map(|n| lines.iter().map(|cells| cells[n].text.chars().count()).max().unwrap_or(0))
-        .collect();
+    let rows: Vec<_> = rows.iter().map(Table::cells).collect();
+    let is_used = |n: &usize| rows.is_empty() || rows.iter().any(|cells| cells[*n].text != NOTHING);
+    let used: Vec<_> = (0..T::HEADINGS.len()).filter(is_used).collect();
+    let headings = T::HEADINGS.iter().map(|text| Cell { text: (*text).into(), style: bold });
+    let mut lines = vec![headings.collect::<Vec<_>>()];
+    lines.extend(rows.iter().cloned());
+    let width = |n: usize| lines.iter().map(|cells| cells[n].text.chars().count()).max();
     let line = |cells: &Vec<Cell>| {
-        let padded = cells.iter().zip(&widths).enumerate().map(|(n, (cell, width))| {
-            let Cell { text, style } = cell;
+        let padded = used.iter().map(|&n| {
+            let Cell { text, style } = &cells[n];
             // No blanks at the end of a line.
-            let width = if n + 1 == cells.len() { 0 } else { *width };
+            let width = if Some(&n) == used.last() { 0 } else { width(n).unwrap_or(0) };
             let blanks = " ".repeat(width.saturating_sub(text.chars().count()));
             format!("{style}{text}{style:#}{blanks}")
         });
@@ -83,19 +88,19 @@ mod tests {
     use super::*;
 
     #[derive(Serialize)]
-    struct Row(&'static str, Option<u64>);
+    struct Row(&'static str, Option<u64>, Option<u64>);
 
     impl Table for Row {
-        const HEADINGS: &'static [&'static str] = &["NAME", "COUNT"];
+        const HEADINGS: &'static [&'static str] = &["NAME", "COUNT", "PROBLEM"];
 
         fn cells(&self) -> Vec<Cell> {
-            vec![Cell::text(Some(self.0)), Cell::text(self.1)]
+            vec![Cell::text(Some(self.0)), Cell::text(self.1), Cell::text(self.2)]
         }
     }
 
     #[test]
-    fn columns_are_aligned() {
-        let rows = [Row("a", Some(1)), Row("longer", None)];
+    fn columns_are_aligned_and_those_without_a_value_left_out() {
+        let rows = [Row("a", Some(1), None), Row("longer", None, None)];
         let plain = anstream::adapter::strip_str(&table(&rows)).to_string();
         assert_eq!(plain, "NAME    COUNT\na       1\nlonger  -\n");
     }

@@ -52,10 +52,11 @@ impl Backoff {
     }
 }
 
-/// A duration as people say it: `0.4 s`, `12.3 s`, `3 m 20 s`, `5 h 2 m`, `3 d 4 h`.
+/// A duration as people say it: `0.4 s`, `12 s`, `3 m 20 s`, `5 h 2 m`, `3 d 4 h`.
 pub fn humane(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
+        0..60 if duration.subsec_nanos() == 0 => format!("{seconds} s"),
         0..60 => format!("{:.1} s", duration.as_secs_f64()),
         60..3600 => format!("{} m {} s", seconds / 60, seconds % 60),
         3600..86400 => format!("{} h {} m", seconds / 3600, seconds % 3600 / 60),
@@ -70,7 +71,7 @@ mod tests {
     #[test]
     fn durations_are_humane() {
         for (millis, text) in [
-            (0, "0.0 s"),
+            (7_000, "7 s"),
             (440, "0.4 s"),
             (59_400, "59.4 s"),
             (200_000, "3 m 20 s"),

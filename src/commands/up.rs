@@ -114,6 +114,7 @@ async fn build(config: &Config, display: &dyn EventSink) -> Result<Vec<PathBuf>,
         reporter.step("building");
         let program = binary::provide(config, service, reporter).await;
         programs.push(program.inspect_err(|_| reporter.failed("there is no program to run"))?);
+        reporter.detail("built");
     }
     Ok(programs)
 }

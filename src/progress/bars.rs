@@ -2,6 +2,7 @@
 //! is at work. It is the only user of indicatif.
 
 use std::collections::HashMap;
+use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -65,6 +66,10 @@ impl Drop for Bars {
         let lines = self.lines.get_mut().unwrap_or_else(PoisonError::into_inner);
         for line in lines.values().filter(|line| !line.bar.is_finished()) {
             finish(&line.bar, "{prefix:.yellow}", "-", &format!("{}: not finished", line.step));
+        }
+        if !lines.is_empty() {
+            // The library leaves the cursor at the end of the last line.
+            let _ = writeln!(std::io::stderr());
         }
     }
 }

@@ -107,3 +107,84 @@ async fn accept(listener: &TcpListener) -> TcpStream {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::oneshot;
+    use tokio::task::JoinHandle;
+
+    use super::*;
+
+    /// A server that answers `slow` after that time, and the sender that stops it.
+    async fn start(
+        limits: Limits,
+        slow: Duration,
+    ) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<bool>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let handle = move |_| async move {
+            tokio::time::sleep(slow).await;
+            Response::new(Full::new(Bytes::from_static(b"done")))
+        };
+        let shutdown = async { drop(stopped.await) };
+        let server = tokio::spawn(async move { serve(listener, handle, limits, shutdown).await });
+        (address, stop, server)
+    }
+
+    async fn read_to_end(mut stream: TcpStream) -> String {
+        let mut text = String::new();
+        // A connection that the server resets has nothing more to say either.
+        let _ = stream.read_to_string(&mut text).await;
+        text
+    }
+
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: t\r\n\r\n";
+
+    #[tokio::test]
+    async fn slow_and_idle_connections_are_closed() {
+        let limits = Limits { header_timeout: Duration::from_millis(100), ..Limits::default() };
+        let (address, _stop, _server) = start(limits, Duration::ZERO).await;
+        for sent in [&b""[..], b"GET / HT", REQUEST] {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(sent).await.unwrap();
+            let text = read_to_end(stream).await;
+            assert_eq!(text.contains("done"), sent == REQUEST, "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_over_the_limit_waits_for_its_turn() {
+        let limits = Limits { connections: 1, ..Limits::default() };
+        let (address, _stop, _server) = start(limits, Duration::ZERO).await;
+        let first = TcpStream::connect(address).await.unwrap();
+        let mut second = TcpStream::connect(address).await.unwrap();
+        second.write_all(REQUEST).await.unwrap();
+        let waited = tokio::time::timeout(Duration::from_millis(100), second.readable()).await;
+        assert!(waited.is_err(), "the second connection was served beside the first");
+        drop(first);
+        let mut answer = [0; 15];
+        second.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200 OK");
+    }
+
+    #[tokio::test]
+    async fn requests_at_work_finish_unless_they_take_too_long() {
+        for (drain, finishes) in [(Duration::from_secs(60), true), (Duration::ZERO, false)] {
+            let limits = Limits { drain, ..Limits::default() };
+            let (address, stop, server) = start(limits, Duration::from_millis(300)).await;
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(REQUEST).await.unwrap();
+            // The request must have been accepted before the server is told to stop.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            stop.send(()).unwrap();
+            assert_eq!(server.await.unwrap(), finishes);
+            if finishes {
+                assert!(read_to_end(stream).await.contains("done"));
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The command line itself: what it refuses, and how.
+
+use std::fs;
+
+use crate::harness::cli::World;
+
+#[test]
+fn a_command_that_lacks_something_says_what() {
+    let world = World::new();
+    for (args, missing) in [
+        (vec!["up"], "--local"),
+        (vec!["status"], "--local"),
+        (vec!["down"], "--local"),
+        (vec!["seed"], "--local"),
+        (vec!["seed", "--url", "events"], "events=http://HOST:PORT"),
+    ] {
+        let ran = world.run(&args);
+        assert_eq!(ran.code, Some(2), "{args:?}: {ran:?}");
+        assert!(ran.stderr.contains(missing), "{args:?}: {ran:?}");
+    }
+}
+
+#[test]
+fn a_description_that_is_wrong_stops_every_command_before_it_begins() {
+    let world = World::new();
+    world.describe("stack: test\nservices:\n  events: {build: events, prot: 80}\n");
+    for command in ["up", "status", "seed", "down"] {
+        let ran = world.run(&[command, "--local"]);
+        assert_eq!(ran.code, Some(78), "{command}: {ran:?}");
+        let problem = "eventpost.yml: line 3: services.events.prot: is not a key here; did you \
+            mean `port`?";
+        assert!(ran.stderr.contains(problem), "{command}: {ran:?}");
+        assert_eq!(ran.stdout, "");
+    }
+    assert!(!world.path().join("state").exists());
+}
+
+#[test]
+fn a_fixtures_file_that_is_wrong_is_named_before_anything_starts() {
+    let world = World::new();
+    fs::write(world.path().join("notifications.yml"), "- just text\n").unwrap();
+    let ran = world.up();
+    assert_eq!(ran.code, Some(78), "{ran:?}");
+    assert!(ran.stderr.contains("notifications.yml: item 1 must be a mapping"), "{ran:?}");
+    assert_eq!(world.holder("events"), None);
+}
+
+#[test]
+fn a_service_without_program_or_sources_says_where_it_looked() {
+    let world = World::new();
+    fs::remove_file(world.path().join("notifications")).unwrap();
+    let ran = world.up();
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("services.notifications.build"), "{ran:?}");
+    assert!(ran.stderr.contains("notifications/Cargo.toml"), "{ran:?}");
+    assert_eq!(world.holder("events"), None);
+}
+
+#[test]
+fn an_image_cannot_run_locally() {
+    let world = World::new();
+    world.describe("stack: test\nservices:\n  events: {image: a/b:1}\n");
+    let ran = world.up();
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("services.events: is the image a/b:1"), "{ran:?}");
+}
+
+#[test]
+fn nowhere_to_keep_state_is_said() {
+    let world = World::new();
+    let output = world
+        .command(&["status", "--local"])
+        .env_remove("XDG_STATE_HOME")
+        .env_remove("HOME")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("--state-dir"), "{stderr}");
+}

@@ -1,0 +1,70 @@
+//! This module owns a client that shares no code with the services: plain text over
+//! TCP, so that what is sent and received is what the test says.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// An answer as it came.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    head: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    /// The value of a header.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().skip(1).find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+pub(crate) fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream
+}
+
+/// Sends a request on a connection of its own.
+pub(crate) fn send(address: SocketAddr, method: &str, path: &str, body: Option<&str>) -> Answer {
+    try_send(address, method, path, body).unwrap()
+}
+
+/// Sends a request to a service that may be going away.
+pub(crate) fn try_send(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    body: Option<&str>,
+) -> std::io::Result<Answer> {
+    let length = body.map_or(String::new(), |body| format!("Content-Length: {}\r\n", body.len()));
+    let body = body.unwrap_or_default();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{length}\r\n{body}"
+    );
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    stream.write_all(request.as_bytes())?;
+    read_answer(&mut stream)
+}
+
+/// Reads to the end of the connection.
+pub(crate) fn read_answer(stream: &mut TcpStream) -> std::io::Result<Answer> {
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    let status = text.split(' ').nth(1).and_then(|status| status.parse().ok());
+    match (text.split_once("\r\n\r\n"), status) {
+        (Some((head, body)), Some(status)) => {
+            Ok(Answer { status, head: head.into(), body: body.into() })
+        }
+        _ => Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, text)),
+    }
+}

@@ -1,0 +1,128 @@
+//! This module owns running the real programs for tests: it builds the services,
+//! starts them on ports of their own and stops them whatever becomes of the test.
+
+pub(crate) mod cli;
+pub(crate) mod http;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
+
+use rest::data_dir::DataDir;
+use tempfile::TempDir;
+
+/// Generous: machines that run tests are busy, and nothing waits longer than it must.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A running service with a data folder of its own, killed at the end of the test.
+pub(crate) struct Service {
+    process: Child,
+    pub(crate) address: SocketAddr,
+}
+
+/// The program of a service, built now where it is not up to date.
+pub(crate) fn program(service: &str) -> PathBuf {
+    static BUILT: OnceLock<()> = OnceLock::new();
+    let eventpost = Path::new(env!("CARGO_BIN_EXE_eventpost"));
+    BUILT.get_or_init(|| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet", "--bins", "-p", "events", "-p", "notifications"]);
+        if !cfg!(debug_assertions) {
+            cargo.arg("--release");
+        }
+        let status = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap();
+        assert!(status.success(), "the services do not build");
+    });
+    eventpost.with_file_name(service)
+}
+
+impl Service {
+    /// Starts a service on a free port and waits until it listens.
+    pub(crate) fn start(service: &str, data: &Path) -> Self {
+        let process = Command::new(program(service))
+            .args(["--listen", "127.0.0.1:0", "--data"])
+            .arg(data)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let pid = process.id();
+        // The lock file of a run before this one may name another process.
+        let address = wait_for("the service to say where it listens", || {
+            let holder = DataDir::holder(data).ok().flatten()?;
+            (holder.pid == pid).then_some(holder.address)
+        });
+        Self { process, address }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Ends the process as a crash would, at once.
+    pub(crate) fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Tells the process to stop and returns its exit code.
+    pub(crate) fn terminate(self) -> Option<i32> {
+        signal(self.pid(), "TERM");
+        self.exit_code()
+    }
+
+    /// Waits for the end of a process that has been told to stop.
+    pub(crate) fn exit_code(mut self) -> Option<i32> {
+        self.process.wait().unwrap().code()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Runs a service that is expected to end by itself.
+pub(crate) fn run_service(service: &str, args: &[&str], data: &Path) -> Output {
+    Command::new(program(service)).args(args).arg("--data").arg(data).output().unwrap()
+}
+
+/// Sends a signal by its name.
+pub(crate) fn signal(pid: u32, name: &str) {
+    let status = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
+    assert!(status.unwrap().success(), "process {pid} could not be sent {name}");
+}
+
+/// Looks again and again until there is something, or panics after a minute.
+pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    while start.elapsed() < LIMIT {
+        if let Some(found) = look() {
+            return found;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    panic!("waited in vain for {what}");
+}
+
+/// A folder beside the built programs, so that they can be linked into it.
+pub(crate) fn temp_dir() -> TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+}
+
+/// A free port with two free ones after it, which no other test of this run uses. They
+/// lie below the range that the system gives to connections.
+pub(crate) fn free_ports() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Runs side by side begin at different places.
+    let begin = u16::try_from(std::process::id() % 200).unwrap() * 100;
+    wait_for("free ports", || {
+        let first = 10_000 + (begin + NEXT.fetch_add(3, Ordering::Relaxed)) % 20_000;
+        let free = |port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
+        (first..first + 3).all(free).then_some(first)
+    })
+}

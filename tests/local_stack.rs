@@ -1,0 +1,267 @@
+//! `up`, `status`, `seed` and `down` with real services on this machine.
+
+use std::fs;
+use std::net::TcpListener;
+
+use serde_json::Value;
+
+use crate::harness::cli::{Ran, World};
+use crate::harness::http::send;
+use crate::harness::{signal, wait_for};
+
+/// The titles or subjects of what a service holds.
+fn held(world: &World, service: &str) -> Vec<Value> {
+    let address = world.holder(service).expect("it must run").address;
+    let list = send(address, "GET", &format!("/{service}"), None).json();
+    list.as_array().unwrap().clone()
+}
+
+fn seeds(service: &str) -> usize {
+    let path = format!("{}/fixtures/{service}.yml", env!("CARGO_MANIFEST_DIR"));
+    fs::read_to_string(path).unwrap().lines().filter(|line| line.starts_with("- ")).count()
+}
+
+#[test]
+fn a_stack_goes_up_is_seeded_once_and_goes_down_with_its_data_kept() {
+    let world = World::new();
+    let up = world.up().succeeded();
+    assert!(up.stdout.contains(&format!("http://127.0.0.1:{}/events", world.port)), "{up:?}");
+    assert!(up.stdout.contains(&format!(":{}/notifications", world.port + 1)), "{up:?}");
+    assert_eq!(held(&world, "events").len(), seeds("events"));
+    assert_eq!(held(&world, "notifications").len(), seeds("notifications"));
+
+    let again = world.up().succeeded();
+    assert_eq!(again.stdout.matches("kept").count(), 2, "{again:?}");
+    assert_eq!(held(&world, "events").len(), seeds("events"));
+
+    let status = world.run(&["status", "--local", "--output", "json"]).succeeded().json();
+    for row in status.as_array().unwrap() {
+        assert_eq!(row["state"], "healthy");
+        assert_eq!(row["version"], env!("CARGO_PKG_VERSION"));
+        assert_eq!(row["resources"], seeds(row["service"].as_str().unwrap()));
+        let holder = world.holder(row["service"].as_str().unwrap()).unwrap();
+        assert_eq!(row["pid"], holder.pid);
+    }
+
+    world.run(&["down", "--local"]).succeeded();
+    assert_eq!((world.holder("events"), world.holder("notifications")), (None, None));
+    let status = world.run(&["status", "--local"]);
+    assert_eq!(status.code, Some(3), "{status:?}");
+    assert_eq!(status.stdout.matches("stopped").count(), 2, "{status:?}");
+
+    world.run(&["up", "--local", "--no-seed", "--port-base", &world.port.to_string()]).succeeded();
+    assert_eq!(held(&world, "events").len(), seeds("events"), "data must outlive `down`");
+}
+
+#[test]
+fn standard_output_carries_data_only_and_no_colours_when_piped() {
+    let world = World::new();
+    let up = world.up().succeeded();
+    assert_eq!(up.stdout.lines().count(), 3, "{up:?}");
+    assert!(!up.stdout.contains('\u{1b}') && !up.stderr.contains('\u{1b}'), "{up:?}");
+    let port = world.port.to_string();
+    let json = world.run(&["up", "--local", "--output", "json", "--port-base", &port]).succeeded();
+    assert_eq!(json.json()[0]["outcome"], "kept");
+}
+
+#[test]
+fn a_changed_program_is_restarted_and_its_data_stay() {
+    let world = World::new();
+    world.up().succeeded();
+    let before = world.holder("events").unwrap();
+    let untouched = world.holder("notifications").unwrap();
+    world.change_program("events");
+    let up = world.up().succeeded();
+    assert!(up.stderr.contains("its program changed"), "{up:?}");
+    assert!(up.stdout.contains("restarted") && up.stdout.contains("kept"), "{up:?}");
+    assert_ne!(world.holder("events").unwrap().pid, before.pid);
+    assert_eq!(world.holder("notifications").unwrap(), untouched);
+    assert_eq!(held(&world, "events").len(), seeds("events"));
+}
+
+#[test]
+fn services_move_to_other_ports_even_to_each_other_s() {
+    let world = World::new();
+    world.up().succeeded();
+    let wanted = world.port + 1;
+    world.run(&["up", "--local", "--port-base", &wanted.to_string()]).succeeded();
+    assert_eq!(world.holder("events").unwrap().address.port(), wanted);
+    assert_eq!(world.holder("notifications").unwrap().address.port(), wanted + 1);
+    assert_eq!(held(&world, "events").len(), seeds("events"));
+}
+
+#[test]
+fn a_changed_environment_restarts_its_service() {
+    let world = World::new();
+    world.up().succeeded();
+    world.describe(
+        "stack: test\nservices:\n  events: {build: events, fixtures: events.yml, env: {A: 1}}\n  \
+         notifications: {build: notifications, fixtures: notifications.yml}\n",
+    );
+    let up = world.up().succeeded();
+    assert!(up.stderr.contains("events: starting it anew: its environment changed"), "{up:?}");
+    assert_eq!(up.stdout.matches("kept").count(), 1, "{up:?}");
+}
+
+#[test]
+fn a_port_in_use_is_named_and_nothing_is_started() {
+    let world = World::new();
+    let _taken = TcpListener::bind(("127.0.0.1", world.port + 1)).unwrap();
+    let up = world.up();
+    assert_eq!(up.code, Some(1), "{up:?}");
+    let problem = format!("port {} of notifications is in use by another program", world.port + 1);
+    assert!(up.stderr.contains(&problem), "{up:?}");
+    assert_eq!(world.holder("events"), None, "nothing may be half done");
+}
+
+#[test]
+fn a_service_that_dies_at_its_start_shows_its_last_lines_and_takes_the_other_with_it() {
+    let world = World::new();
+    world.replace_program("notifications", "#!/bin/sh\necho no license found >&2\nexit 7\n");
+    let up = world.up();
+    assert_eq!(up.code, Some(1), "{up:?}");
+    assert!(up.stderr.contains("notifications ended at its start (exit status: 7)"), "{up:?}");
+    assert!(up.stderr.contains("  no license found"), "{up:?}");
+    assert_eq!(world.holder("events"), None, "what this run started must be stopped again");
+}
+
+#[test]
+fn a_failing_service_leaves_one_that_ran_before_alone() {
+    let world = World::new();
+    world.up().succeeded();
+    let events = world.holder("events").unwrap();
+    world.replace_program("notifications", "#!/bin/sh\nexit 7\n");
+    assert_eq!(world.up().code, Some(1));
+    assert_eq!(world.holder("events"), Some(events));
+}
+
+#[test]
+fn a_lock_file_left_by_a_crash_is_no_obstacle() {
+    let world = World::new();
+    world.up().succeeded();
+    let crashed = world.holder("events").unwrap();
+    signal(crashed.pid, "KILL");
+    wait_for("the process to be gone", || world.holder("events").is_none().then_some(()));
+    let status = world.run(&["status", "--local"]);
+    assert_eq!(status.code, Some(3), "{status:?}");
+    let up = world.up().succeeded();
+    assert!(up.stdout.contains("started") && up.stdout.contains("kept"), "{up:?}");
+    assert_eq!(held(&world, "events").len(), seeds("events"));
+}
+
+#[test]
+fn a_signal_in_the_middle_of_up_leaves_nothing_running() {
+    for (name, code) in [("INT", 130), ("TERM", 143)] {
+        let world = World::new();
+        // It listens but is never ready, so that `up` is in the middle of waiting.
+        world.replace_program("notifications", "#!/bin/sh\necho waiting\nexec sleep 600\n");
+        let up = world.begin_up();
+        wait_for("events to run", || world.holder("events"));
+        signal(up.id(), name);
+        let ran = Ran::of(up.wait_with_output().unwrap());
+        assert_eq!(ran.code, Some(code), "{ran:?}");
+        assert!(ran.stderr.contains("what this run had started is stopped again"), "{ran:?}");
+        assert_eq!(world.holder("events"), None, "{ran:?}");
+    }
+}
+
+#[test]
+fn a_hanging_service_is_unhealthy_and_down_stops_it_all_the_same() {
+    let world = World::new();
+    world.up().succeeded();
+    let pid = world.holder("events").unwrap().pid;
+    signal(pid, "STOP");
+    let status = world.run(&["status", "--local"]);
+    assert_eq!(status.code, Some(3), "{status:?}");
+    assert!(status.stdout.contains("unhealthy"), "{status:?}");
+    signal(pid, "CONT");
+    world.run(&["down", "--local"]).succeeded();
+    assert_eq!(world.holder("events"), None);
+}
+
+#[test]
+fn seeding_completes_what_is_missing_and_force_adds_all() {
+    let world = World::new();
+    world.up().succeeded();
+    let address = world.holder("events").unwrap().address;
+    let first = held(&world, "events")[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(send(address, "DELETE", &format!("/events/{first}"), None).status, 200);
+    let rows = world.run(&["seed", "--local", "--output", "json"]).succeeded().json();
+    assert_eq!((&rows[0]["added"], &rows[1]["added"]), (&1.into(), &0.into()), "{rows}");
+    assert_eq!(held(&world, "events").len(), seeds("events"));
+
+    let url = format!("events=http://{address}");
+    world.run(&["seed", "--url", &url, "--force"]).succeeded();
+    assert_eq!(held(&world, "events").len(), 2 * seeds("events"));
+    assert_eq!(held(&world, "notifications").len(), seeds("notifications"));
+}
+
+#[test]
+fn a_fixture_that_is_refused_is_named_with_the_field() {
+    let world = World::new();
+    let good =
+        "- {title: good, description: long enough for an event, date: 2020-12-12, time: 20:50:12}";
+    let bad = "- {title: bad, description: short, date: 2020-12-12, time: 20:50:12}";
+    fs::write(world.path().join("events.yml"), format!("{good}\n{bad}\n")).unwrap();
+    let up = world.up();
+    assert_eq!(up.code, Some(1), "{up:?}");
+    assert!(up.stderr.contains("events.yml: item 2 was answered 422"), "{up:?}");
+    assert!(up.stderr.contains("\"field\": \"description\""), "{up:?}");
+}
+
+#[test]
+fn a_fixture_that_is_stored_otherwise_is_warned_of() {
+    let world = World::new();
+    let odd =
+        "- {title: odd, description: long enough for an event, date: 2020-1-2, time: 20:50:12}";
+    fs::write(world.path().join("events.yml"), odd).unwrap();
+    let up = world.up().succeeded();
+    assert!(up.stderr.contains("item 1: `date` is stored as \"2020-01-02\""), "{up:?}");
+}
+
+#[test]
+fn seeding_what_does_not_run_or_is_another_service_fails() {
+    let world = World::new();
+    let ran = world.run(&["seed", "--local"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(
+        ran.stderr.contains("events does not run: `eventpost up --local` starts it"),
+        "{ran:?}"
+    );
+    world.up().succeeded();
+    let url = format!("events=http://127.0.0.1:{}", world.port + 1);
+    let ran = world.run(&["seed", "--url", &url]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("is answered by the service `notifications`"), "{ran:?}");
+    let ran = world.run(&["seed", "--url", "users=http://127.0.0.1:1"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.stderr.contains("has no service users, only events, notifications"), "{ran:?}");
+}
+
+#[test]
+fn purging_asks_and_without_an_answer_touches_nothing() {
+    let world = World::new();
+    world.up().succeeded();
+    let down = world.run(&["down", "--local", "--purge"]);
+    assert_eq!(down.code, Some(2), "{down:?}");
+    assert!(down.stderr.contains("give --yes"), "{down:?}");
+    assert!(world.holder("events").is_some(), "nothing may be stopped before the answer");
+    world.run(&["down", "--local", "--purge", "--yes"]).succeeded();
+    assert!(!world.data("events").exists());
+    world.run(&["down", "--local"]).succeeded();
+}
+
+#[test]
+fn two_commands_do_not_change_a_stack_at_the_same_time() {
+    let world = World::new();
+    world.replace_program("notifications", "#!/bin/sh\nexec sleep 600\n");
+    let first = world.begin_up();
+    wait_for("events to run", || world.holder("events"));
+    for args in [&["up", "--local"][..], &["down", "--local"]] {
+        let second = world.run(args);
+        assert_eq!(second.code, Some(1), "{second:?}");
+        assert!(second.stderr.contains("another eventpost is changing"), "{second:?}");
+    }
+    signal(first.id(), "TERM");
+    first.wait_with_output().unwrap();
+}

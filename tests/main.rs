@@ -1,0 +1,9 @@
+//! The real programs, from outside: services over TCP, the command as a process.
+
+mod command;
+mod conformance;
+mod connections;
+mod crash;
+mod harness;
+mod local_stack;
+mod service_process;

@@ -1,0 +1,138 @@
+//! A service as a process: what it needs, how it refuses, how it stops.
+
+use std::fs;
+use std::io::Write;
+
+use crate::harness::http::{connect, read_answer, send};
+use crate::harness::{Service, run_service, signal, temp_dir, wait_for};
+
+const EVENT: &str = r#"{"title": "t", "description": "dddddddddddddddddddd", "date": "2020-12-12",
+    "time": "20:50:12"}"#;
+
+#[test]
+fn a_taken_port_is_named() {
+    let dir = temp_dir();
+    let running = Service::start("events", &dir.path().join("a"));
+    let address = running.address.to_string();
+    let output = run_service("events", &["--listen", &address], &dir.path().join("b"));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(69), "{stderr}");
+    assert!(stderr.contains(&format!("cannot listen on {address}")), "{stderr}");
+}
+
+#[test]
+fn a_data_folder_that_cannot_be_made_is_named() {
+    let dir = temp_dir();
+    let file = dir.path().join("file");
+    fs::write(&file, "").unwrap();
+    let output = run_service("events", &[], &file.join("data"));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(73), "{stderr}");
+    assert!(stderr.contains("file/data cannot be written"), "{stderr}");
+    assert!(stderr.contains("--data"), "{stderr}");
+}
+
+#[test]
+fn a_data_folder_in_use_names_the_process_that_uses_it() {
+    let dir = temp_dir();
+    let running = Service::start("events", dir.path());
+    let output = run_service("events", &["--listen", "127.0.0.1:0"], dir.path());
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(75), "{stderr}");
+    assert!(stderr.contains(&format!("pid {}", running.pid())), "{stderr}");
+}
+
+#[test]
+fn damaged_data_are_refused_with_file_and_offset_and_left_alone() {
+    let dir = temp_dir();
+    let service = Service::start("events", dir.path());
+    for _ in 0..3 {
+        assert_eq!(send(service.address, "POST", "/events", Some(EVENT)).status, 201);
+    }
+    assert_eq!(service.terminate(), Some(0));
+    let log = dir.path().join("log");
+    let mut bytes = fs::read(&log).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&log, &bytes).unwrap();
+    let output = run_service("events", &["--listen", "127.0.0.1:0"], dir.path());
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(65), "{stderr}");
+    assert!(stderr.contains("log is damaged at byte 32"), "{stderr}");
+    assert_eq!(fs::read(&log).unwrap(), bytes);
+}
+
+#[test]
+fn data_of_another_service_are_refused() {
+    let dir = temp_dir();
+    assert_eq!(Service::start("events", dir.path()).terminate(), Some(0));
+    let output = run_service("notifications", &["--listen", "127.0.0.1:0"], dir.path());
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(65), "{stderr}");
+    assert!(stderr.contains("it holds events"), "{stderr}");
+}
+
+#[test]
+fn a_stopping_service_finishes_the_request_at_work() {
+    for name in ["TERM", "INT"] {
+        let dir = temp_dir();
+        let service = Service::start("events", dir.path());
+        let mut stream = connect(service.address);
+        let (first, rest) = EVENT.split_at(20);
+        let head =
+            format!("POST /events HTTP/1.1\r\nHost: t\r\nContent-Length: {}\r\n", EVENT.len());
+        // `Expect` makes the service say that it has begun to read the body.
+        stream.write_all(format!("{head}Expect: 100-continue\r\n\r\n").as_bytes()).unwrap();
+        let mut interim = [0; 25];
+        std::io::Read::read_exact(&mut stream, &mut interim).unwrap();
+        assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
+        stream.write_all(first.as_bytes()).unwrap();
+        signal(service.pid(), name);
+        wait_for("the service to stop listening", || {
+            std::net::TcpStream::connect(service.address).is_err().then_some(())
+        });
+        stream.write_all(rest.as_bytes()).unwrap();
+        let answer = read_answer(&mut stream).unwrap();
+        assert_eq!(answer.status, 201, "SIG{name}: {answer:?}");
+        assert_eq!(service.exit_code(), Some(0), "SIG{name}");
+        let again = Service::start("events", dir.path());
+        let list = send(again.address, "GET", "/events", None);
+        assert_eq!(list.body, format!("[{}]", answer.body));
+    }
+}
+
+#[test]
+fn health_and_readiness_are_told() {
+    let dir = temp_dir();
+    let service = Service::start("notifications", dir.path());
+    assert_eq!(send(service.address, "GET", "/healthz", None).json()["status"], "ok");
+    let ready = send(service.address, "GET", "/readyz", None);
+    assert_eq!(ready.status, 200);
+    let ready = ready.json();
+    assert_eq!(ready["service"], "notifications");
+    assert_eq!(ready["resources"], 0);
+    assert_eq!(ready["version"], env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn the_version_and_bad_arguments_are_answered() {
+    let dir = temp_dir();
+    let version = std::process::Command::new(crate::harness::program("events"))
+        .arg("--version")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(version.stdout).unwrap();
+    assert_eq!(text, format!("events {}\n", env!("CARGO_PKG_VERSION")));
+    let output = run_service("events", &["--listen", "nowhere"], dir.path());
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn log_lines_can_be_json() {
+    let dir = temp_dir();
+    let file = dir.path().join("file");
+    fs::write(&file, "").unwrap();
+    let output = run_service("events", &["--log-format", "json"], &file.join("data"));
+    let line: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!(line["level"], "ERROR");
+    assert!(line["message"].as_str().unwrap().contains("cannot be written"), "{line}");
+}
