@@ -1,5 +1,5 @@
 //! What the EventPost services share. A service brings its model (a [`Resource`])
-//! and calls [`run`]; everything else is here.
+//! and calls [`run()`]; everything else is here.
 //!
 //! A request flows through the modules in this order:
 //!
