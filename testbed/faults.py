@@ -1,0 +1,102 @@
+"""What can go wrong, switched on for one access key at a time, so that tests side by
+side do not meet each other's faults.
+
+`PUT /testbed/faults/<access key>` takes a JSON object:
+
+    {"api": [{"action": "RunInstances", "code": "InsufficientInstanceCapacity",
+              "status": 500, "after": 1, "times": 1, "share": 1.0}],
+     "host": {"ssh_delay": 20, "apt_lock": 20, "own_host_keys": true}}
+
+An API fault answers calls of the action (or of all, "*") with the code: after that many
+calls have passed, so many times (without `times`, for good), for that share of them.
+"""
+
+import json
+import random
+import re
+import threading
+from urllib.parse import parse_qs
+
+_lock = threading.Lock()
+_faults = {}
+_calls = {}
+_local = threading.local()
+
+KEY = re.compile(r"Credential=([^/]+)/")
+
+
+def current_key():
+    """The access key of the request that this thread answers."""
+    return getattr(_local, "key", None)
+
+
+def host_faults(key):
+    with _lock:
+        return dict(_faults.get(key, {}).get("host", {}))
+
+
+def pick(key, action):
+    """The fault that a call meets, if it meets one."""
+    with _lock:
+        for fault in _faults.get(key, {}).get("api", []):
+            if fault["action"] not in ("*", action):
+                continue
+            fault["seen"] = fault.get("seen", 0) + 1
+            if fault["seen"] <= fault.get("after", 0):
+                continue
+            if fault.get("times", 1) <= 0 or random.random() >= fault.get("share", 1.0):
+                continue
+            if "times" in fault:
+                fault["times"] -= 1
+            return fault
+    return None
+
+
+def error(fault):
+    code = fault["code"]
+    message = fault.get("message", f"The testbed answers with {code}.")
+    return (
+        "<?xml version='1.0' encoding='UTF-8'?><Response><Errors><Error>"
+        f"<Code>{code}</Code><Message>{message}</Message></Error></Errors>"
+        "<RequestID>00000000-testbed</RequestID></Response>"
+    ).encode()
+
+
+class Middleware:
+    """Answers calls that meet a fault, and passes the others on."""
+
+    def __init__(self, app):
+        self.app = app
+
+    def __call__(self, environ, start_response):
+        path = environ.get("PATH_INFO", "")
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        body = environ["wsgi.input"].read(length)
+        if path.startswith("/testbed/"):
+            return self.control(path, environ["REQUEST_METHOD"], body, start_response)
+        found = KEY.search(environ.get("HTTP_AUTHORIZATION", ""))
+        _local.key = found and found.group(1)
+        action = parse_qs(body.decode(errors="replace")).get("Action", [""])[0]
+        with _lock:
+            _calls.setdefault(_local.key, []).append(action)
+        if fault := pick(_local.key, action):
+            answer = error(fault)
+            headers = [("Content-Type", "text/xml"), ("Content-Length", str(len(answer)))]
+            start_response(f"{fault.get('status', 400)} Fault", headers)
+            return [answer]
+        import io
+
+        environ["wsgi.input"] = io.BytesIO(body)
+        return self.app(environ, start_response)
+
+    def control(self, path, method, body, start_response):
+        """Sets the faults of a key, or tells its calls so far."""
+        what, key = path.removeprefix("/testbed/").split("/", 1)
+        with _lock:
+            if what == "faults" and method == "PUT":
+                _faults[key] = json.loads(body)
+                answer = b"{}"
+            else:
+                answer = json.dumps(_calls.get(key, [])).encode()
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [answer]
