@@ -1,7 +1,7 @@
 //! This module owns getting a service's program: built from its package by cargo, or
 //! found beside this program where there are no sources.
 
-use std::io;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -13,7 +13,7 @@ use crate::config::{Config, Service, Source};
 use crate::event::Reporter;
 
 /// Why there is no program to run.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum BinaryError {
     /// The service comes as a container image.
     #[error(
@@ -40,12 +40,12 @@ pub enum BinaryError {
         program: String,
     },
     /// Cargo could not be run.
-    #[error("cargo, which builds {service}, cannot be run ({source}): install Rust")]
+    #[error("cargo, which builds {service}, cannot be run ({cause}): install Rust")]
     Cargo {
         /// The service.
         service: String,
         /// What the system said.
-        source: io::Error,
+        cause: String,
     },
     /// The build failed.
     #[error("building {service} failed:\n{output}")]
@@ -72,9 +72,9 @@ pub async fn provide(
     };
     let manifest = folder.join("Cargo.toml");
     if manifest.is_file() {
-        return build(service, &manifest, reporter).await;
+        return build(service, &manifest, program_name(&folder, service), reporter).await;
     }
-    let name = folder.file_name().unwrap_or(service.name.as_str().as_ref());
+    let name = program_name(&folder, service);
     let beside = std::env::current_exe().unwrap_or_default().with_file_name(name);
     if beside.is_file() {
         return Ok(beside);
@@ -86,20 +86,32 @@ pub async fn provide(
     })
 }
 
+/// A package's program has the name of its folder.
+fn program_name<'a>(folder: &'a Path, service: &'a Service) -> &'a OsStr {
+    folder.file_name().unwrap_or(service.name.as_str().as_ref())
+}
+
 async fn build(
     service: &Service,
     manifest: &Path,
+    program: &OsStr,
     reporter: Reporter<'_>,
 ) -> Result<PathBuf, BinaryError> {
     let name = service.name.to_string();
-    let cargo = |source| BinaryError::Cargo { service: name.clone(), source };
+    let cargo = |error: std::io::Error| BinaryError::Cargo {
+        service: name.clone(),
+        cause: error.to_string(),
+    };
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
-    command.args(["build", "--bins", "--message-format", "json-render-diagnostics"]);
-    command.arg("--manifest-path").arg(manifest);
+    command.args(["rustc", "--message-format", "json-render-diagnostics", "--manifest-path"]);
+    command.arg(manifest).arg("--bin").arg(program);
     // With the profile of this program, a checkout compiles its dependencies once.
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
+    // The same program runs here and in a container that holds nothing else. Only the
+    // last link differs for it, so that dependencies are shared with other builds.
+    command.args(["--", "-C", "target-feature=+crt-static", "-C", "strip=debuginfo"]);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().map_err(cargo)?;
     let (mut stdout, stderr) = (child.stdout.take(), child.stderr.take());

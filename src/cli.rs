@@ -1,6 +1,7 @@
 //! This module owns the command line: one struct for each command.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -27,13 +28,13 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Start the services, wait until they are ready and seed them; harmless when they run
+    /// Launch hosts, put the services on them, wait until they are ready and seed them
     Up(Up),
     /// Say how each service is; exit code 0 only when all are healthy
     Status(Status),
     /// Put the fixtures into the running services, without doubling what is there
     Seed(Seed),
-    /// Stop the services and keep their data
+    /// End the stack's hosts, or stop local services and keep their data
     Down(Down),
 }
 
@@ -60,6 +61,26 @@ pub struct Stack {
     pub state_dir: Option<PathBuf>,
 }
 
+/// `SERVICE=ADDRESS` on the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostAddress {
+    /// The service.
+    pub service: String,
+    /// Where its machine is.
+    pub address: String,
+}
+
+impl FromStr for HostAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (service, address) = text
+            .split_once('=')
+            .ok_or_else(|| format!("`{text}` must be like events=203.0.113.10"))?;
+        Ok(Self { service: service.into(), address: address.into() })
+    }
+}
+
 /// How a command's result looks on standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Output {
@@ -73,8 +94,20 @@ pub enum Output {
 #[derive(Debug, Args)]
 pub struct Up {
     /// Run the services as processes of this machine
-    #[arg(long, required = true)]
+    #[arg(long, conflicts_with = "hosts")]
     pub local: bool,
+
+    /// Deploy to machines that exist instead of EC2, as in events=10.0.0.1,notifications=10.0.0.2
+    #[arg(long, value_name = "SERVICE=ADDRESS,…", value_delimiter = ',')]
+    pub hosts: Vec<HostAddress>,
+
+    /// End the old hosts before the new ones are launched, for accounts with a small quota
+    #[arg(long, conflicts_with = "local")]
+    pub terminate_first: bool,
+
+    /// Do not ask before replacing hosts that hold data
+    #[arg(short, long)]
+    pub yes: bool,
 
     /// Port of the first service; the others follow
     #[arg(long, value_name = "PORT", default_value_t = 8000)]
@@ -97,8 +130,12 @@ pub struct Up {
 #[derive(Debug, Args)]
 pub struct Status {
     /// Ask about the processes of this machine
-    #[arg(long, required = true)]
+    #[arg(long, conflicts_with = "hosts")]
     pub local: bool,
+
+    /// Ask about machines that exist instead of EC2
+    #[arg(long, value_name = "SERVICE=ADDRESS,…", value_delimiter = ',')]
+    pub hosts: Vec<HostAddress>,
 
     /// How the result looks on standard output
     #[arg(long, value_enum, default_value_t = Output::Text)]
@@ -112,8 +149,8 @@ pub struct Status {
 /// `eventpost seed`
 #[derive(Debug, Args)]
 pub struct Seed {
-    /// Seed the services that run on this machine
-    #[arg(long, required_unless_present = "url", conflicts_with = "url")]
+    /// Seed the services that run on this machine instead of those on EC2
+    #[arg(long, conflicts_with = "url")]
     pub local: bool,
 
     /// Seed the service at a URL, as in events=http://127.0.0.1:8000; may be repeated
@@ -137,12 +174,16 @@ pub struct Seed {
 #[derive(Debug, Args)]
 pub struct Down {
     /// Stop the processes of this machine
-    #[arg(long, required = true)]
+    #[arg(long)]
     pub local: bool,
 
-    /// Remove data and logs too
-    #[arg(long)]
+    /// Remove data and logs of local services too
+    #[arg(long, requires = "local")]
     pub purge: bool,
+
+    /// Keep the security group and the key pairs
+    #[arg(long, conflicts_with = "local")]
+    pub keep_network: bool,
 
     /// Do not ask before removing data
     #[arg(short, long)]

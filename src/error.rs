@@ -7,7 +7,9 @@ use crate::binary::BinaryError;
 use crate::config::ConfigErrors;
 use crate::fixtures::FixtureError;
 use crate::health::HealthError;
+use crate::host::{HostError, IdentityError};
 use crate::local::LocalError;
+use crate::provider::ec2::Ec2Error;
 use crate::seed::SeedError;
 
 /// Why a command failed. The text says how to mend it.
@@ -31,6 +33,36 @@ pub enum Error {
     /// A service could not be seeded.
     #[error(transparent)]
     Seed(#[from] SeedError),
+    /// EC2 refused something.
+    #[error(transparent)]
+    Ec2(#[from] Ec2Error),
+    /// Something on a host failed.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// There is no key to log in with.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// A container does not become ready.
+    #[error("{problem}; its last log lines:\n{lines}")]
+    Container {
+        /// What was waited for, and the last answer.
+        problem: String,
+        /// The end of the container's log.
+        lines: String,
+    },
+    /// Something failed after hosts had been launched.
+    #[error(
+        "{source}\nKept: {hosts}. `eventpost up` goes on with them, `eventpost down` removes them."
+    )]
+    Kept {
+        /// What failed.
+        source: Box<Error>,
+        /// The hosts that stay.
+        hosts: String,
+    },
+    /// Several things are wrong.
+    #[error("{} problems, and nothing was changed:{}", .0.len(), list(.0))]
+    Several(Vec<Error>),
     /// The command line asks for something that this deployment does not have.
     #[error("{0}")]
     Request(String),
@@ -38,7 +70,7 @@ pub enum Error {
     #[error("{0}")]
     NotRunning(String),
     /// The user answered a question with no.
-    #[error("nothing was stopped or removed")]
+    #[error("nothing was changed")]
     Declined,
     /// A signal came; what was begun has been undone.
     #[error("{signal}: {outcome}")]
@@ -58,6 +90,10 @@ pub enum Error {
     Output(io::Error),
 }
 
+fn list(errors: &[Error]) -> String {
+    errors.iter().map(|error| format!("\n  {error}")).collect::<Vec<_>>().concat()
+}
+
 impl Error {
     /// The process's exit code, as `eventpost --help` lists them.
     pub fn exit_code(&self) -> ExitCode {
@@ -66,8 +102,14 @@ impl Error {
             // EX_CONFIG in sysexits.h.
             Self::Config(_) | Self::Fixtures(_) => 78,
             Self::Interrupted { code, .. } => *code,
+            Self::Kept { source, .. } => return source.exit_code(),
             _ => 1,
         })
+    }
+
+    /// The first line, for a display that has room for one.
+    pub fn headline(&self) -> String {
+        self.to_string().lines().next().unwrap_or_default().into()
     }
 
     /// Prints the error to standard error, in colour where that is a terminal.

@@ -17,6 +17,15 @@ pub enum Kind {
     Step(String),
     /// How the current step goes on: worth a glance, not a line of a log.
     Detail(String),
+    /// The step moves bytes: so many of all so far.
+    Bytes {
+        /// What is being done.
+        what: String,
+        /// Bytes moved.
+        moved: u64,
+        /// Bytes in all.
+        all: u64,
+    },
     /// The subject has come to its end, well.
     Done(String),
     /// The subject has come to its end, badly.
@@ -52,6 +61,11 @@ impl<'a> Reporter<'a> {
     /// The step goes on.
     pub fn detail(&self, what: impl Into<String>) {
         self.emit(Kind::Detail(what.into()));
+    }
+
+    /// So many bytes of all have been moved.
+    pub fn bytes(&self, what: &str, moved: u64, all: u64) {
+        self.emit(Kind::Bytes { what: what.into(), moved, all });
     }
 
     /// The subject is done.

@@ -9,8 +9,13 @@
 //! config     eventpost.yml -> Config, every problem reported at once
 //! fixtures   seed data -> Fixtures
 //! binary     a service's program: built from source or found
+//! image      a program as a container image, without Docker
 //! plan       pure: what is wanted + what runs -> Plan
 //! local      services as processes of this machine
+//! provider   hosts: launched on EC2
+//! host       a host over SSH -> Host
+//! docker     Docker, images and containers on a Host
+//! deploy     one service onto one host, step by step
 //! health     waits until a service is ready -> Ready
 //! seed       puts fixtures into a service that is Ready
 //! report     what the user gets to see on standard output
@@ -23,14 +28,19 @@ pub mod binary;
 pub mod cli;
 mod commands;
 pub mod config;
+pub mod deploy;
+pub mod docker;
 pub mod error;
 pub mod event;
 pub mod fixtures;
 pub mod health;
+pub mod host;
 pub mod http;
+pub mod image;
 pub mod local;
 pub mod plan;
 pub mod progress;
+pub mod provider;
 pub mod report;
 pub mod seed;
 mod signals;

@@ -1,6 +1,8 @@
 //! The commands, each a pipeline of the modules that do the work.
 
+mod confirm;
 mod down;
+mod hosts;
 mod seed;
 mod status;
 mod up;

@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use serde::Serialize;
 
 use crate::cli::Seed;
+use crate::commands::hosts;
 use crate::config::{self, Config, Service};
 use crate::error::Error;
 use crate::event::{EventSink, Reporter};
@@ -15,6 +16,7 @@ use crate::health;
 use crate::http::Endpoint;
 use crate::local::{self, StackFolder};
 use crate::progress;
+use crate::provider::ec2::Ec2;
 use crate::report::{self, Cell, Table};
 use crate::seed;
 use crate::signals::Signals;
@@ -55,7 +57,11 @@ impl Table for Row {
 pub(super) async fn run(args: &Seed) -> Result<ExitCode, Error> {
     let mut signals = Signals::listen()?;
     let config = config::load(args.stack.file.as_deref())?;
-    let targets = if args.local { running(args, &config).await? } else { named(args, &config)? };
+    let targets = match (args.local, args.url.is_empty()) {
+        (true, _) => running(args, &config).await?,
+        (false, false) => named(args, &config)?,
+        (false, true) => deployed(&config).await?,
+    };
     let display = progress::display();
     let work =
         join_all(targets.iter().map(|target| seed_one(target, args.force, display.as_ref())));
@@ -85,6 +91,29 @@ async fn running<'a>(args: &Seed, config: &'a Config) -> Result<Vec<Target<'a>>,
         };
         let fixtures = fixtures::load(&config.origin, service)?;
         targets.push(Target { service, endpoint: Endpoint::at(holder.address), fixtures });
+    }
+    Ok(targets)
+}
+
+/// The services of the stack on its hosts.
+async fn deployed(config: &Config) -> Result<Vec<Target<'_>>, Error> {
+    let mut addresses = hosts::named(config, &[])?;
+    if addresses.is_empty() {
+        let ec2 = Ec2::connect(config.region.as_deref()).await?;
+        let mut machines = ec2.machines(config.stack.as_str()).await?;
+        machines.retain(|machine| machine.is_alive() && machine.serving);
+        let known = machines.into_iter().filter_map(|m| Some((m.service, m.address?)));
+        addresses = known.collect();
+    }
+    let mut targets = Vec::new();
+    for service in &config.services {
+        let Some(address) = addresses.get(service.name.as_str()) else {
+            let problem = format!("{} has no host: `eventpost up` launches one", service.name);
+            return Err(Error::NotRunning(problem));
+        };
+        let fixtures = fixtures::load(&config.origin, service)?;
+        let endpoint = Endpoint::at((*address, service.port).into());
+        targets.push(Target { service, endpoint, fixtures });
     }
     Ok(targets)
 }
@@ -120,6 +149,6 @@ async fn seed_one(target: &Target<'_>, force: bool, display: &dyn EventSink) -> 
         Ok(Row { service, url, added: seeded.added, present: seeded.present })
     };
     work.await.inspect_err(|error: &Error| {
-        reporter.failed(error.to_string().lines().next().unwrap_or_default());
+        reporter.failed(error.headline());
     })
 }

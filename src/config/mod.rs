@@ -10,7 +10,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-pub use model::{Config, Image, Name, SecurityGroup, Service, Source, Ssh, SshFrom};
+pub use model::{Config, DockerSource, Image, Name, SecurityGroup, Service, Source, Ssh, SshFrom};
 
 /// The name of the file that is used where none is named.
 pub const FILE: &str = "eventpost.yml";

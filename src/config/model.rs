@@ -23,6 +23,10 @@ pub struct Config {
     pub ssh: Ssh,
     /// Who may connect to the hosts.
     pub security_group: SecurityGroup,
+    /// Where Docker comes from.
+    pub docker: DockerSource,
+    /// Machines that exist already, by service; with them, no EC2.
+    pub hosts: BTreeMap<String, String>,
     /// The services, in the order of the file; at least one.
     pub services: Vec<Service>,
 }
@@ -48,6 +52,17 @@ pub struct Ssh {
     pub user: String,
     /// The private key; none has one made for the stack.
     pub key: Option<PathBuf>,
+}
+
+/// Where a host's Docker comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DockerSource {
+    /// The distribution's package.
+    Distro,
+    /// Docker's own repository.
+    DockerCe,
+    /// It is there already.
+    Present,
 }
 
 /// Who may connect to the hosts.
@@ -115,6 +130,22 @@ impl Name {
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
+    }
+}
+
+impl DockerSource {
+    /// The source, where the text names one.
+    pub fn new(text: &str) -> Option<Self> {
+        [Self::Distro, Self::DockerCe, Self::Present].into_iter().find(|one| one.as_str() == text)
+    }
+
+    /// The word for it in the file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Distro => "distro",
+            Self::DockerCe => "docker-ce",
+            Self::Present => "present",
+        }
     }
 }
 

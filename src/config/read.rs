@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use serde_yaml::Value;
 
 use super::Origin;
-use super::model::{Config, Image, Name, SecurityGroup, Service, Source, Ssh, SshFrom};
+use super::model::{
+    Config, DockerSource, Image, Name, SecurityGroup, Service, Source, Ssh, SshFrom,
+};
 use super::section::{Problem, Problems, Section, kind};
 
 const NAME: &str = "lowercase letters, digits and hyphens, a letter first, at most 32 in all";
@@ -28,6 +30,8 @@ fn read(root: &Value, origin: &Origin, problems: &Problems) -> Option<Config> {
     let image = top.parsed("image", image, "`ubuntu-18.04` or an image's id, ami-…");
     let ssh = top.section("ssh").map(ssh);
     let group = top.section("security_group").map(security_group);
+    let docker = top.section("docker").and_then(docker);
+    let hosts = top.section("hosts").map(hosts);
     let services = required(&mut top, "services", |top| top.section("services").map(services));
     top.finish();
     let stack = stack?;
@@ -41,6 +45,8 @@ fn read(root: &Value, origin: &Origin, problems: &Problems) -> Option<Config> {
             name: stack.as_str().into(),
             ssh_from: SshFrom::Auto,
         }),
+        docker: docker.unwrap_or(DockerSource::Distro),
+        hosts: hosts.unwrap_or_default(),
         stack,
         services: services?,
     })
@@ -73,6 +79,24 @@ fn security_group(mut section: Section<'_>) -> SecurityGroup {
         name: name.unwrap_or_else(|| "eventpost".into()),
         ssh_from: ssh_from.unwrap_or(SshFrom::Auto),
     }
+}
+
+fn docker(mut section: Section<'_>) -> Option<DockerSource> {
+    let source = section.parsed("source", DockerSource::new, "distro, docker-ce or present");
+    section.finish();
+    source
+}
+
+/// Addresses of machines by the name of the service they are for.
+fn hosts(mut section: Section<'_>) -> BTreeMap<String, String> {
+    let mut hosts = BTreeMap::new();
+    for (service, value) in section.entries() {
+        match value.as_str() {
+            Some(address) => drop(hosts.insert(service, address.to_owned())),
+            None => section.problem(&service, format!("must be an address, not {}", kind(value))),
+        }
+    }
+    hosts
 }
 
 fn services(mut section: Section<'_>) -> Vec<Service> {

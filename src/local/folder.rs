@@ -5,6 +5,7 @@
 //! <state>/<stack>/<service>/data        the service's data
 //! <state>/<stack>/<service>/service.log what the service says
 //! <state>/<stack>/<service>/release     what it was started from
+//! <state>/keys/<stack>                  the key that logs in to the stack's hosts
 //! ```
 
 use std::env;
@@ -57,6 +58,12 @@ impl StackFolder {
     /// The folder's path.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Where the key is kept that was made for the stack's hosts. It lies outside the
+    /// stack's folder: removing local data must not lock anybody out of hosts.
+    pub fn key(&self) -> PathBuf {
+        self.path.with_file_name("keys").join(self.stack.as_str())
     }
 
     /// Makes the folder where it is missing, and keeps other commands from changing

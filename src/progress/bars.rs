@@ -6,7 +6,7 @@ use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::event::{Event, EventSink, Kind};
 use crate::wait::humane;
@@ -53,6 +53,7 @@ impl EventSink for Bars {
                 line.step = text;
             }
             Kind::Detail(text) => line.bar.set_message(text),
+            Kind::Bytes { what, moved, all } => line.bar.set_message(bytes(&what, moved, all)),
             Kind::Warning(text) => self.all.suspend(|| warn(&line.bar.prefix(), &text)),
             Kind::Done(text) => finish(&line.bar, "{prefix:.green}", "✓", &text),
             Kind::Failed(text) => finish(&line.bar, "{prefix:.red}", "✗", &text),
@@ -72,6 +73,13 @@ impl Drop for Bars {
             let _ = writeln!(std::io::stderr());
         }
     }
+}
+
+/// How far a transfer is: `uploading the image [####----] 1.2 MiB of 2.4 MiB`.
+fn bytes(what: &str, moved: u64, all: u64) -> String {
+    let filled = usize::try_from(moved * 20 / all.max(1)).unwrap_or_default();
+    let bar = format!("{:-<20}", "#".repeat(filled));
+    format!("{what} [{bar}] {} of {}", HumanBytes(moved), HumanBytes(all))
 }
 
 fn finish(bar: &ProgressBar, prefix: &str, mark: &str, text: &str) {

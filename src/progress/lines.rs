@@ -25,7 +25,7 @@ impl Lines {
         match kind {
             Kind::Step(text) => Some(text),
             // A terminal can show every compiled crate in one place; a log cannot.
-            Kind::Detail(_) => None,
+            Kind::Detail(_) | Kind::Bytes { .. } => None,
             Kind::Done(text) => Some(format!("{text} ({})", humane(since.elapsed()))),
             Kind::Failed(text) => Some(format!("failed: {text}")),
             Kind::Warning(text) => Some(format!("warning: {text}")),

@@ -1,6 +1,8 @@
 //! This module owns deciding what a deployment needs: pure, from what is wanted and
 //! what is there to what has to be done.
 
+pub mod launch;
+
 use std::net::SocketAddr;
 
 /// How a service is to run.

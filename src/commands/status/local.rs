@@ -1,4 +1,4 @@
-//! `eventpost status`: what runs, what it says of itself, and whether all is well.
+//! `eventpost status --local`: what runs, what it says of itself, and whether all is well.
 
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -7,16 +7,13 @@ use futures_util::future::try_join_all;
 use serde::Serialize;
 
 use crate::cli::Status;
-use crate::config::{self, Service};
+use crate::config::{Config, Service};
 use crate::error::Error;
 use crate::health::{self, About};
 use crate::http::Endpoint;
 use crate::local::{self, StackFolder};
 use crate::report::{self, Cell, Table};
 use crate::wait::humane;
-
-/// Exit code where not every service is healthy.
-const UNHEALTHY: u8 = 3;
 
 /// A row of the result.
 #[derive(Debug, Serialize)]
@@ -62,13 +59,12 @@ impl Table for Row {
     }
 }
 
-pub(super) async fn run(args: &Status) -> Result<ExitCode, Error> {
-    let config = config::load(args.stack.file.as_deref())?;
+pub(super) async fn run(args: &Status, config: &Config) -> Result<ExitCode, Error> {
     let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
     let rows = try_join_all(config.services.iter().map(|service| look(&stack, service))).await?;
     report::print(&rows, args.output)?;
     let healthy = rows.iter().all(|row| row.state == State::Healthy);
-    Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::from(UNHEALTHY) })
+    Ok(super::exit_code(healthy))
 }
 
 async fn look(stack: &StackFolder, service: &Service) -> Result<Row, Error> {

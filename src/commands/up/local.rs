@@ -1,4 +1,4 @@
-//! `eventpost up`: programs, plan, start, health, seed, report. What a failed or
+//! `eventpost up --local`: programs, plan, start, health, seed, report. What a failed or
 //! interrupted run had started is stopped again.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::binary;
 use crate::cli::Up;
-use crate::config::{self, Config, Service};
+use crate::config::{Config, Service};
 use crate::error::Error;
 use crate::event::{EventSink, Reporter};
 use crate::fixtures::{self, Fixtures};
@@ -45,14 +45,13 @@ impl Table for Row {
     }
 }
 
-pub(super) async fn run(args: &Up) -> Result<ExitCode, Error> {
+pub(super) async fn run(args: &Up, config: &Config) -> Result<ExitCode, Error> {
     let mut signals = Signals::listen()?;
-    let config = config::load(args.stack.file.as_deref())?;
     let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
     let _lock = stack.lock()?;
     let begun = Begun::default();
     let display = progress::display();
-    let outcome = signals.race(bring_up(args, &config, &stack, display.as_ref(), &begun)).await;
+    let outcome = signals.race(bring_up(args, config, &stack, display.as_ref(), &begun)).await;
     drop(display);
     let error = match outcome {
         Ok(Ok(rows)) => {
@@ -180,7 +179,7 @@ async fn finish_one(
         Ok(Row { service, outcome, url, resources, log: job.folder.log() })
     };
     work.await.inspect_err(|error: &Error| {
-        reporter.failed(error.to_string().lines().next().unwrap_or_default());
+        reporter.failed(error.headline());
     })
 }
 

@@ -1,0 +1,227 @@
+//! `eventpost status` for hosts: from tags, HTTP and SSH, with nothing but credentials.
+//! Where a host has changed from what the file describes, that is said.
+
+use std::net::IpAddr;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures_util::future::join_all;
+use serde::Serialize;
+
+use crate::cli::Status;
+use crate::commands::hosts;
+use crate::config::{Config, Service};
+use crate::docker;
+use crate::error::Error;
+use crate::event::{Event, EventSink, Reporter};
+use crate::health;
+use crate::host::{self, Identity, Target};
+use crate::http::Endpoint;
+use crate::local::StackFolder;
+use crate::provider::Machine;
+use crate::provider::ec2::Ec2;
+use crate::report::{self, Cell, Table};
+use crate::wait::{Deadline, humane};
+
+/// A host that is up answers at once.
+const SSH_LIMIT: Duration = Duration::from_secs(5);
+
+/// A row of the result.
+#[derive(Debug, Default, Serialize)]
+struct Row {
+    service: String,
+    health: &'static str,
+    instance: Option<String>,
+    instance_type: Option<String>,
+    state: Option<String>,
+    address: Option<IpAddr>,
+    dns: Option<String>,
+    launched: Option<u64>,
+    age_seconds: Option<u64>,
+    container: Option<String>,
+    image: Option<String>,
+    resources: Option<u64>,
+    drift: Vec<String>,
+    problem: Option<String>,
+}
+
+impl Table for Row {
+    const HEADINGS: &'static [&'static str] = &[
+        "SERVICE",
+        "HEALTH",
+        "INSTANCE",
+        "TYPE",
+        "STATE",
+        "ADDRESS",
+        "AGE",
+        "CONTAINER",
+        "IMAGE",
+        "RESOURCES",
+        "DRIFT",
+        "PROBLEM",
+    ];
+
+    fn cells(&self) -> Vec<Cell> {
+        let drift = Some(self.drift.join("; ")).filter(|drift| !drift.is_empty());
+        vec![
+            Cell::text(Some(&self.service)),
+            Cell::verdict(self.health, self.health == "healthy"),
+            Cell::text(self.instance.as_ref()),
+            Cell::text(self.instance_type.as_ref()),
+            Cell::text(self.state.as_ref()),
+            Cell::text(self.address),
+            Cell::text(self.age_seconds.map(Duration::from_secs).map(humane)),
+            Cell::text(self.container.as_ref()),
+            Cell::text(self.image.as_ref()),
+            Cell::text(self.resources),
+            Cell::text(drift),
+            Cell::text(self.problem.as_ref()),
+        ]
+    }
+}
+
+/// Takes no notice: a status has no progress.
+struct Silence;
+
+impl EventSink for Silence {
+    fn emit(&self, _: Event) {}
+}
+
+pub(super) async fn run(args: &Status, config: &Config) -> Result<ExitCode, Error> {
+    let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
+    // Without a key that logs in, what needs none is told all the same.
+    let identity = match &config.ssh.key {
+        None if !stack.key().exists() => None,
+        _ => Some(hosts::identity(config, &stack)?),
+    };
+    let named = hosts::named(config, &args.hosts)?;
+    let rows = if named.is_empty() {
+        ec2(config, identity.as_ref()).await?
+    } else {
+        let looks = config.services.iter().map(|service| {
+            let address = named[service.name.as_str()];
+            let target = identity.as_ref();
+            let target = target.map(|key| hosts::known_target(config, service, address, key));
+            let row = Row { service: service.name.to_string(), ..Row::default() };
+            look(row, service, Some(address), target)
+        });
+        join_all(looks).await
+    };
+    report::print(&rows, args.output)?;
+    Ok(super::exit_code(rows.iter().all(|row| row.health == "healthy")))
+}
+
+async fn ec2(config: &Config, identity: Option<&Identity>) -> Result<Vec<Row>, Error> {
+    let ec2 = Ec2::connect(config.region.as_deref()).await?;
+    let (machines, image, rules) = tokio::try_join!(
+        ec2.machines(config.stack.as_str()),
+        ec2.machine_image(&config.image),
+        ec2.missing_rules(config),
+    )?;
+    let alive: Vec<_> = machines.into_iter().filter(Machine::is_alive).collect();
+    let mut looks = Vec::new();
+    for service in &config.services {
+        let of_service = |machine: &&Machine| machine.service == service.name.as_str();
+        let mut mine: Vec<_> = alive.iter().filter(of_service).collect();
+        // The one that serves; the others are left from a launch that was cut short.
+        mine.sort_by_key(|machine| (machine.serving, machine.generation));
+        let Some(machine) = mine.pop() else {
+            let row = Row { service: service.name.to_string(), ..Row::default() };
+            looks.push(look(row, service, None, None));
+            continue;
+        };
+        let mut drift = drift(config, machine, &image.id, rules.as_deref(), service);
+        drift.extend(mine.iter().map(|extra| format!("{} is left over", extra.id)));
+        let target = identity.and_then(|key| hosts::ec2_target(config, machine, key));
+        looks.push(look(row(machine, drift), service, machine.address, target));
+    }
+    let mut rows = join_all(looks).await;
+    let known =
+        |machine: &&Machine| config.services.iter().any(|s| s.name.as_str() == machine.service);
+    rows.extend(alive.iter().filter(|machine| !known(machine)).map(|machine| Row {
+        health: "unwanted",
+        ..row(machine, vec!["the file has no such service".into()])
+    }));
+    Ok(rows)
+}
+
+fn row(machine: &Machine, drift: Vec<String>) -> Row {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    Row {
+        service: machine.service.clone(),
+        instance: Some(machine.id.clone()),
+        instance_type: Some(machine.kind.clone()),
+        state: Some(machine.state.clone()),
+        address: machine.address,
+        dns: machine.dns.clone(),
+        launched: Some(machine.launched),
+        age_seconds: Some(now.saturating_sub(machine.launched)),
+        drift,
+        ..Row::default()
+    }
+}
+
+/// How a machine differs from what the file describes.
+fn drift(
+    config: &Config,
+    machine: &Machine,
+    image: &str,
+    missing: Option<&[u16]>,
+    service: &Service,
+) -> Vec<String> {
+    let mut drift = Vec::new();
+    if machine.kind != config.instance_type {
+        drift.push(format!("it is a {}, not a {}", machine.kind, config.instance_type));
+    }
+    if machine.image != image {
+        drift.push(format!("it booted {}, not {image}", machine.image));
+    }
+    match missing {
+        None => drift.push("its security group is gone".into()),
+        Some(missing) => {
+            let mine = missing.iter().filter(|port| **port == 22 || **port == service.port);
+            drift.extend(mine.map(|port| format!("port {port} is closed")));
+        }
+    }
+    drift
+}
+
+/// Completes a row with what HTTP and SSH tell.
+async fn look(
+    mut row: Row,
+    service: &Service,
+    address: Option<IpAddr>,
+    target: Option<Target>,
+) -> Row {
+    let Some(address) = address else {
+        row.health = "missing";
+        row.problem = Some("there is no host: `eventpost up` launches one".into());
+        return row;
+    };
+    row.address = Some(address);
+    let endpoint = Endpoint::at((address, service.port).into());
+    let name = service.name.as_str();
+    let container = async {
+        let silence = Silence;
+        let reporter = Reporter::new(&silence, name);
+        let host = host::connect(&target?, Deadline::after(SSH_LIMIT), reporter).await.ok()?;
+        docker::inspect(&host, service).await.ok()?
+    };
+    let (checked, container) =
+        tokio::join!(health::check(name, &endpoint, &service.health), container);
+    match checked {
+        Ok(ready) => {
+            row.health = "healthy";
+            row.resources = ready.about.resources;
+        }
+        Err(problem) => {
+            row.health = "unhealthy";
+            row.problem = Some(problem);
+        }
+    }
+    if let Some(container) = container {
+        row.container = Some(container.state);
+        row.image = Some(container.image);
+    }
+    row
+}

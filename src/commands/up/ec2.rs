@@ -1,0 +1,230 @@
+//! `eventpost up` on EC2: a new pair of hosts beside the old one, and the old one ended
+//! only when the new one serves. A launch that was cut short is gone on with.
+
+use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use futures_util::future::try_join_all;
+
+use super::row::Row;
+use crate::cli::Up;
+use crate::commands::confirm::confirm;
+use crate::commands::hosts;
+use crate::config::{Config, Service};
+use crate::deploy::{self, Making, Site, Stopwatch};
+use crate::error::Error;
+use crate::event::{EventSink, Reporter};
+use crate::fixtures::{self, Fixtures};
+use crate::host::{Command, Host, Identity};
+use crate::local::StackFolder;
+use crate::plan::launch::{self, LaunchPlan};
+use crate::progress;
+use crate::provider::Machine;
+use crate::provider::ec2::{Ec2, Launch, Wanted};
+use crate::report;
+use crate::signals::Signals;
+
+/// What the hosts of a run share.
+struct Run<'a> {
+    args: &'a Up,
+    config: &'a Config,
+    ec2: &'a Ec2,
+    identity: &'a Identity,
+    launch: Launch,
+    plan: &'a LaunchPlan,
+    display: &'a dyn EventSink,
+    /// The hosts that exist so far, as the user should read them.
+    launched: &'a Mutex<Vec<String>>,
+}
+
+pub(super) async fn run(args: &Up, config: &Config) -> Result<ExitCode, Error> {
+    let mut signals = Signals::listen()?;
+    let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
+    let _lock = stack.lock()?;
+    let fixtures = config.services.iter().map(|service| fixtures::load(&config.origin, service));
+    let fixtures = fixtures.collect::<Result<Vec<_>, _>>()?;
+    let looked = signals.race(look(config, &stack)).await;
+    let (ec2, identity, image, machines) =
+        looked.map_err(|caught| caught.into_error("nothing was changed"))??;
+    let services: Vec<_> = config.services.iter().map(|s| s.name.to_string()).collect();
+    let plan = launch::plan(&services, &config.instance_type, &image.id, &machines, now());
+    if plan.loses_data() && !args.yes {
+        confirm(&mut signals, format!("{} Go on?", plan.loss())).await?;
+    }
+
+    let display = progress::display();
+    let launched = Mutex::new(Vec::new());
+    let work = async {
+        if args.terminate_first {
+            end_old(&ec2, &plan, display.as_ref()).await?;
+        }
+        let (group, key) = tokio::try_join!(
+            ec2.ensure_group(config),
+            ec2.ensure_key(config.stack.as_str(), &identity),
+        )?;
+        let launch = Launch {
+            stack: config.stack.to_string(),
+            generation: plan.generation,
+            kind: config.instance_type.clone(),
+            image,
+            group,
+            key,
+        };
+        let run = Run {
+            args,
+            config,
+            ec2: &ec2,
+            identity: &identity,
+            launch,
+            plan: &plan,
+            display: display.as_ref(),
+            launched: &launched,
+        };
+        let rows = bring_up_all(&run, &fixtures).await?;
+        end_old(&ec2, &plan, display.as_ref()).await?;
+        Ok(rows)
+    };
+    let outcome = signals.race(work).await;
+    drop(display);
+    let error = match outcome {
+        Ok(Ok(rows)) => {
+            report::print(&rows, args.output)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Ok(Err(error)) => error,
+        Err(caught) => caught.into_error("stopped where it was"),
+    };
+    let launched = launched.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if launched.is_empty() {
+        return Err(error);
+    }
+    Err(Error::Kept { source: Box::new(error), hosts: launched.join(", ") })
+}
+
+/// Everything that can be wrong without changing anything, found at once.
+async fn look(
+    config: &Config,
+    stack: &StackFolder,
+) -> Result<(Ec2, Identity, crate::provider::ec2::MachineImage, Vec<Machine>), Error> {
+    let ec2 = Ec2::connect(config.region.as_deref()).await?;
+    let identity = hosts::identity(config, stack);
+    let (image, machines) =
+        tokio::join!(ec2.machine_image(&config.image), ec2.machines(config.stack.as_str()));
+    match (identity, image, machines) {
+        (Ok(identity), Ok(image), Ok(machines)) => Ok((ec2, identity, image, machines)),
+        (identity, image, machines) => {
+            let found =
+                [identity.err(), image.err().map(Error::Ec2), machines.err().map(Error::Ec2)];
+            let mut errors: Vec<_> = found.into_iter().flatten().collect();
+            Err(if errors.len() == 1 { errors.remove(0) } else { Error::Several(errors) })
+        }
+    }
+}
+
+async fn bring_up_all<'a>(run: &Run<'a>, fixtures: &'a [Fixtures]) -> Result<Vec<Row>, Error> {
+    let one = |(service, fixtures)| {
+        let artifact = deploy::make(run.config, service, run.display);
+        bring_up(run, service, fixtures, artifact)
+    };
+    let rows = try_join_all(run.config.services.iter().zip(fixtures).map(one)).await?;
+    // Only together do they replace the old ones.
+    let ids = rows.iter().map(|(machine, _)| run.ec2.set_serving(&machine.id));
+    try_join_all(ids).await?;
+    Ok(rows.into_iter().map(|(_, row)| row).collect())
+}
+
+/// Brings one service from nothing, or from where it is, to where it serves.
+async fn bring_up<'a>(
+    run: &Run<'_>,
+    service: &'a Service,
+    fixtures: &'a Fixtures,
+    artifact: Making<'a>,
+) -> Result<(Machine, Row), Error> {
+    let reporter = Reporter::new(run.display, service.name.as_str());
+    let mut watch = Stopwatch::start();
+    let work = async {
+        let machine = obtain(run, service, reporter).await?;
+        let machine = run.ec2.wait_running(&machine, reporter).await?;
+        watch.lap("launch");
+        let target = hosts::ec2_target(run.config, &machine, run.identity);
+        let target =
+            target.ok_or_else(|| Error::NotRunning(format!("{} has no address", machine.id)))?;
+        let fixtures = Some(fixtures).filter(|_| !run.args.no_seed);
+        let site = Site { service, docker: run.config.docker, target, artifact, fixtures };
+        let settle = async |host: &Host| settle(run.ec2, &machine, host).await;
+        let ready = deploy::deploy(&site, settle, reporter, &mut watch).await?;
+        Ok((machine, ready))
+    };
+    let (machine, ready) =
+        work.await.inspect_err(|error: &Error| reporter.failed(error.headline()))?;
+    let path = service.collection();
+    // The name is what others use; the address is what this machine has just tried.
+    let url = match &machine.dns {
+        Some(name) if service.port == 80 => format!("http://{name}{path}"),
+        Some(name) => format!("http://{name}:{}{path}", service.port),
+        None => ready.endpoint.url(&path),
+    };
+    reporter.done(format!("serves at {url}"));
+    let address = machine.address.map(|address| address.to_string()).unwrap_or_default();
+    let host = format!("{} {address}", machine.id);
+    let row = Row { service: service.name.to_string(), host, url, steps: watch.steps() };
+    Ok((machine, row))
+}
+
+/// The machine that an earlier run launched for the service, or a new one.
+async fn obtain(
+    run: &Run<'_>,
+    service: &Service,
+    reporter: Reporter<'_>,
+) -> Result<Machine, Error> {
+    let name = service.name.as_str();
+    let machine = if let Some(machine) = run.plan.resumed.iter().find(|m| m.service == name) {
+        reporter.step(format!("going on with {}", machine.id));
+        machine.clone()
+    } else {
+        reporter.step("launching");
+        let host_key = Identity::fresh().map_err(|error| {
+            Error::Runtime(std::io::Error::other(format!("no host key could be made: {error}")))
+        })?;
+        run.ec2.launch(&run.launch, &Wanted { service: name, host_key: &host_key }).await?
+    };
+    let mut launched = run.launched.lock().unwrap_or_else(PoisonError::into_inner);
+    launched.push(format!("{} ({name})", machine.id));
+    Ok(machine)
+}
+
+/// What a host gets once it can be trusted: a host key that was never in user data, and
+/// a metadata service that wants tokens.
+async fn settle(ec2: &Ec2, machine: &Machine, host: &Host) -> Result<(), Error> {
+    // The user data held one key; a host that has another has been through this.
+    if machine.host_keys.len() == 1 && !machine.serving {
+        let script = include_str!("../../../templates/host-key-rotate.sh");
+        let next = host.run("making a host key", Command::script(script, &["prepare"])).await?;
+        let next = next.stdout.trim().to_owned();
+        // Both count while it is unclear which one the host has.
+        let both = [machine.host_keys[0].clone(), next.clone()];
+        ec2.set_host_keys(&machine.id, &both).await?;
+        host.run("switching the host key", Command::script(script, &["switch"])).await?;
+        ec2.set_host_keys(&machine.id, &[next]).await?;
+    }
+    Ok(ec2.require_metadata_tokens(&machine.id).await?)
+}
+
+/// Ends what the new hosts replace.
+async fn end_old(ec2: &Ec2, plan: &LaunchPlan, display: &dyn EventSink) -> Result<(), Error> {
+    if plan.replaced.is_empty() {
+        return Ok(());
+    }
+    let reporter = Reporter::new(display, "old hosts");
+    reporter.step(format!("ending {}", plan.replaced_ids()));
+    ec2.terminate(&plan.replaced).await.inspect_err(|error| reporter.failed(error.to_string()))?;
+    reporter.done(format!("ended {}", plan.replaced_ids()));
+    Ok(())
+}
+
+/// Seconds since 1970, which number the launches of a stack.
+fn now() -> u32 {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    u32::try_from(seconds).unwrap_or(u32::MAX)
+}

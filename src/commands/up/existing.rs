@@ -1,0 +1,63 @@
+//! `eventpost up --hosts`: the same pipeline on machines that exist. They are kept, and
+//! so are their data.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::process::ExitCode;
+
+use futures_util::future::try_join_all;
+
+use super::row::Row;
+use crate::cli::Up;
+use crate::commands::hosts;
+use crate::config::Config;
+use crate::deploy::{self, Site, Stopwatch};
+use crate::error::Error;
+use crate::event::{EventSink, Reporter};
+use crate::fixtures;
+use crate::local::StackFolder;
+use crate::progress;
+use crate::report;
+use crate::signals::Signals;
+
+pub(super) async fn run(
+    args: &Up,
+    config: &Config,
+    addresses: &BTreeMap<String, IpAddr>,
+) -> Result<ExitCode, Error> {
+    let mut signals = Signals::listen()?;
+    let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
+    let _lock = stack.lock()?;
+    let identity = hosts::identity(config, &stack)?;
+    let display = progress::display();
+    let fixtures = config.services.iter().map(|service| fixtures::load(&config.origin, service));
+    let fixtures = fixtures.collect::<Result<Vec<_>, _>>()?;
+    let mut work = Vec::new();
+    for (service, fixtures) in config.services.iter().zip(&fixtures) {
+        let address = addresses[service.name.as_str()];
+        let target = hosts::known_target(config, service, address, &identity);
+        let artifact = deploy::make(config, service, display.as_ref());
+        let docker = config.docker;
+        let fixtures = Some(fixtures).filter(|_| !args.no_seed);
+        let site = Site { service, docker, target, artifact, fixtures };
+        work.push(bring_up(site, display.as_ref()));
+    }
+    let outcome = signals.race(try_join_all(work)).await;
+    drop(display);
+    let rows =
+        outcome.map_err(|caught| caught.into_error("run the same command again to go on"))??;
+    report::print(&rows, args.output)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn bring_up(site: Site<'_>, display: &dyn EventSink) -> Result<Row, Error> {
+    let service = site.service;
+    let reporter = Reporter::new(display, service.name.as_str());
+    let mut watch = Stopwatch::start();
+    let ready = deploy::deploy(&site, async |_| Ok(()), reporter, &mut watch).await;
+    let ready = ready.inspect_err(|error| reporter.failed(error.headline()))?;
+    let url = ready.endpoint.url(&service.collection());
+    reporter.done(format!("serves at {url}"));
+    let host = site.target.address.ip().to_string();
+    Ok(Row { service: service.name.to_string(), host, url, steps: watch.steps() })
+}

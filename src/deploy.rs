@@ -1,0 +1,176 @@
+//! This module owns bringing one service onto one host: connect, Docker, image,
+//! container, health, seed. What needs nothing of each other goes side by side.
+
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use futures_util::future::{LocalBoxFuture, Shared};
+use serde::Serialize;
+
+use crate::binary::{self, BinaryError};
+use crate::config::{Config, DockerSource, Service, Source};
+use crate::docker;
+use crate::error::Error;
+use crate::event::{EventSink, Reporter};
+use crate::fixtures::Fixtures;
+use crate::health::{self, Ready};
+use crate::host::{self, Host, Target};
+use crate::http::Endpoint;
+use crate::image::{self, Image};
+use crate::seed;
+use crate::wait::Deadline;
+
+/// A host boots in a minute at most; some types take longer for their first start.
+const SSH_LIMIT: Duration = Duration::from_secs(300);
+const READY_LIMIT: Duration = Duration::from_secs(60);
+
+/// What runs in a service's container.
+#[derive(Debug, Clone)]
+pub enum Artifact {
+    /// An image that is made here.
+    Built(Image),
+    /// The name of an image in a registry.
+    Registry(String),
+}
+
+/// An artifact in the making, which several can wait for.
+pub type Making<'a> = Shared<LocalBoxFuture<'a, Result<Artifact, BinaryError>>>;
+
+/// A service and the host it goes to.
+pub struct Site<'a> {
+    /// The service.
+    pub service: &'a Service,
+    /// Where the host's Docker comes from.
+    pub docker: DockerSource,
+    /// The host.
+    pub target: Target,
+    /// What will run.
+    pub artifact: Making<'a>,
+    /// What it will hold at first; none leaves it as it is.
+    pub fixtures: Option<&'a Fixtures>,
+}
+
+/// How long a step took.
+#[derive(Debug, Clone, Serialize)]
+pub struct Step {
+    /// Its name.
+    pub name: &'static str,
+    /// In seconds.
+    pub seconds: f64,
+}
+
+/// Takes the time of steps that follow each other.
+#[derive(Debug)]
+pub struct Stopwatch {
+    last: Instant,
+    steps: Vec<Step>,
+}
+
+impl Stopwatch {
+    /// Begins with the first step.
+    pub fn start() -> Self {
+        Self { last: Instant::now(), steps: Vec::new() }
+    }
+
+    /// Ends a step.
+    pub fn lap(&mut self, name: &'static str) {
+        let seconds = self.last.elapsed().as_secs_f64();
+        self.last = Instant::now();
+        self.steps.push(Step { name, seconds });
+    }
+
+    /// The steps so far.
+    pub fn steps(self) -> Vec<Step> {
+        self.steps
+    }
+}
+
+/// Begins to make what runs in a service's container; it goes on when it is waited for.
+pub fn make<'a>(config: &'a Config, service: &'a Service, sink: &'a dyn EventSink) -> Making<'a> {
+    let work = async move {
+        if let Source::Image(name) = &service.source {
+            return Ok(Artifact::Registry(name.clone()));
+        }
+        let reporter = Reporter::new(sink, "build");
+        let program = binary::provide(config, service, reporter).await?;
+        let bytes = tokio::fs::read(&program).await.map_err(|error| BinaryError::Cargo {
+            service: service.name.to_string(),
+            cause: format!("{}: {error}", program.display()),
+        })?;
+        Ok(Artifact::Built(image::build(service.name.as_str(), &bytes)))
+    };
+    work.boxed_local().shared()
+}
+
+/// Brings the service to where it is ready and seeded. `settle` is done on a connection
+/// of its own while Docker is being installed.
+pub async fn deploy(
+    site: &Site<'_>,
+    settle: impl AsyncFnOnce(&Host) -> Result<(), Error>,
+    reporter: Reporter<'_>,
+    watch: &mut Stopwatch,
+) -> Result<Ready, Error> {
+    let Site { service, target, .. } = site;
+    reporter.step("connecting");
+    let host = host::connect(target, Deadline::after(SSH_LIMIT), reporter).await?;
+    watch.lap("SSH");
+
+    reporter.step("installing Docker");
+    let beside = async {
+        let second = host::connect(target, Deadline::after(SSH_LIMIT), reporter).await?;
+        settle(&second).await?;
+        match site.artifact.clone().await.map_err(Error::Binary)? {
+            Artifact::Registry(name) => Ok((name, None)),
+            Artifact::Built(image) => {
+                let file = docker::upload(&second, &image, reporter).await?;
+                Ok::<_, Error>((image.tag, file))
+            }
+        }
+    };
+    let install = async { Ok(docker::install(&host, site.docker, reporter).await?) };
+    let ((), (image, file)) = tokio::try_join!(install, beside)?;
+    watch.lap("Docker and image");
+
+    reporter.step("starting the container");
+    if let Some(file) = file {
+        docker::load(&host, &file).await?;
+    }
+    docker::run(&host, service, &image, reporter).await?;
+    let ready = wait_ready(site, &host, reporter).await?;
+    watch.lap("container");
+    if let Some(fixtures) = site.fixtures {
+        reporter.step("seeding");
+        seed::apply(&ready, &service.collection(), fixtures, false, reporter).await?;
+        watch.lap("seed");
+    }
+    Ok(ready)
+}
+
+async fn wait_ready(site: &Site<'_>, host: &Host, reporter: Reporter<'_>) -> Result<Ready, Error> {
+    let service = site.service;
+    let endpoint = Endpoint::at((site.target.address.ip(), service.port).into());
+    reporter.step("waiting until it is ready");
+    let deadline = Deadline::after(READY_LIMIT);
+    let waited = health::wait_ready(service.name.as_str(), &endpoint, &service.health, deadline);
+    // A container that comes to its end again and again will never be ready.
+    let gave_up = async {
+        loop {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            if let Ok(Some(container)) = docker::inspect(host, service).await
+                && (container.state.starts_with("restarting")
+                    || container.state.starts_with("exited"))
+            {
+                return format!("{}: its container is {}", service.name, container.state);
+            }
+        }
+    };
+    let problem = tokio::select! {
+        ready = waited => match ready {
+            Ok(ready) => return Ok(ready),
+            Err(error) => error.to_string(),
+        },
+        problem = gave_up => problem,
+    };
+    let lines = docker::last_lines(host, service).await;
+    Err(Error::Container { problem, lines })
+}

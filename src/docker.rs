@@ -1,0 +1,121 @@
+//! This module owns Docker on a host: installing it, bringing an image there without a
+//! registry, running a container. It takes a [`Host`] and knows neither SSH nor EC2.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::config::{DockerSource, Service};
+use crate::event::Reporter;
+use crate::host::{Command, Host, HostError, quote};
+use crate::image::Image;
+
+/// Waiting for cloud-init and for the package manager's lock, then installing.
+const INSTALL_LIMIT: Duration = Duration::from_secs(900);
+/// An image has a few megabytes; this allows for 10 kB/s.
+const UPLOAD_LIMIT: Duration = Duration::from_secs(600);
+const RUN_LIMIT: Duration = Duration::from_secs(300);
+
+/// The version of docker-ce that still has packages for Ubuntu 18.04 and is in use
+/// with them.
+const DOCKER_CE: &str = "24.0.2";
+
+/// What is known of a service's container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Container {
+    /// Docker's word for its state.
+    pub state: String,
+    /// The name of its image.
+    pub image: String,
+}
+
+/// Sees to it that Docker runs.
+pub async fn install(
+    host: &Host,
+    source: DockerSource,
+    reporter: Reporter<'_>,
+) -> Result<(), HostError> {
+    let script = include_str!("../templates/docker-install.sh");
+    let command = Command::script(script, &[source.as_str(), DOCKER_CE]).within(INSTALL_LIMIT);
+    host.run_reporting("installing Docker", command, reporter).await.map(drop)
+}
+
+/// Brings an image to the host, whether Docker is there yet or not. Returns the file
+/// to load, or nothing where the host has the image.
+pub async fn upload(
+    host: &Host,
+    image: &Image,
+    reporter: Reporter<'_>,
+) -> Result<Option<String>, HostError> {
+    let has = format!("sudo docker image inspect {} >/dev/null 2>&1", quote(&image.tag));
+    if host.attempt("looking for the image", Command::new(has)).await?.succeeded() {
+        return Ok(None);
+    }
+    let file = format!("/var/tmp/{}.tar", image.tag.replace(['/', ':'], "-"));
+    // A file under its own name is whole: a connection that breaks leaves only a part.
+    let line = format!("cat > {0}.part && mv {0}.part {0}", quote(&file));
+    let command = Command::new(line).stdin(image.archive.clone()).within(UPLOAD_LIMIT);
+    host.run_reporting("uploading the image", command, reporter).await?;
+    Ok(Some(file))
+}
+
+/// Loads an uploaded image and removes its file.
+pub async fn load(host: &Host, file: &str) -> Result<(), HostError> {
+    let file = quote(file);
+    let line = format!("sudo docker load -q -i {file} && rm -f {file}");
+    host.run("loading the image", Command::new(line).within(RUN_LIMIT)).await.map(drop)
+}
+
+/// Runs the service's container, unless it runs as wanted.
+pub async fn run(
+    host: &Host,
+    service: &Service,
+    image: &str,
+    reporter: Reporter<'_>,
+) -> Result<(), HostError> {
+    let name = container(service);
+    // Through standard input: values of the environment may be secrets.
+    let file = format!("/run/eventpost/{name}.env");
+    let line = format!("sudo mkdir -p -m 0700 /run/eventpost && sudo sh -c {}", {
+        quote(&format!("umask 077 && cat > {file}"))
+    });
+    host.run("writing the environment", Command::new(line).stdin(env_file(&service.env))).await?;
+    let script = include_str!("../templates/container-run.sh");
+    let port = service.port.to_string();
+    let arguments = [name.as_str(), image, service.volume.as_str(), &port];
+    let command = Command::script(script, &arguments).within(RUN_LIMIT);
+    host.run_reporting("starting the container", command, reporter).await.map(drop)
+}
+
+/// The end of the container's log.
+pub async fn last_lines(host: &Host, service: &Service) -> String {
+    let line = format!("sudo docker logs --tail 15 {} 2>&1", container(service));
+    match host.attempt("reading the container's log", Command::new(line)).await {
+        Ok(output) => output.last_lines(),
+        Err(error) => format!("  (they cannot be read: {error})"),
+    }
+}
+
+/// How the service's container is; none where there is no container.
+pub async fn inspect(host: &Host, service: &Service) -> Result<Option<Container>, HostError> {
+    let format = "{{.State.Status}} {{.Config.Image}} {{.RestartCount}}";
+    let name = container(service);
+    let line = format!("sudo docker inspect --format {} {name}", quote(format));
+    let output = host.attempt("looking at the container", Command::new(line)).await?;
+    let mut words = output.stdout.split_whitespace();
+    Ok(match (output.succeeded(), words.next(), words.next(), words.next()) {
+        (true, Some(state), Some(image), Some(restarts)) => {
+            let again = if restarts == "0" { String::new() } else { format!(" (×{restarts})") };
+            Some(Container { state: format!("{state}{again}"), image: image.into() })
+        }
+        _ => None,
+    })
+}
+
+fn container(service: &Service) -> String {
+    format!("eventpost-{}", service.name)
+}
+
+/// One `NAME=value` a line, as `docker run --env-file` reads it.
+fn env_file(env: &BTreeMap<String, String>) -> String {
+    env.iter().map(|(name, value)| format!("{name}={value}\n")).collect::<Vec<_>>().concat()
+}

@@ -1,0 +1,137 @@
+//! This module owns what is run on a host and what comes back.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+/// The lines of output that an error shows.
+const ERROR_LINES: usize = 15;
+
+/// A command for the host's shell. Secrets belong into `stdin`: anybody on the host
+/// can see the line while it runs.
+#[derive(Debug, Clone)]
+pub struct Command {
+    /// The command line.
+    pub line: String,
+    /// What it reads.
+    pub stdin: Bytes,
+    /// How long it may take.
+    pub limit: Duration,
+}
+
+/// What a command is at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// It printed a line.
+    Line(String),
+    /// So many bytes of its input have been sent.
+    Sent(usize),
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Default)]
+pub struct Output {
+    /// Its exit status.
+    pub code: i32,
+    /// The signal that killed it.
+    pub signal: Option<String>,
+    /// What it printed, at most the last part.
+    pub stdout: String,
+    /// What it complained of, at most the last part.
+    pub stderr: String,
+}
+
+impl Command {
+    /// A command that reads nothing and may take a minute.
+    pub fn new(line: impl Into<String>) -> Self {
+        Self { line: line.into(), stdin: Bytes::new(), limit: Duration::from_secs(60) }
+    }
+
+    /// A script that root's shell runs with arguments.
+    pub fn script(script: &'static str, arguments: &[&str]) -> Self {
+        let arguments: Vec<_> = arguments.iter().map(|argument| quote(argument)).collect();
+        let line = format!("sudo sh -s -- {}", arguments.join(" "));
+        Self::new(line).stdin(Bytes::from_static(script.as_bytes()))
+    }
+
+    /// With something to read.
+    #[must_use]
+    pub fn stdin(mut self, stdin: impl Into<Bytes>) -> Self {
+        self.stdin = stdin.into();
+        self
+    }
+
+    /// With another limit.
+    #[must_use]
+    pub fn within(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+}
+
+impl Output {
+    /// Whether it ended well.
+    pub fn succeeded(&self) -> bool {
+        self.code == 0 && self.signal.is_none()
+    }
+
+    /// How it ended, in words.
+    pub fn status(&self) -> String {
+        match &self.signal {
+            Some(signal) => format!("killed by SIG{signal}"),
+            None => format!("exit status {}", self.code),
+        }
+    }
+
+    /// The end of what it said, indented; of its complaints where there are any.
+    pub fn last_lines(&self) -> String {
+        let text = if self.stderr.trim().is_empty() { &self.stdout } else { &self.stderr };
+        let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+        if lines.is_empty() {
+            return "  (none)".into();
+        }
+        let last = &lines[lines.len().saturating_sub(ERROR_LINES)..];
+        last.iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// A word that a POSIX shell reads as this text.
+pub fn quote(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./:=@,+".contains(&b);
+    if !text.is_empty() && text.bytes().all(plain) {
+        return text.into();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_as_a_shell_reads_them() {
+        for text in ["", "plain", "a b", "it's", "$(rm -rf /)", "a\nb", "`x`", "*", "~", "ñ"] {
+            let line = format!("printf %s {}", quote(text));
+            let output = std::process::Command::new("sh").args(["-c", &line]).output().unwrap();
+            assert_eq!(String::from_utf8(output.stdout).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn a_killed_command_has_not_succeeded() {
+        let output = Output { signal: Some("KILL".into()), ..Output::default() };
+        assert!(!output.succeeded());
+        assert_eq!(output.status(), "killed by SIGKILL");
+    }
+
+    #[test]
+    fn complaints_come_before_output_in_an_error() {
+        let said = |stdout: &str, stderr: &str| {
+            let (stdout, stderr) = (stdout.into(), stderr.into());
+            Output { stdout, stderr, ..Output::default() }.last_lines()
+        };
+        assert_eq!(said("out\n", "err\n"), "  err");
+        assert_eq!(said("out\n", "\n"), "  out");
+        assert_eq!(said("", ""), "  (none)");
+    }
+}

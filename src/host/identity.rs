@@ -1,0 +1,186 @@
+//! This module owns keys: the one that logs in, and those that hosts are known by.
+
+use std::fmt;
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ssh_key::rand_core::OsRng;
+use ssh_key::{Algorithm, LineEnding, PrivateKey};
+
+/// A private key that logs in, with its public part. Its text never shows in debug
+/// output or errors.
+#[derive(Clone)]
+pub struct Identity {
+    private: Arc<str>,
+    public: String,
+    fingerprint: String,
+}
+
+/// How a host proves that it is the one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trust {
+    /// By one of these ed25519 keys, each as the base64 text of a public key file.
+    Keys(Vec<String>),
+    /// By what a `known_hosts` file says of its address.
+    KnownHosts(PathBuf),
+}
+
+/// Why there is no key to log in with.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum IdentityError {
+    /// It cannot be read.
+    #[error("ssh.key: {path} cannot be read: {cause}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: String,
+    },
+    /// It is not in the form that `ssh-keygen` writes.
+    #[error(
+        "ssh.key: {path} is no private key in OpenSSH's own form ({cause}): \
+         `ssh-keygen -p -N '' -f {path}` rewrites it so"
+    )]
+    Form {
+        /// The file.
+        path: PathBuf,
+        /// What the parser said.
+        cause: String,
+    },
+    /// It is locked with a passphrase.
+    #[error(
+        "ssh.key: {path} is protected by a passphrase: name a key without one, or leave out \
+         ssh.key to have one made for the stack"
+    )]
+    Locked {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A key could not be made or kept.
+    #[error("{path}: a key could not be made: {cause}")]
+    Unmakable {
+        /// Where it was to be kept.
+        path: PathBuf,
+        /// What went wrong.
+        cause: String,
+    },
+}
+
+impl Identity {
+    /// Reads a private key file.
+    pub fn read(path: &Path) -> Result<Self, IdentityError> {
+        let text = fs::read_to_string(path).map_err(|error| IdentityError::Unreadable {
+            path: path.into(),
+            cause: error.to_string(),
+        })?;
+        let form = |error: ssh_key::Error| IdentityError::Form {
+            path: path.into(),
+            cause: error.to_string(),
+        };
+        let key = PrivateKey::from_openssh(&text).map_err(form)?;
+        if key.is_encrypted() {
+            return Err(IdentityError::Locked { path: path.into() });
+        }
+        Self::of(&key, &text).map_err(form)
+    }
+
+    /// Reads the key at `path`, or makes one there that only this user can read.
+    pub fn read_or_make(path: &Path) -> Result<Self, IdentityError> {
+        if path.exists() {
+            return Self::read(path);
+        }
+        let failed = |cause: String| IdentityError::Unmakable { path: path.into(), cause };
+        let key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519)
+            .map_err(|e| failed(e.to_string()))?;
+        let text = key.to_openssh(LineEnding::LF).map_err(|e| failed(e.to_string()))?;
+        keep(path, &text).map_err(|e| failed(e.to_string()))?;
+        Self::of(&key, &text).map_err(|e| failed(e.to_string()))
+    }
+
+    /// A fresh ed25519 key that is kept nowhere.
+    pub fn fresh() -> Result<Self, ssh_key::Error> {
+        let key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519)?;
+        let text = key.to_openssh(LineEnding::LF)?;
+        Self::of(&key, &text)
+    }
+
+    fn of(key: &PrivateKey, text: &str) -> Result<Self, ssh_key::Error> {
+        Ok(Self {
+            private: text.into(),
+            public: key.public_key().to_openssh()?,
+            fingerprint: key.fingerprint(ssh_key::HashAlg::Sha256).to_string(),
+        })
+    }
+
+    /// The private key file's text: a secret.
+    pub fn private(&self) -> &str {
+        &self.private
+    }
+
+    /// The public key file's line: algorithm and base64 text.
+    pub fn public(&self) -> &str {
+        self.public.trim()
+    }
+
+    /// The base64 text of the public key.
+    pub fn public_base64(&self) -> &str {
+        self.public.split(' ').nth(1).unwrap_or_default().trim()
+    }
+
+    /// The fingerprint, as `SHA256:…`.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity").field("fingerprint", &self.fingerprint).finish_non_exhaustive()
+    }
+}
+
+/// Writes a secret that is whole or not there, for this user only.
+fn keep(path: &Path, text: &str) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let unfinished = path.with_extension("new");
+    let _ = fs::remove_file(&unfinished);
+    let mut file =
+        fs::File::options().create_new(true).write(true).mode(0o600).open(&unfinished)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_for_its_owner_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ssh/id_ed25519");
+        let made = Identity::read_or_make(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let again = Identity::read_or_make(&path).unwrap();
+        assert_eq!(made.public(), again.public());
+        assert!(made.public().starts_with("ssh-ed25519 AAAA"), "{}", made.public());
+        assert!(!format!("{made:?}").contains("PRIVATE"));
+    }
+
+    #[test]
+    fn what_cannot_log_in_is_named_with_the_way_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        let error = Identity::read(&path).unwrap_err().to_string();
+        assert!(error.starts_with("ssh.key: ") && error.contains("cannot be read"), "{error}");
+        fs::write(&path, "-----BEGIN RSA PRIVATE KEY-----\n").unwrap();
+        let error = Identity::read(&path).unwrap_err().to_string();
+        assert!(error.contains("ssh-keygen -p"), "{error}");
+    }
+}

@@ -1,0 +1,213 @@
+//! This module owns hosts: machines that are reached over SSH. A [`Host`] is a
+//! cloneable handle over one session, which lives in a thread of its own because the
+//! SSH library blocks.
+
+mod command;
+mod connect;
+mod identity;
+mod ssh;
+
+use std::fmt;
+use std::thread;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::event::Reporter;
+
+pub use command::{Command, Output, Progress, quote};
+pub use connect::{Target, connect};
+pub use identity::{Identity, IdentityError, Trust};
+
+/// Something that runs commands on a host, one after the other; blocking.
+pub trait Transport: Send + 'static {
+    /// Runs a command to its end, within its limit.
+    fn exec(
+        &mut self,
+        command: &Command,
+        watch: &mut dyn FnMut(Progress),
+    ) -> Result<Output, TransportError>;
+}
+
+/// The connection failed, or the command did not end in time.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub struct TransportError(pub String);
+
+/// Why something on a host failed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum HostError {
+    /// It could not be connected to in time.
+    #[error(
+        "{host}: no SSH connection to {address} within {seconds} s; the last attempt: {last}. \
+         See that it runs and that its security group lets this machine in"
+    )]
+    Unreachable {
+        /// The host.
+        host: String,
+        /// Where it was tried.
+        address: String,
+        /// For how long.
+        seconds: u64,
+        /// What the last attempt gave.
+        last: String,
+    },
+    /// Another machine, or one in the middle, answers at the address.
+    #[error(
+        "{host}: {address} answers with a host key that is not the expected one ({found}): nothing \
+         was sent to it. {advice}"
+    )]
+    WrongHostKey {
+        /// The host.
+        host: String,
+        /// Its address.
+        address: String,
+        /// The key's fingerprint.
+        found: String,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// The host refuses the user or the key.
+    #[error("{host}: {user}@{address} is refused ({cause}): check ssh.user and ssh.key")]
+    Denied {
+        /// The host.
+        host: String,
+        /// Its address.
+        address: String,
+        /// The user.
+        user: String,
+        /// What the library said.
+        cause: String,
+    },
+    /// The connection broke, or a command took too long.
+    #[error("{host}: while {doing}: {cause}")]
+    Broken {
+        /// The host.
+        host: String,
+        /// What was being done.
+        doing: &'static str,
+        /// What went wrong.
+        cause: String,
+    },
+    /// A command failed.
+    #[error("{host}: {doing} failed ({status}); its last output:\n{output}")]
+    Failed {
+        /// The host.
+        host: String,
+        /// What was being done.
+        doing: &'static str,
+        /// How it ended.
+        status: String,
+        /// The end of its output.
+        output: String,
+    },
+}
+
+/// A connected host.
+#[derive(Clone)]
+pub struct Host {
+    name: String,
+    jobs: mpsc::Sender<Job>,
+}
+
+/// A command that waits for its turn.
+struct Job {
+    command: Command,
+    progress: mpsc::UnboundedSender<Progress>,
+    reply: oneshot::Sender<Result<Output, TransportError>>,
+}
+
+impl Host {
+    /// A host that is reached by `transport`.
+    pub fn new(name: &str, mut transport: impl Transport) -> Self {
+        let (jobs, mut waiting) = mpsc::channel::<Job>(16);
+        // It ends with the last handle. Nobody joins it: where a command is still at
+        // work then, the process ends all the same.
+        thread::spawn(move || {
+            while let Some(Job { command, progress, reply }) = waiting.blocking_recv() {
+                let mut watch = |what| drop(progress.send(what));
+                let _ = reply.send(transport.exec(&command, &mut watch));
+            }
+        });
+        Self { name: name.into(), jobs }
+    }
+
+    /// The host's name, as errors call it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Runs a command that must succeed. `doing` completes "while …" and "… failed".
+    pub async fn run(&self, doing: &'static str, command: Command) -> Result<Output, HostError> {
+        self.watch(doing, command, |_| ()).await
+    }
+
+    /// Runs a command that must succeed, and reports each line that it prints.
+    pub async fn run_reporting(
+        &self,
+        doing: &'static str,
+        command: Command,
+        reporter: Reporter<'_>,
+    ) -> Result<Output, HostError> {
+        let total = command.stdin.len();
+        let report = |what| match what {
+            Progress::Line(line) => reporter.detail(format!("{doing}: {line}")),
+            Progress::Sent(bytes) => reporter.bytes(doing, bytes as u64, total as u64),
+        };
+        self.watch(doing, command, report).await
+    }
+
+    async fn watch(
+        &self,
+        doing: &'static str,
+        command: Command,
+        mut report: impl FnMut(Progress),
+    ) -> Result<Output, HostError> {
+        let output = self.exec(doing, command, &mut report).await?;
+        if output.succeeded() {
+            return Ok(output);
+        }
+        Err(HostError::Failed {
+            host: self.name.clone(),
+            doing,
+            status: output.status(),
+            output: output.last_lines(),
+        })
+    }
+
+    /// Runs a command that may fail; only a broken connection is an error.
+    pub async fn attempt(
+        &self,
+        doing: &'static str,
+        command: Command,
+    ) -> Result<Output, HostError> {
+        self.exec(doing, command, &mut |_| ()).await
+    }
+
+    async fn exec(
+        &self,
+        doing: &'static str,
+        command: Command,
+        report: &mut dyn FnMut(Progress),
+    ) -> Result<Output, HostError> {
+        let broken = |cause: String| HostError::Broken { host: self.name.clone(), doing, cause };
+        let gone = || broken("the connection is gone".into());
+        let (reply, mut answer) = oneshot::channel();
+        let (progress, mut news) = mpsc::unbounded_channel();
+        self.jobs.send(Job { command, progress, reply }).await.map_err(|_| gone())?;
+        loop {
+            tokio::select! {
+                biased;
+                Some(what) = news.recv() => report(what),
+                done = &mut answer => {
+                    return done.map_err(|_| gone())?.map_err(|error| broken(error.to_string()));
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host").field("name", &self.name).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,153 @@
+//! This module owns container images: a static program wrapped into one layer, the
+//! same bytes for the same program, without Docker. The archive is in the form that
+//! `docker save` writes and every Docker loads.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+/// The user and group that the program runs as: no one, with no name on any system.
+const USER: u64 = 65532;
+
+/// An image to be loaded.
+#[derive(Debug, Clone)]
+pub struct Image {
+    /// Its name with a tag that stands for its content.
+    pub tag: String,
+    /// What `docker load` reads.
+    pub archive: Bytes,
+}
+
+/// Wraps a service's program into an image.
+pub fn build(service: &str, program: &[u8]) -> Image {
+    let layer = layer(program);
+    let config = config(service, &layer);
+    let id = sha256(&config);
+    let tag = format!("eventpost/{service}:{}", &id[..12]);
+    let manifest = json!([{
+        "Config": format!("{id}.json"),
+        "RepoTags": [tag],
+        "Layers": ["layer.tar"],
+    }]);
+    let mut archive = Archive::default();
+    archive.file(Path::new("layer.tar"), 0o644, 0, &layer);
+    archive.file(Path::new(&format!("{id}.json")), 0o644, 0, &config);
+    archive.file(Path::new("manifest.json"), 0o644, 0, manifest.to_string().as_bytes());
+    Image { tag, archive: archive.finish().into() }
+}
+
+fn layer(program: &[u8]) -> Vec<u8> {
+    let mut layer = Archive::default();
+    layer.file(Path::new("service"), 0o755, 0, program);
+    // A new volume takes over the owner of the folder it is mounted on.
+    layer.folder(Path::new("data"), USER);
+    layer.finish()
+}
+
+fn config(service: &str, layer: &[u8]) -> Vec<u8> {
+    let config = json!({
+        "architecture": "amd64",
+        "os": "linux",
+        "created": "1970-01-01T00:00:00Z",
+        "config": {
+            "Entrypoint": ["/service"],
+            "Cmd": ["--data", "/data", "--port", "8080"],
+            "User": format!("{USER}:{USER}"),
+            "ExposedPorts": {"8080/tcp": {}},
+            "WorkingDir": "/",
+            "Labels": {"org.opencontainers.image.title": service},
+        },
+        "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{}", sha256(layer))]},
+        "history": [{"created": "1970-01-01T00:00:00Z", "created_by": "eventpost"}],
+    });
+    config.to_string().into_bytes()
+}
+
+/// A tar archive without dates or names of users, so that equal content is equal bytes.
+#[derive(Default)]
+struct Archive {
+    tar: Vec<u8>,
+}
+
+impl Archive {
+    fn file(&mut self, path: &Path, mode: u32, owner: u64, content: &[u8]) {
+        self.entry(tar::EntryType::Regular, path, mode, owner, content);
+    }
+
+    fn folder(&mut self, path: &Path, owner: u64) {
+        self.entry(tar::EntryType::Directory, path, 0o755, owner, &[]);
+    }
+
+    fn entry(&mut self, kind: tar::EntryType, path: &Path, mode: u32, owner: u64, content: &[u8]) {
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(kind);
+        header.set_path(path).expect("the paths here are short and relative");
+        header.set_mode(mode);
+        header.set_uid(owner);
+        header.set_gid(owner);
+        header.set_mtime(0);
+        header.set_size(content.len() as u64);
+        header.set_cksum();
+        self.tar.extend_from_slice(header.as_bytes());
+        self.tar.extend_from_slice(content);
+        self.tar.resize(self.tar.len().next_multiple_of(512), 0);
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        self.tar.resize(self.tar.len() + 1024, 0);
+        self.tar
+    }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    fn entries(archive: &[u8]) -> Vec<(String, Vec<u8>)> {
+        let mut tar = tar::Archive::new(archive);
+        let read = |entry: std::io::Result<tar::Entry<'_, &[u8]>>| {
+            let mut entry = entry.unwrap();
+            let mut content = Vec::new();
+            entry.read_to_end(&mut content).unwrap();
+            (entry.path().unwrap().display().to_string(), content)
+        };
+        tar.entries().unwrap().map(read).collect()
+    }
+
+    #[test]
+    fn the_same_program_is_the_same_image_and_another_one_is_not() {
+        let image = build("events", b"program");
+        assert_eq!(image.archive, build("events", b"program").archive);
+        assert_ne!(image.tag, build("events", b"other").tag);
+        assert_ne!(image.tag, build("notifications", b"program").tag);
+    }
+
+    #[test]
+    fn the_archive_holds_what_its_manifest_names() {
+        let image = build("events", b"program");
+        let entries = entries(&image.archive);
+        let find = |name: &str| &entries.iter().find(|(path, _)| path == name).unwrap().1;
+        let manifest: serde_json::Value = serde_json::from_slice(find("manifest.json")).unwrap();
+        assert_eq!(manifest[0]["RepoTags"][0], image.tag.as_str());
+        let config = find(manifest[0]["Config"].as_str().unwrap());
+        let config: serde_json::Value = serde_json::from_slice(config).unwrap();
+        let layer = find(manifest[0]["Layers"][0].as_str().unwrap());
+        let digest = format!("sha256:{}", sha256(layer));
+        assert_eq!(config["rootfs"]["diff_ids"][0], digest.as_str());
+        assert_eq!(config["config"]["User"], "65532:65532");
+        let names: Vec<_> = self::entries(layer).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["service", "data"]);
+    }
+}

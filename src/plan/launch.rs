@@ -1,0 +1,140 @@
+//! This module owns deciding which hosts a run of `up` goes on with and which it
+//! replaces: pure, from what EC2 says there is.
+
+use crate::provider::Machine;
+
+/// What `up` does with hosts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaunchPlan {
+    /// The number of the launch: that of the resumed one, or a new one.
+    pub generation: u32,
+    /// Hosts of a launch that was cut short, to be gone on with.
+    pub resumed: Vec<Machine>,
+    /// Hosts that are ended when the new ones serve.
+    pub replaced: Vec<Machine>,
+}
+
+/// Decides. A host of the newest launch is gone on with where that launch has never
+/// served and the host is of the wanted type and image; everything else that lives is
+/// replaced.
+pub fn plan(
+    services: &[String],
+    kind: &str,
+    image: &str,
+    machines: &[Machine],
+    now: u32,
+) -> LaunchPlan {
+    let alive = || machines.iter().filter(|machine| machine.is_alive());
+    let newest = alive().map(|machine| machine.generation).max().unwrap_or(0);
+    let cut_short = !alive().any(|machine| machine.generation == newest && machine.serving);
+    let usable = |machine: &&Machine| {
+        cut_short
+            && machine.generation == newest
+            && matches!(machine.state.as_str(), "pending" | "running")
+            && (machine.kind == kind && machine.image == image)
+            && services.contains(&machine.service)
+    };
+    let resumed: Vec<_> = alive().filter(usable).cloned().collect();
+    let replaced = alive().filter(|machine| !resumed.contains(machine)).cloned().collect();
+    let used = machines.iter().map(|machine| machine.generation).max().unwrap_or(0);
+    let generation = if resumed.is_empty() { now.max(used.saturating_add(1)) } else { newest };
+    LaunchPlan { generation, resumed, replaced }
+}
+
+impl LaunchPlan {
+    /// Whether hosts that have served, and so hold data, will be gone.
+    pub fn loses_data(&self) -> bool {
+        self.replaced.iter().any(|machine| machine.serving)
+    }
+
+    /// What will be gone, as a sentence.
+    pub fn loss(&self) -> String {
+        let serving = self.replaced.iter().filter(|machine| machine.serving);
+        let hosts = serving.map(|machine| format!("{} ({})", machine.id, machine.service));
+        let hosts = hosts.collect::<Vec<_>>().join(" and ");
+        format!("{hosts} will be replaced, and the data on them will be lost.")
+    }
+
+    /// The ids of what is replaced.
+    pub fn replaced_ids(&self) -> String {
+        self.replaced.iter().map(|machine| machine.id.as_str()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine(id: &str, service: &str, generation: u32, serving: bool, state: &str) -> Machine {
+        Machine {
+            id: id.into(),
+            service: service.into(),
+            generation,
+            serving,
+            state: state.into(),
+            address: None,
+            dns: None,
+            kind: "t2.xlarge".into(),
+            image: "ami-1".into(),
+            launched: 0,
+            host_keys: Vec::new(),
+        }
+    }
+
+    fn planned(machines: &[Machine]) -> (u32, Vec<String>, Vec<String>) {
+        let services = ["events".to_owned(), "notifications".to_owned()];
+        let plan = plan(&services, "t2.xlarge", "ami-1", machines, 100);
+        let ids = |machines: &[Machine]| machines.iter().map(|m| m.id.clone()).collect();
+        (plan.generation, ids(&plan.resumed), ids(&plan.replaced))
+    }
+
+    fn ids(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn without_hosts_there_is_a_new_launch_with_a_number_never_used() {
+        assert_eq!(planned(&[]), (100, vec![], vec![]));
+        let ended = machine("i-1", "events", 100, true, "terminated");
+        assert_eq!(planned(&[ended]), (101, vec![], vec![]));
+    }
+
+    #[test]
+    fn hosts_that_serve_are_replaced() {
+        let pair = [
+            machine("i-1", "events", 7, true, "running"),
+            machine("i-2", "notifications", 7, true, "stopped"),
+        ];
+        assert_eq!(planned(&pair), (100, vec![], ids(&["i-1", "i-2"])));
+    }
+
+    #[test]
+    fn a_launch_that_was_cut_short_is_gone_on_with_and_the_older_pair_replaced() {
+        let machines = [
+            machine("i-1", "events", 7, true, "running"),
+            machine("i-2", "notifications", 7, true, "running"),
+            machine("i-3", "events", 9, false, "pending"),
+        ];
+        assert_eq!(planned(&machines), (9, ids(&["i-3"]), ids(&["i-1", "i-2"])));
+    }
+
+    #[test]
+    fn hosts_of_another_type_or_state_are_not_gone_on_with() {
+        let mut other = machine("i-1", "events", 9, false, "running");
+        other.kind = "t2.micro".into();
+        let stopped = machine("i-2", "notifications", 9, false, "stopped");
+        assert_eq!(planned(&[other, stopped]), (100, vec![], ids(&["i-1", "i-2"])));
+    }
+
+    #[test]
+    fn only_hosts_that_have_served_hold_data() {
+        let services = ["events".to_owned()];
+        let of = |serving| {
+            let machines = [machine("i-1", "events", 7, serving, "stopped")];
+            plan(&services, "t2.xlarge", "ami-1", &machines, 100)
+        };
+        assert!(of(true).loses_data());
+        assert!(of(true).loss().starts_with("i-1 (events) will be replaced"));
+        assert!(!of(false).loses_data());
+    }
+}

@@ -1,0 +1,77 @@
+//! This module owns the connection to EC2: region, credentials, retries, limits.
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_ec2::config::ProvideCredentials;
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+
+use super::Ec2Error;
+
+/// With a third of all calls throttled, one in 60,000 fails eight times in a row.
+const ATTEMPTS: u32 = 8;
+
+/// A region of EC2, for one account.
+#[derive(Debug, Clone)]
+pub struct Ec2 {
+    pub(super) client: aws_sdk_ec2::Client,
+    pub(super) region: String,
+}
+
+impl Ec2 {
+    /// Finds region and credentials as every AWS tool does (environment, profile, SSO,
+    /// container, instance), and makes sure that there are some. A region given here
+    /// comes first.
+    pub async fn connect(region: Option<&str>) -> Result<Self, Ec2Error> {
+        let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+        let retry = RetryConfig::standard()
+            .with_max_attempts(ATTEMPTS)
+            .with_initial_backoff(Duration::from_millis(200))
+            .with_max_backoff(Duration::from_secs(5));
+        let timeout = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(5))
+            .operation_attempt_timeout(Duration::from_secs(20))
+            .operation_timeout(Duration::from_secs(90))
+            .build();
+        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .http_client(http)
+            .retry_config(retry)
+            .timeout_config(timeout);
+        if let Some(region) = region {
+            loader = loader.region(Region::new(region.to_owned()));
+        }
+        let config = loader.load().await;
+        let Some(region) = config.region().map(ToString::to_string) else {
+            let problem = "no region is set: add `region:` to eventpost.yml, or set AWS_REGION";
+            return Err(Ec2Error::new("connecting", "AWS", problem));
+        };
+        check_credentials(&config, &region).await?;
+        Ok(Self { client: aws_sdk_ec2::Client::new(&config), region })
+    }
+
+    /// The region.
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+}
+
+async fn check_credentials(config: &aws_config::SdkConfig, region: &str) -> Result<(), Ec2Error> {
+    let failed = |problem: String| {
+        let message = format!(
+            "no usable AWS credentials ({problem}): set AWS_PROFILE, or AWS_ACCESS_KEY_ID and \
+             AWS_SECRET_ACCESS_KEY, or run `aws sso login`"
+        );
+        Ec2Error::new("looking for credentials", region, message)
+    };
+    let provider = config.credentials_provider().ok_or_else(|| failed("none are set".into()))?;
+    match provider.provide_credentials().await {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let error = aws_sdk_ec2::error::DisplayErrorContext(&error).to_string();
+            Err(failed(error))
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! This module owns what EC2's errors mean to a user.
+
+use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+
+/// A call that failed, after all retries.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{region}: {action} failed: {message}{}", hint(code.as_deref()))]
+pub struct Ec2Error {
+    /// The API's action.
+    pub action: &'static str,
+    /// The region.
+    pub region: String,
+    /// EC2's code, where it answered.
+    pub code: Option<String>,
+    /// What it said.
+    pub message: String,
+}
+
+impl Ec2Error {
+    pub(super) fn new(action: &'static str, region: &str, message: impl Into<String>) -> Self {
+        Self { action, region: region.into(), code: None, message: message.into() }
+    }
+
+    /// Reads a code and a message out of an error of the SDK.
+    pub(super) fn of<E, R>(action: &'static str, region: &str, error: &SdkError<E, R>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+        R: std::fmt::Debug,
+    {
+        let code = error.code().map(String::from);
+        let message = match (error.code(), error.message()) {
+            (Some(code), Some(message)) => format!("{message} ({code})"),
+            _ => DisplayErrorContext(error).to_string(),
+        };
+        Self { action, region: region.into(), code, message }
+    }
+
+    /// Whether EC2 answered with one of these codes.
+    pub fn is(&self, codes: &[&str]) -> bool {
+        self.code.as_deref().is_some_and(|code| codes.contains(&code))
+    }
+}
+
+/// What to do about a code, as the end of a message.
+fn hint(code: Option<&str>) -> &'static str {
+    match code.unwrap_or_default() {
+        "AuthFailure" | "InvalidClientTokenId" | "SignatureDoesNotMatch" => {
+            ". AWS does not know these credentials: check the profile or the environment"
+        }
+        "ExpiredToken" | "RequestExpired" | "ExpiredTokenException" => {
+            ". The credentials have expired: log in again, then run the same command"
+        }
+        "UnauthorizedOperation" | "AccessDenied" => {
+            ". The permissions that eventpost needs are listed in docs/aws.md"
+        }
+        "InsufficientInstanceCapacity" => {
+            ". AWS has none of this type free in the zone now: try again later, or another \
+             instance_type or region"
+        }
+        "VcpuLimitExceeded" | "InstanceLimitExceeded" => {
+            ". The account's quota is used up: ask AWS for more, or use --terminate-first"
+        }
+        "RequestLimitExceeded" | "Throttling" => {
+            ". AWS throttles this account's calls: run the same command again in a moment"
+        }
+        _ => "",
+    }
+}

@@ -1,0 +1,49 @@
+//! This module owns finding what hosts boot.
+
+use aws_sdk_ec2::types::Image as SdkImage;
+
+use super::tags::filter;
+use super::{Ec2, Ec2Error};
+use crate::config::Image;
+
+/// Canonical's account, from <https://ubuntu.com/server/docs/find-ubuntu-images-on-aws>.
+const CANONICAL: &str = "099720109477";
+const BIONIC: &str = "ubuntu/images/hvm-ssd/ubuntu-bionic-18.04-amd64-server-*";
+
+/// An image to boot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MachineImage {
+    /// Its id.
+    pub id: String,
+    /// Its root device, as in `/dev/sda1`.
+    pub root_device: String,
+}
+
+impl Ec2 {
+    /// The image that the deployment names.
+    pub async fn machine_image(&self, image: &Image) -> Result<MachineImage, Ec2Error> {
+        let request = self.client.describe_images();
+        let request = match image {
+            Image::Ami(id) => request.image_ids(id),
+            // Ubuntu 18.04 is past its end of life, and its images are deprecated.
+            Image::Ubuntu1804 => {
+                request.owners(CANONICAL).filters(filter("name", BIONIC)).include_deprecated(true)
+            }
+        };
+        let found = request.send().await;
+        let found = found.map_err(|e| Ec2Error::of("DescribeImages", &self.region, &e))?;
+        let newest = found.images.unwrap_or_default().into_iter().max_by(|a, b| {
+            // ISO 8601 dates in UTC sort as text.
+            a.creation_date().cmp(&b.creation_date())
+        });
+        newest.and_then(into_image).ok_or_else(|| {
+            let message = format!("there is no image {image:?} in this region");
+            Ec2Error::new("DescribeImages", &self.region, message)
+        })
+    }
+}
+
+fn into_image(image: SdkImage) -> Option<MachineImage> {
+    let root_device = image.root_device_name.unwrap_or_else(|| "/dev/sda1".into());
+    Some(MachineImage { id: image.image_id?, root_device })
+}

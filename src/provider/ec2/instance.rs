@@ -1,0 +1,255 @@
+//! This module owns instances: finding, launching, waiting for, ending.
+
+use std::time::Duration;
+
+use aws_sdk_ec2::primitives::DateTime;
+use aws_sdk_ec2::types::{
+    BlockDeviceMapping, EbsBlockDevice, HttpTokensState, Instance, InstanceMetadataOptionsRequest,
+    InstanceState, InstanceType, Reservation, ResourceType, Tag, VolumeType,
+};
+use sha2::{Digest, Sha256};
+
+use super::tags::{self, of_stack, tag};
+use super::{Ec2, Ec2Error, MachineImage};
+use crate::event::Reporter;
+use crate::host::Identity;
+use crate::provider::Machine;
+use crate::wait::{Backoff, Deadline};
+
+const RUNNING_LIMIT: Duration = Duration::from_secs(300);
+const TERMINATED_LIMIT: Duration = Duration::from_secs(300);
+/// The size of a host's disk in GiB: the images have 8, which data would soon fill.
+const DISK_GIB: i32 = 20;
+
+/// What all instances of a launch have in common.
+#[derive(Debug, Clone)]
+pub struct Launch {
+    /// The stack.
+    pub stack: String,
+    /// The generation that is launched.
+    pub generation: u32,
+    /// The instance type.
+    pub kind: String,
+    /// What they boot.
+    pub image: MachineImage,
+    /// The security group's id.
+    pub group: String,
+    /// The key pair's name.
+    pub key: String,
+}
+
+/// An instance that is wanted.
+#[derive(Debug, Clone)]
+pub struct Wanted<'a> {
+    /// What it is for.
+    pub service: &'a str,
+    /// The host key that it is to come up with.
+    pub host_key: &'a Identity,
+}
+
+impl Ec2 {
+    /// Everything that carries the stack's tag, ended instances included.
+    pub async fn machines(&self, stack: &str) -> Result<Vec<Machine>, Ec2Error> {
+        let mut pages =
+            self.client.describe_instances().filters(of_stack(stack)).into_paginator().send();
+        let mut machines = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|e| Ec2Error::of("DescribeInstances", &self.region, &e))?;
+            for reservation in page.reservations() {
+                machines.extend(reservation.instances().iter().filter_map(machine));
+            }
+        }
+        machines.sort_by(|a, b| (a.generation, &a.service).cmp(&(b.generation, &b.service)));
+        Ok(machines)
+    }
+
+    /// Launches an instance. The same launch asked for again finds the same instance.
+    pub async fn launch(&self, launch: &Launch, wanted: &Wanted<'_>) -> Result<Machine, Ec2Error> {
+        let disk = EbsBlockDevice::builder()
+            .volume_type(VolumeType::Gp3)
+            .volume_size(DISK_GIB)
+            .encrypted(true)
+            .delete_on_termination(true)
+            .build();
+        let disk =
+            BlockDeviceMapping::builder().device_name(&launch.image.root_device).ebs(disk).build();
+        // The cloud-init of the first Ubuntu 18.04 images predates tokens: they are
+        // required later, once the host has booted.
+        let metadata = InstanceMetadataOptionsRequest::builder()
+            .http_tokens(HttpTokensState::Optional)
+            .http_put_response_hop_limit(1)
+            .build();
+        let tags = launch_tags(launch, wanted);
+        let launched = self
+            .client
+            .run_instances()
+            .image_id(&launch.image.id)
+            .instance_type(InstanceType::from(launch.kind.as_str()))
+            .min_count(1)
+            .max_count(1)
+            .client_token(token(launch, wanted))
+            .key_name(&launch.key)
+            .security_group_ids(&launch.group)
+            .user_data(user_data(wanted.host_key))
+            .block_device_mappings(disk)
+            .metadata_options(metadata)
+            .tag_specifications(tags::on(ResourceType::Instance, tags.clone()))
+            .tag_specifications(tags::on(ResourceType::Volume, tags))
+            .send()
+            .await;
+        let launched = launched.map_err(|e| Ec2Error::of("RunInstances", &self.region, &e))?;
+        let machine = launched.instances().first().and_then(machine);
+        machine.ok_or_else(|| Ec2Error::new("RunInstances", &self.region, "no instance came back"))
+    }
+
+    /// Waits until an instance runs and has an address.
+    pub async fn wait_running(
+        &self,
+        machine: &Machine,
+        reporter: Reporter<'_>,
+    ) -> Result<Machine, Ec2Error> {
+        let deadline = Deadline::after(RUNNING_LIMIT);
+        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+        loop {
+            let now = self.describe(&machine.id).await?;
+            match &now {
+                Some(now) if now.state == "running" && now.address.is_some() => {
+                    return Ok(now.clone());
+                }
+                Some(now) if !now.is_alive() => {
+                    let message = format!("{} is {} instead of running", now.id, now.state);
+                    return Err(Ec2Error::new("waiting", &self.region, message));
+                }
+                _ => {}
+            }
+            let state = now.map_or_else(|| "not visible yet".into(), |now| now.state);
+            if deadline.has_passed() {
+                let (id, seconds) = (&machine.id, RUNNING_LIMIT.as_secs());
+                let message = format!("{id} does not run after {seconds} s: it is {state}");
+                return Err(Ec2Error::new("waiting", &self.region, message));
+            }
+            reporter.detail(format!("waiting for {}: {state}", machine.id));
+            backoff.pause(deadline).await;
+        }
+    }
+
+    /// Ends instances and waits until they are gone.
+    pub async fn terminate(&self, machines: &[Machine]) -> Result<(), Ec2Error> {
+        let ids: Vec<_> = machines.iter().map(|machine| machine.id.clone()).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let ended = self.client.terminate_instances().set_instance_ids(Some(ids.clone())).send();
+        ended.await.map_err(|e| Ec2Error::of("TerminateInstances", &self.region, &e))?;
+        let deadline = Deadline::after(TERMINATED_LIMIT);
+        let mut backoff = Backoff::new(Duration::from_millis(300), Duration::from_secs(5));
+        for id in ids {
+            while let Some(now) = self.describe(&id).await?.filter(|now| now.state != "terminated")
+            {
+                if deadline.has_passed() {
+                    let message = format!("{id} is still {}", now.state);
+                    return Err(Ec2Error::new("TerminateInstances", &self.region, message));
+                }
+                backoff.pause(deadline).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Requires tokens of whoever asks the instance's metadata service.
+    pub async fn require_metadata_tokens(&self, id: &str) -> Result<(), Ec2Error> {
+        let modified = self
+            .client
+            .modify_instance_metadata_options()
+            .instance_id(id)
+            .http_tokens(HttpTokensState::Required)
+            .http_put_response_hop_limit(1)
+            .send()
+            .await;
+        modified
+            .map(drop)
+            .map_err(|e| Ec2Error::of("ModifyInstanceMetadataOptions", &self.region, &e))
+    }
+
+    /// Keeps which host keys an instance may prove itself with.
+    pub async fn set_host_keys(&self, id: &str, keys: &[String]) -> Result<(), Ec2Error> {
+        self.set_tag(id, tag(tags::HOST_KEYS, &keys.join(" "))).await
+    }
+
+    /// Marks an instance as one that serves.
+    pub async fn set_serving(&self, id: &str) -> Result<(), Ec2Error> {
+        self.set_tag(id, tag(tags::SERVING, "yes")).await
+    }
+
+    async fn set_tag(&self, id: &str, tag: Tag) -> Result<(), Ec2Error> {
+        let set = self.client.create_tags().resources(id).tags(tag).send().await;
+        set.map(drop).map_err(|e| Ec2Error::of("CreateTags", &self.region, &e))
+    }
+
+    /// An instance by its id; none where EC2 does not know it, or not yet.
+    async fn describe(&self, id: &str) -> Result<Option<Machine>, Ec2Error> {
+        let found = self.client.describe_instances().instance_ids(id).send().await;
+        match found.map_err(|e| Ec2Error::of("DescribeInstances", &self.region, &e)) {
+            Ok(found) => {
+                let mut instances = found.reservations().iter().flat_map(Reservation::instances);
+                Ok(instances.next().and_then(machine))
+            }
+            Err(error) if error.is(&["InvalidInstanceID.NotFound"]) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn launch_tags(launch: &Launch, wanted: &Wanted<'_>) -> Vec<Tag> {
+    vec![
+        tag("Name", wanted.service),
+        tag(tags::STACK, &launch.stack),
+        tag(tags::SERVICE, wanted.service),
+        tag(tags::GENERATION, &launch.generation.to_string()),
+        tag(tags::HOST_KEYS, wanted.host_key.public_base64()),
+    ]
+}
+
+/// The same for the same instance of the same generation: at most 64 characters.
+fn token(launch: &Launch, wanted: &Wanted<'_>) -> String {
+    let whole = format!("{}/{}/{}", launch.stack, wanted.service, launch.generation);
+    let digest = Sha256::digest(whole);
+    digest
+        .iter()
+        .take(16)
+        .fold(String::from("eventpost-"), |text, byte| format!("{text}{byte:02x}"))
+}
+
+/// What cloud-init is told: the host's key, so that the first connection is verified.
+fn user_data(host_key: &Identity) -> String {
+    let keys = serde_json::json!({"ssh_keys": {
+        "ed25519_private": host_key.private(),
+        "ed25519_public": host_key.public(),
+    }});
+    // cloud-init reads YAML, of which JSON is a part.
+    base64(format!("#cloud-config\n{keys}\n").as_bytes())
+}
+
+fn base64(bytes: &[u8]) -> String {
+    aws_smithy_types::base64::encode(bytes)
+}
+
+fn machine(instance: &Instance) -> Option<Machine> {
+    let tags = instance.tags();
+    let state = instance.state().and_then(InstanceState::name);
+    let keys = tags::value(tags, tags::HOST_KEYS).unwrap_or_default();
+    let launched = instance.launch_time().map_or(0, DateTime::secs);
+    Some(Machine {
+        id: instance.instance_id()?.into(),
+        service: tags::value(tags, tags::SERVICE)?.into(),
+        generation: tags::value(tags, tags::GENERATION).and_then(|n| n.parse().ok()).unwrap_or(0),
+        serving: tags::value(tags, tags::SERVING).is_some(),
+        state: state.map_or("unknown", |name| name.as_str()).into(),
+        address: instance.public_ip_address().and_then(|address| address.parse().ok()),
+        dns: instance.public_dns_name().filter(|name| !name.is_empty()).map(String::from),
+        kind: instance.instance_type().map_or("unknown", |kind| kind.as_str()).into(),
+        image: instance.image_id().unwrap_or_default().into(),
+        launched: u64::try_from(launched).unwrap_or_default(),
+        host_keys: keys.split_whitespace().map(String::from).collect(),
+    })
+}

@@ -1,0 +1,42 @@
+//! This module owns key pairs: the public key that new instances let in.
+
+use aws_sdk_ec2::primitives::Blob;
+use aws_sdk_ec2::types::{KeyPairInfo, ResourceType};
+use sha2::{Digest, Sha256};
+
+use super::tags::{self, of_stack, tag};
+use super::{Ec2, Ec2Error};
+use crate::host::Identity;
+
+impl Ec2 {
+    /// The name of the key pair for an identity, imported where it is missing. The name
+    /// says which key it is, so that two users of a stack do not overwrite each other's.
+    pub async fn ensure_key(&self, stack: &str, identity: &Identity) -> Result<String, Ec2Error> {
+        let digest = Sha256::digest(identity.public_base64());
+        let name =
+            format!("{stack}-{:02x}{:02x}{:02x}{:02x}", digest[0], digest[1], digest[2], digest[3]);
+        let imported = self
+            .client
+            .import_key_pair()
+            .key_name(&name)
+            .public_key_material(Blob::new(identity.public()))
+            .tag_specifications(tags::on(ResourceType::KeyPair, vec![tag(tags::STACK, stack)]))
+            .send()
+            .await;
+        match imported.map_err(|e| Ec2Error::of("ImportKeyPair", &self.region, &e)) {
+            Err(error) if !error.is(&["InvalidKeyPair.Duplicate"]) => Err(error),
+            _ => Ok(name),
+        }
+    }
+
+    /// Removes the key pairs that the stack imported.
+    pub async fn delete_keys(&self, stack: &str) -> Result<(), Ec2Error> {
+        let found = self.client.describe_key_pairs().filters(of_stack(stack)).send().await;
+        let found = found.map_err(|e| Ec2Error::of("DescribeKeyPairs", &self.region, &e))?;
+        for name in found.key_pairs().iter().filter_map(KeyPairInfo::key_name) {
+            let deleted = self.client.delete_key_pair().key_name(name).send().await;
+            deleted.map_err(|e| Ec2Error::of("DeleteKeyPair", &self.region, &e))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,18 @@
+//! This module owns EC2. No type of the SDK leaves it.
+//!
+//! AWS is the state: everything that is made carries the stack's tags from the call
+//! that makes it, so that any machine with credentials finds it again. Nothing without
+//! the stack's tag is ever changed or removed.
+
+mod client;
+mod error;
+mod image;
+mod instance;
+mod keys;
+mod network;
+mod tags;
+
+pub use client::Ec2;
+pub use error::Ec2Error;
+pub use image::MachineImage;
+pub use instance::{Launch, Wanted};

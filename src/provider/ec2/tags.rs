@@ -1,0 +1,34 @@
+//! This module owns the tags by which a stack is found again.
+
+use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
+
+pub(super) const STACK: &str = "eventpost:stack";
+pub(super) const SERVICE: &str = "eventpost:service";
+pub(super) const GENERATION: &str = "eventpost:generation";
+/// Set once an instance has been brought to where it serves.
+pub(super) const SERVING: &str = "eventpost:serving";
+/// The host keys that an instance may prove itself with, separated by blanks.
+pub(super) const HOST_KEYS: &str = "eventpost:host-keys";
+
+pub(super) fn tag(key: &str, value: &str) -> Tag {
+    Tag::builder().key(key).value(value).build()
+}
+
+/// Tags that a resource gets in the call that makes it.
+pub(super) fn on(kind: ResourceType, tags: Vec<Tag>) -> TagSpecification {
+    TagSpecification::builder().resource_type(kind).set_tags(Some(tags)).build()
+}
+
+/// Finds what belongs to a stack.
+pub(super) fn of_stack(stack: &str) -> Filter {
+    filter(&format!("tag:{STACK}"), stack)
+}
+
+pub(super) fn filter(name: &str, value: &str) -> Filter {
+    Filter::builder().name(name).values(value).build()
+}
+
+/// The value of a tag.
+pub(super) fn value<'a>(tags: &'a [Tag], key: &str) -> Option<&'a str> {
+    tags.iter().find(|tag| tag.key() == Some(key)).and_then(Tag::value)
+}
