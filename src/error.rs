@@ -90,6 +90,12 @@ pub enum Error {
     Output(io::Error),
 }
 
+/// An error with its causes, of which the outer ones often say little.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
 fn list(errors: &[Error]) -> String {
     errors.iter().map(|error| format!("\n  {error}")).collect::<Vec<_>>().concat()
 }

@@ -13,6 +13,8 @@ use hyper::{Method, Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+use crate::error;
+
 /// The list of a service is read whole; more than this is not seed data.
 const MOST_BYTES: usize = 256 << 20;
 
@@ -93,7 +95,7 @@ impl Endpoint {
             .body(Full::new(body))
             .map_err(|error| failed(error.to_string()))?;
         match tokio::time::timeout(timeout, exchange(&self.authority, request)).await {
-            Ok(answer) => answer.map_err(|error| failed(chain(&*error))),
+            Ok(answer) => answer.map_err(|error| failed(error::chain(&*error))),
             Err(_) => Err(failed(format!("no answer within {} s", timeout.as_secs_f32()))),
         }
     }
@@ -119,12 +121,6 @@ async fn exchange(
         answer = exchange => answer,
         Err(error) = connection => Err(error.into()),
     }
-}
-
-/// An error with its causes, of which the outer ones often say little.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 impl fmt::Display for Endpoint {

@@ -10,6 +10,7 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 use super::Ec2Error;
+use crate::error;
 
 /// With a third of all calls throttled, one in 60,000 fails eight times in a row.
 const ATTEMPTS: u32 = 8;
@@ -69,9 +70,6 @@ async fn check_credentials(config: &aws_config::SdkConfig, region: &str) -> Resu
     let provider = config.credentials_provider().ok_or_else(|| failed("none are set".into()))?;
     match provider.provide_credentials().await {
         Ok(_) => Ok(()),
-        Err(error) => {
-            let error = aws_sdk_ec2::error::DisplayErrorContext(&error).to_string();
-            Err(failed(error))
-        }
+        Err(error) => Err(failed(error::chain(&error))),
     }
 }

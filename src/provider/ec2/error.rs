@@ -1,6 +1,8 @@
 //! This module owns what EC2's errors mean to a user.
 
-use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
+
+use crate::error;
 
 /// A call that failed, after all retries.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -25,12 +27,12 @@ impl Ec2Error {
     pub(super) fn of<E, R>(action: &'static str, region: &str, error: &SdkError<E, R>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
-        R: std::fmt::Debug,
+        R: std::fmt::Debug + 'static,
     {
         let code = error.code().map(String::from);
         let message = match (error.code(), error.message()) {
             (Some(code), Some(message)) => format!("{message} ({code})"),
-            _ => DisplayErrorContext(error).to_string(),
+            _ => error::chain(error),
         };
         Self { action, region: region.into(), code, message }
     }
