@@ -14,7 +14,7 @@ Exit codes:
   2    bad command line
   3    status: not every service is healthy
   78   eventpost.yml or a fixtures file is not valid
-  130  interrupted (143: terminated), and what was begun is undone";
+  130  interrupted (143: terminated); the message says what is left";
 
 /// Deploys the EventPost services, events and notifications, and keeps them running
 #[derive(Debug, Parser)]

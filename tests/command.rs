@@ -8,11 +8,10 @@ use crate::harness::cli::World;
 fn a_command_that_lacks_something_says_what() {
     let world = World::new();
     for (args, missing) in [
-        (vec!["up"], "--local"),
-        (vec!["status"], "--local"),
-        (vec!["down"], "--local"),
-        (vec!["seed"], "--local"),
         (vec!["seed", "--url", "events"], "events=http://HOST:PORT"),
+        (vec!["up", "--hosts", "events"], "events=203.0.113.10"),
+        (vec!["up", "--hosts", "events=127.0.0.1"], "there is no address for notifications"),
+        (vec!["down", "--purge"], "--local"),
     ] {
         let ran = world.run(&args);
         assert_eq!(ran.code, Some(2), "{args:?}: {ran:?}");

@@ -4,6 +4,7 @@ mod command;
 mod conformance;
 mod connections;
 mod crash;
+mod ec2;
 mod harness;
 mod local_stack;
 mod service_process;

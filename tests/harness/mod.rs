@@ -3,6 +3,7 @@
 
 pub(crate) mod cli;
 pub(crate) mod http;
+pub(crate) mod region;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

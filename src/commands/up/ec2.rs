@@ -109,8 +109,12 @@ async fn look(
 ) -> Result<(Ec2, Identity, crate::provider::ec2::MachineImage, Vec<Machine>), Error> {
     let ec2 = Ec2::connect(config.region.as_deref()).await?;
     let identity = hosts::identity(config, stack);
-    let (image, machines) =
-        tokio::join!(ec2.machine_image(&config.image), ec2.machines(config.stack.as_str()));
+    let image = async {
+        let image = ec2.machine_image(&config.image).await?;
+        ec2.may_launch(&config.instance_type, &image).await?;
+        Ok(image)
+    };
+    let (image, machines) = tokio::join!(image, ec2.machines(config.stack.as_str()));
     match (identity, image, machines) {
         (Ok(identity), Ok(image), Ok(machines)) => Ok((ec2, identity, image, machines)),
         (identity, image, machines) => {

@@ -63,6 +63,26 @@ impl Ec2 {
         Ok(machines)
     }
 
+    /// Asks whether instances of this type and image may be launched, without launching
+    /// any.
+    pub async fn may_launch(&self, kind: &str, image: &MachineImage) -> Result<(), Ec2Error> {
+        let asked = self
+            .client
+            .run_instances()
+            .dry_run(true)
+            .image_id(&image.id)
+            .instance_type(InstanceType::from(kind))
+            .min_count(1)
+            .max_count(1)
+            .send()
+            .await;
+        match asked.map_err(|e| Ec2Error::of("RunInstances", &self.region, &e)) {
+            // That is how EC2 says yes to a dry run.
+            Err(error) if !error.is(&["DryRunOperation"]) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Launches an instance. The same launch asked for again finds the same instance.
     pub async fn launch(&self, launch: &Launch, wanted: &Wanted<'_>) -> Result<Machine, Ec2Error> {
         let disk = EbsBlockDevice::builder()

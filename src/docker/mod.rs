@@ -34,7 +34,7 @@ pub async fn install(
     source: DockerSource,
     reporter: Reporter<'_>,
 ) -> Result<(), HostError> {
-    let script = include_str!("../templates/docker-install.sh");
+    let script = include_str!("../../templates/docker-install.sh");
     let command = Command::script(script, &[source.as_str(), DOCKER_CE]).within(INSTALL_LIMIT);
     host.run_reporting("installing Docker", command, reporter).await.map(drop)
 }
@@ -79,7 +79,7 @@ pub async fn run(
         quote(&format!("umask 077 && cat > {file}"))
     });
     host.run("writing the environment", Command::new(line).stdin(env_file(&service.env))).await?;
-    let script = include_str!("../templates/container-run.sh");
+    let script = include_str!("../../templates/container-run.sh");
     let port = service.port.to_string();
     let arguments = [name.as_str(), image, service.volume.as_str(), &port];
     let command = Command::script(script, &arguments).within(RUN_LIMIT);
@@ -119,3 +119,6 @@ fn container(service: &Service) -> String {
 fn env_file(env: &BTreeMap<String, String>) -> String {
     env.iter().map(|(name, value)| format!("{name}={value}\n")).collect::<Vec<_>>().concat()
 }
+
+#[cfg(test)]
+mod tests;

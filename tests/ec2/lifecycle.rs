@@ -1,0 +1,150 @@
+//! Up, status, seed, replace, down, with nothing in the way.
+
+use std::fs;
+
+use serde_json::json;
+
+use super::{BOTH, ONE};
+use crate::harness::http::send;
+use crate::harness::region::{Stack, elements, on_host};
+
+#[test]
+fn a_stack_is_launched_replaced_and_ended_and_nothing_else_is_touched() {
+    let stack = Stack::new("life", BOTH);
+    // An instance called `events` that somebody else has.
+    let bystander = stack.call(
+        "Action=RunInstances&ImageId=ami-055744c75048d8296&InstanceType=t2.micro&MinCount=1\
+         &MaxCount=1&TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=Name\
+         &TagSpecification.1.Tag.1.Value=events",
+    );
+    let bystander = elements(&bystander, "instanceId").remove(0);
+
+    let rows = stack.run(&["up", "--output", "json"]).succeeded().json();
+    assert!(rows[0]["url"].as_str().unwrap().ends_with(".amazonaws.com/events"), "{rows}");
+    let steps: Vec<_> = rows[0]["steps"].as_array().unwrap().iter().map(|s| &s["name"]).collect();
+    assert_eq!(steps, ["launch", "SSH", "Docker and image", "container", "seed"]);
+    let first = stack.instances();
+    assert_eq!(first.len(), 2);
+    check_healthy(&stack);
+    check_hardening(&stack, &first);
+
+    let seeded = stack.run(&["seed", "--output", "json"]).succeeded().json();
+    assert_eq!((&seeded[0]["added"], &seeded[1]["added"]), (&json!(0), &json!(0)));
+
+    // The hosts hold data, and nobody can be asked.
+    let refused = stack.run(&["up"]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("the data on them will be lost"), "{refused:?}");
+    assert_eq!(stack.instances(), first);
+
+    stack.run(&["up", "--yes"]).succeeded();
+    let second = stack.instances();
+    assert_eq!(second.len(), 2);
+    assert!(second.iter().all(|id| !first.contains(id)), "{first:?} {second:?}");
+    check_healthy(&stack);
+
+    let refused = stack.run(&["down"]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(second.iter().all(|id| refused.stderr.contains(id)), "{refused:?}");
+    stack.run(&["down", "--yes"]).succeeded();
+    assert!(stack.instances().is_empty());
+    let tagged = "Filter.1.Name=tag:eventpost:stack&Filter.1.Value.1=life";
+    let groups = stack.call(&format!("Action=DescribeSecurityGroups&{tagged}"));
+    assert!(elements(&groups, "groupId").is_empty(), "{groups}");
+    let keys = stack.call(&format!("Action=DescribeKeyPairs&{tagged}"));
+    assert!(elements(&keys, "keyName").is_empty(), "{keys}");
+    assert_eq!(stack.run(&["status"]).code, Some(3));
+
+    let text = stack.call(&format!("Action=DescribeInstances&InstanceId.1={bystander}"));
+    assert!(text.contains("<name>running</name>"), "{text}");
+    stack.call(&format!("Action=TerminateInstances&InstanceId.1={bystander}"));
+}
+
+fn check_healthy(stack: &Stack) {
+    let rows = stack.status();
+    assert_eq!(rows.len(), 2);
+    for row in rows {
+        assert_eq!(row["health"], "healthy", "{row}");
+        assert_eq!(row["state"], "running", "{row}");
+        assert_eq!(row["instance_type"], "t2.xlarge", "{row}");
+        assert_eq!(row["container"], "running", "{row}");
+        assert_eq!(row["drift"], json!([]), "{row}");
+        assert_eq!(row["resources"], 8, "{row}");
+        let address = format!("{}:80", row["address"].as_str().unwrap()).parse().unwrap();
+        let list = send(address, "GET", &format!("/{}", row["service"].as_str().unwrap()), None);
+        assert_eq!(list.json().as_array().unwrap().len(), 8);
+    }
+}
+
+/// What the hosts and their containers must be, seen from their consoles.
+fn check_hardening(stack: &Stack, instances: &[String]) {
+    for id in instances {
+        let format = "{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.Config.User}} \
+            {{.HostConfig.SecurityOpt}} {{.HostConfig.RestartPolicy.Name}}";
+        let service = on_host(id, &["sh", "-c", "docker ps --format '{{.Names}}'"]);
+        let seen = on_host(id, &["docker", "inspect", "--format", format, service.trim()]);
+        assert_eq!(seen.trim(), "true [ALL] 65532:65532 [no-new-privileges] unless-stopped");
+        // The host key of the user data has been replaced by one made on the host.
+        let key = on_host(id, &["cut", "-d ", "-f2", "/etc/ssh/ssh_host_ed25519_key.pub"]);
+        let user_data = on_host(id, &["cat", "/var/lib/cloud/seed/nocloud/user-data"]);
+        assert!(user_data.contains("ssh_keys") && !user_data.contains(key.trim()), "{user_data}");
+        let text = stack.call(&format!("Action=DescribeInstances&InstanceId.1={id}"));
+        assert!(text.contains(&format!("<value>{}</value>", key.trim())), "{text}");
+        assert!(text.contains("<httpTokens>required</httpTokens>"), "{text}");
+        assert!(text.contains("<key>Name</key>"), "{text}");
+    }
+}
+
+#[test]
+fn drift_from_the_file_is_told() {
+    let stack = Stack::new("drift", ONE);
+    stack.run(&["up"]).succeeded();
+    let group =
+        stack.call("Action=DescribeSecurityGroups&Filter.1.Name=group-name&Filter.1.Value.1=drift");
+    let group = elements(&group, "groupId").remove(0);
+    stack.call(&format!(
+        "Action=RevokeSecurityGroupIngress&GroupId={group}&IpPermissions.1.IpProtocol=tcp\
+         &IpPermissions.1.FromPort=80&IpPermissions.1.ToPort=80\
+         &IpPermissions.1.IpRanges.1.CidrIp=0.0.0.0/0"
+    ));
+    let path = stack.world.path().join("eventpost.yml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("instance_type: t3.large\nimage: ami-04b9e92b5572fa0d1\n{text}"))
+        .unwrap();
+    let drift = stack.status()[0]["drift"].to_string();
+    for part in
+        ["it is a t2.xlarge, not a t3.large", "not ami-04b9e92b5572fa0d1", "port 80 is closed"]
+    {
+        assert!(drift.contains(part), "{drift}");
+    }
+}
+
+#[test]
+fn machines_that_exist_are_deployed_to_and_unknown_ones_refused() {
+    let stack = Stack::new("hosts", ONE);
+    stack.run(&["up"]).succeeded();
+    let row = stack.status().remove(0);
+    let (id, address) = (row["instance"].as_str().unwrap(), row["address"].as_str().unwrap());
+    let key = stack.world.path().join("state/eventpost/keys/hosts");
+    stack
+        .world
+        .describe(&format!("stack: other\nssh: {{key: {}}}\nservices:\n{ONE}", key.display()));
+    let home = stack.world.path().join("home");
+    let up = |host: &str| {
+        let host = format!("events={host}");
+        let mut command = stack.world.command(&["up", "--hosts", &host]);
+        crate::harness::cli::Ran::of(command.env("HOME", &home).output().unwrap())
+    };
+    let refused = up(address);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("nothing was sent to it"), "{refused:?}");
+
+    fs::create_dir_all(home.join(".ssh")).unwrap();
+    let public = on_host(id, &["cut", "-d ", "-f1,2", "/etc/ssh/ssh_host_ed25519_key.pub"]);
+    fs::write(home.join(".ssh/known_hosts"), format!("{address} {public}")).unwrap();
+    let uptime =
+        |id: &str| on_host(id, &["docker", "inspect", "--format", "{{.Id}}", "eventpost-events"]);
+    let before = uptime(id);
+    up(address).succeeded();
+    assert_eq!(uptime(id), before, "a container that runs as wanted must be left alone");
+}

@@ -1,0 +1,12 @@
+//! Deployments to real hosts of the testbed: over the EC2 API, SSH and Docker.
+
+mod faults;
+mod interrupts;
+mod lifecycle;
+mod refusals;
+
+/// Both services, as `World` lays them out.
+const BOTH: &str = "  events: {build: events, fixtures: events.yml}\n  \
+    notifications: {build: notifications, fixtures: notifications.yml}\n";
+/// One service is enough where the fault is of one host.
+const ONE: &str = "  events: {build: events, fixtures: events.yml}\n";

@@ -1,0 +1,154 @@
+//! This module owns the testbed: an EC2 region on this machine, started once for all
+//! tests. Each test has an access key and a stack of its own, so that neither faults
+//! nor hosts of one meet another.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use super::cli::{Ran, World};
+
+const API: &str = "127.0.0.1:5551";
+
+/// A stack of one or two services in the region, ended with the test.
+pub(crate) struct Stack {
+    pub(crate) world: World,
+    pub(crate) name: String,
+    /// Hosts boot and install in seconds where they do not all do it at once.
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Stack {
+    /// Waits for its turn and describes the services to the command.
+    pub(crate) fn new(name: &str, services: &str) -> Self {
+        static TURNS: [Mutex<()>; 2] = [Mutex::new(()), Mutex::new(())];
+        start();
+        // A stack belongs to one of two queues, whichever its name says.
+        let queue = name.bytes().map(usize::from).sum::<usize>() % TURNS.len();
+        let turn = TURNS[queue].lock().unwrap_or_else(PoisonError::into_inner);
+        let stack = Self { world: World::new(), name: name.into(), _turn: turn };
+        stack.describe(services);
+        stack
+    }
+
+    /// Writes the description anew.
+    pub(crate) fn describe(&self, services: &str) {
+        let name = &self.name;
+        self.world.describe(&format!(
+            "stack: {name}\nregion: us-east-1\n\
+             security_group: {{name: {name}, ssh_from: 127.0.0.0/8}}\nservices:\n{services}"
+        ));
+    }
+
+    /// The command with this stack's credentials.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = self.world.command(args);
+        command
+            .env("AWS_ENDPOINT_URL", format!("http://{API}"))
+            .env("AWS_ACCESS_KEY_ID", &self.name)
+            .env("AWS_SECRET_ACCESS_KEY", "secret-of-the-testbed")
+            .env("AWS_EC2_METADATA_DISABLED", "true");
+        command
+    }
+
+    pub(crate) fn run(&self, args: &[&str]) -> Ran {
+        let ran = Ran::of(self.command(args).output().unwrap());
+        assert!(!(ran.stdout.clone() + &ran.stderr).contains("secret-of-the-testbed"), "{ran:?}");
+        ran
+    }
+
+    /// Begins a command whose output can be read while it runs.
+    pub(crate) fn begin(&self, args: &[&str]) -> std::process::Child {
+        self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// Switches faults on or off.
+    pub(crate) fn faults(&self, faults: &serde_json::Value) {
+        let answer =
+            http("PUT", &format!("/testbed/faults/{}", self.name), "", &faults.to_string());
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+
+    /// Calls the API as this stack's user would, and returns the answer's text.
+    pub(crate) fn call(&self, query: &str) -> String {
+        let key = &self.name;
+        let header = format!(
+            "Authorization: AWS4-HMAC-SHA256 Credential={key}/20200101/us-east-1/ec2/aws4_request\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\n"
+        );
+        http("POST", "/", &header, &format!("{query}&Version=2016-11-15"))
+    }
+
+    /// The ids of the stack's instances that are not on their way out.
+    pub(crate) fn instances(&self) -> Vec<String> {
+        let text = self.call(&format!(
+            "Action=DescribeInstances&Filter.1.Name=tag:eventpost:stack&Filter.1.Value.1={}\
+             &Filter.2.Name=instance-state-name&Filter.2.Value.1=pending&Filter.2.Value.2=running",
+            self.name
+        ));
+        elements(&text, "instanceId")
+    }
+
+    /// Every row of `status`.
+    pub(crate) fn status(&self) -> Vec<serde_json::Value> {
+        self.run(&["status", "--output", "json"]).json().as_array().unwrap().clone()
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        self.faults(&serde_json::json!({}));
+        for id in self.instances() {
+            self.call(&format!("Action=TerminateInstances&InstanceId.1={id}"));
+        }
+    }
+}
+
+/// The contents of every element of a name.
+pub(crate) fn elements(xml: &str, name: &str) -> Vec<String> {
+    let open = format!("<{name}>");
+    xml.split(&open).skip(1).filter_map(|rest| Some(rest.split_once("</")?.0.to_owned())).collect()
+}
+
+/// Runs a program on a host, as somebody with a console there would.
+pub(crate) fn on_host(instance: &str, args: &[&str]) -> String {
+    let output = docker().args(["exec", instance]).args(args).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The testbed's own Docker.
+pub(crate) fn docker() -> Command {
+    let state = std::env::var("EVENTPOST_TESTBED_STATE");
+    let state = state.unwrap_or_else(|_| "/var/tmp/eventpost-testbed".into());
+    let mut docker = Command::new("docker");
+    docker.env("DOCKER_HOST", format!("unix://{state}/docker.sock"));
+    docker
+}
+
+fn start() {
+    static STARTED: OnceLock<()> = OnceLock::new();
+    STARTED.get_or_init(|| {
+        let up = Path::new(env!("CARGO_MANIFEST_DIR")).join("testbed/up");
+        let output = Command::new(up).output().unwrap();
+        assert!(
+            output.status.success(),
+            "the testbed does not start: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    });
+}
+
+fn http(method: &str, path: &str, headers: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(API).unwrap();
+    let length = body.len();
+    let request = format!(
+        "{method} {path} HTTP/1.0\r\nHost: ec2.us-east-1.amazonaws.com\r\n{headers}\
+         Content-Length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}
