@@ -41,8 +41,8 @@ fn host(steps: Vec<Step>) -> Host {
     Host::new("events (i-1)", Scripted { steps: steps.into() })
 }
 
-fn output(code: i32, stderr: &str) -> Result<Output, TransportError> {
-    Ok(Output { code, stderr: stderr.into(), ..Output::default() })
+fn output(code: i32, stderr: &str) -> Output {
+    Output { code, stderr: stderr.into(), ..Output::default() }
 }
 
 fn image() -> Image {
@@ -52,7 +52,7 @@ fn image() -> Image {
 #[tokio::test]
 async fn an_image_that_the_host_has_is_not_sent() {
     let events = Recorder::default();
-    let host = host(vec![("docker image inspect eventpost/events:1234", output(0, ""))]);
+    let host = host(vec![("docker image inspect eventpost/events:1234", Ok(output(0, "")))]);
     let reporter = Reporter::new(&events, "events");
     assert_eq!(upload(&host, &image(), reporter).await.unwrap(), None);
 }
@@ -63,7 +63,7 @@ async fn an_upload_that_is_cut_leaves_no_file_to_load_and_the_next_one_sends_it_
     let reporter = Reporter::new(&events, "events");
     let cut = Err(TransportError("the connection failed: socket disconnect".into()));
     let first = host(vec![
-        ("docker image inspect", output(1, "")),
+        ("docker image inspect", Ok(output(1, ""))),
         // Only a whole upload gets the name that is loaded.
         (".part && mv /var/tmp/eventpost-events-1234.tar.part", cut),
     ]);
@@ -73,8 +73,8 @@ async fn an_upload_that_is_cut_leaves_no_file_to_load_and_the_next_one_sends_it_
         "events (i-1): while uploading the image: the connection failed: socket disconnect"
     );
     let second = host(vec![
-        ("docker image inspect", output(1, "")),
-        ("cat > /var/tmp/eventpost-events-1234.tar.part", output(0, "")),
+        ("docker image inspect", Ok(output(1, ""))),
+        ("cat > /var/tmp/eventpost-events-1234.tar.part", Ok(output(0, ""))),
     ]);
     let file = upload(&second, &image(), reporter).await.unwrap();
     assert_eq!(file.as_deref(), Some("/var/tmp/eventpost-events-1234.tar"));
@@ -89,7 +89,7 @@ async fn an_upload_that_is_cut_leaves_no_file_to_load_and_the_next_one_sends_it_
 async fn a_failing_installation_shows_the_end_of_its_output() {
     let events = Recorder::default();
     let steps =
-        vec![("sudo sh -s -- distro", output(100, "E: Unable to locate package docker.io"))];
+        vec![("sudo sh -s -- distro", Ok(output(100, "E: Unable to locate package docker.io")))];
     let error = install(&host(steps), DockerSource::Distro, Reporter::new(&events, "events"))
         .await
         .unwrap_err()
