@@ -6,7 +6,8 @@ use std::path::Path;
 
 use bytes::Bytes;
 use serde_json::json;
-use sha2::{Digest, Sha256};
+
+use crate::digest::sha256;
 
 /// The user and group that the program runs as: no one, with no name on any system.
 const USER: u64 = 65532;
@@ -99,14 +100,6 @@ impl Archive {
         self.tar.resize(self.tar.len() + 1024, 0);
         self.tar
     }
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

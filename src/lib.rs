@@ -29,6 +29,7 @@ pub mod cli;
 mod commands;
 pub mod config;
 pub mod deploy;
+mod digest;
 pub mod docker;
 pub mod error;
 pub mod event;

@@ -1,7 +1,6 @@
 //! This module owns the processes of local services: finding, starting and stopping.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::net::SocketAddr;
@@ -11,10 +10,10 @@ use std::time::Duration;
 
 use rest::data_dir::{DataDir, DataDirError, Holder};
 use rustix::process::{Pid, Signal};
-use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
 use super::{LocalError, ServiceFolder};
+use crate::digest::sha256;
 use crate::plan::Release;
 use crate::wait::{Backoff, Deadline};
 
@@ -55,13 +54,9 @@ pub async fn find(folder: &ServiceFolder) -> Result<Option<Holder>, LocalError> 
 /// What a program and an environment are, as digests.
 pub fn release(program: &Path, env: &BTreeMap<String, String>) -> Result<Release, LocalError> {
     let bytes = fs::read(program).map_err(LocalError::io(program))?;
-    let program = hex(&Sha256::digest(bytes));
-    let mut hasher = Sha256::new();
-    for (name, value) in env {
-        // NUL is in neither, so that no two environments look alike.
-        hasher.update(format!("{name}\0{value}\0"));
-    }
-    Ok(Release { program, env: hex(&hasher.finalize()) })
+    // NUL is in neither names nor values, so that no two environments look alike.
+    let env: Vec<_> = env.iter().map(|(name, value)| format!("{name}\0{value}\0")).collect();
+    Ok(Release { program: sha256(bytes), env: sha256(env.concat()) })
 }
 
 /// Starts a service that outlives this process and its terminal.
@@ -182,13 +177,6 @@ fn open_log(path: &Path) -> io::Result<File> {
         fs::rename(path, path.with_extension("log.1"))?;
     }
     File::options().create(true).append(true).open(path)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -21,9 +21,17 @@ use crate::local::StackFolder;
 use crate::plan::launch::{self, LaunchPlan};
 use crate::progress;
 use crate::provider::Machine;
-use crate::provider::ec2::{Ec2, Launch, Wanted};
+use crate::provider::ec2::{Ec2, Launch, MachineImage, Wanted};
 use crate::report;
 use crate::signals::Signals;
+
+/// What there is before anything is changed.
+struct Found {
+    ec2: Ec2,
+    identity: Identity,
+    image: MachineImage,
+    machines: Vec<Machine>,
+}
 
 /// What the hosts of a run share.
 struct Run<'a> {
@@ -45,46 +53,17 @@ pub(super) async fn run(args: &Up, config: &Config) -> Result<ExitCode, Error> {
     let fixtures = config.services.iter().map(|service| fixtures::load(&config.origin, service));
     let fixtures = fixtures.collect::<Result<Vec<_>, _>>()?;
     let looked = signals.race(look(config, &stack)).await;
-    let (ec2, identity, image, machines) =
-        looked.map_err(|caught| caught.into_error("nothing was changed"))??;
+    let found = looked.map_err(|caught| caught.into_error("nothing was changed"))??;
     let services: Vec<_> = config.services.iter().map(|s| s.name.to_string()).collect();
-    let plan = launch::plan(&services, &config.instance_type, &image.id, &machines, now());
+    let (kind, image) = (&config.instance_type, &found.image.id);
+    let plan = launch::plan(&services, kind, image, &found.machines, now());
     if plan.loses_data() && !args.yes {
         confirm(&mut signals, format!("{} Go on?", plan.loss())).await?;
     }
 
-    let display = progress::display();
     let launched = Mutex::new(Vec::new());
-    let work = async {
-        if args.terminate_first {
-            end_old(&ec2, &plan, display.as_ref()).await?;
-        }
-        let (group, key) = tokio::try_join!(
-            ec2.ensure_group(config),
-            ec2.ensure_key(config.stack.as_str(), &identity),
-        )?;
-        let launch = Launch {
-            stack: config.stack.to_string(),
-            generation: plan.generation,
-            kind: config.instance_type.clone(),
-            image,
-            group,
-            key,
-        };
-        let run = Run {
-            args,
-            config,
-            ec2: &ec2,
-            identity: &identity,
-            launch,
-            plan: &plan,
-            display: display.as_ref(),
-            launched: &launched,
-        };
-        let rows = bring_up_all(&run, &fixtures).await?;
-        end_old(&ec2, &plan, display.as_ref()).await?;
-        Ok(rows)
-    };
+    let display = progress::display();
+    let work = replace(args, config, &found, &plan, &fixtures, display.as_ref(), &launched);
     let outcome = signals.race(work).await;
     drop(display);
     let error = match outcome {
@@ -93,7 +72,7 @@ pub(super) async fn run(args: &Up, config: &Config) -> Result<ExitCode, Error> {
             return Ok(ExitCode::SUCCESS);
         }
         Ok(Err(error)) => error,
-        Err(caught) => caught.into_error("stopped where it was"),
+        Err(caught) => caught.into_error("`eventpost status` shows what is there"),
     };
     let launched = launched.into_inner().unwrap_or_else(PoisonError::into_inner);
     if launched.is_empty() {
@@ -102,11 +81,41 @@ pub(super) async fn run(args: &Up, config: &Config) -> Result<ExitCode, Error> {
     Err(Error::Kept { source: Box::new(error), hosts: launched.join(", ") })
 }
 
-/// Everything that can be wrong without changing anything, found at once.
-async fn look(
+/// Makes what is missing, and ends the old hosts once the new ones serve, or before
+/// where that was asked for.
+async fn replace(
+    args: &Up,
     config: &Config,
-    stack: &StackFolder,
-) -> Result<(Ec2, Identity, crate::provider::ec2::MachineImage, Vec<Machine>), Error> {
+    found: &Found,
+    plan: &LaunchPlan,
+    fixtures: &[Fixtures],
+    display: &dyn EventSink,
+    launched: &Mutex<Vec<String>>,
+) -> Result<Vec<Row>, Error> {
+    let Found { ec2, identity, image, .. } = found;
+    if args.terminate_first {
+        end_old(ec2, plan, display).await?;
+    }
+    let stack = config.stack.as_str();
+    let (group, key) = tokio::try_join!(ec2.ensure_group(config), ec2.ensure_key(stack, identity))?;
+    let launch = Launch {
+        stack: stack.into(),
+        generation: plan.generation,
+        kind: config.instance_type.clone(),
+        image: image.clone(),
+        group,
+        key,
+    };
+    let run = Run { args, config, ec2, identity, launch, plan, display, launched };
+    let rows = bring_up_all(&run, fixtures).await?;
+    if !args.terminate_first {
+        end_old(ec2, plan, display).await?;
+    }
+    Ok(rows)
+}
+
+/// Everything that can be wrong without changing anything, found at once.
+async fn look(config: &Config, stack: &StackFolder) -> Result<Found, Error> {
     let ec2 = Ec2::connect(config.region.as_deref()).await?;
     let identity = hosts::identity(config, stack);
     let image = async {
@@ -116,7 +125,7 @@ async fn look(
     };
     let (image, machines) = tokio::join!(image, ec2.machines(config.stack.as_str()));
     match (identity, image, machines) {
-        (Ok(identity), Ok(image), Ok(machines)) => Ok((ec2, identity, image, machines)),
+        (Ok(identity), Ok(image), Ok(machines)) => Ok(Found { ec2, identity, image, machines }),
         (identity, image, machines) => {
             let found =
                 [identity.err(), image.err().map(Error::Ec2), machines.err().map(Error::Ec2)];
@@ -201,17 +210,15 @@ async fn obtain(
 /// What a host gets once it can be trusted: a host key that was never in user data, and
 /// a metadata service that wants tokens.
 async fn settle(ec2: &Ec2, machine: &Machine, host: &Host) -> Result<(), Error> {
-    // The user data held one key; a host that has another has been through this.
-    if machine.host_keys.len() == 1 && !machine.serving {
-        let script = include_str!("../../../templates/host-key-rotate.sh");
-        let next = host.run("making a host key", Command::script(script, &["prepare"])).await?;
-        let next = next.stdout.trim().to_owned();
-        // Both count while it is unclear which one the host has.
-        let both = [machine.host_keys[0].clone(), next.clone()];
-        ec2.set_host_keys(&machine.id, &both).await?;
-        host.run("switching the host key", Command::script(script, &["switch"])).await?;
-        ec2.set_host_keys(&machine.id, &[next]).await?;
-    }
+    let script = include_str!("../../../templates/host-key-rotate.sh");
+    let next = host.run("making a host key", Command::script(script, &["prepare"])).await?;
+    let next = next.stdout.trim().to_owned();
+    // All count while it is unclear which one the host has.
+    let mut keys = machine.host_keys.clone();
+    keys.push(next.clone());
+    ec2.set_host_keys(&machine.id, &keys).await?;
+    host.run("switching the host key", Command::script(script, &["switch"])).await?;
+    ec2.set_host_keys(&machine.id, &[next]).await?;
     Ok(ec2.require_metadata_tokens(&machine.id).await?)
 }
 

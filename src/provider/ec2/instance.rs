@@ -7,10 +7,10 @@ use aws_sdk_ec2::types::{
     BlockDeviceMapping, EbsBlockDevice, HttpTokensState, Instance, InstanceMetadataOptionsRequest,
     InstanceState, InstanceType, Reservation, ResourceType, Tag, VolumeType,
 };
-use sha2::{Digest, Sha256};
 
 use super::tags::{self, of_stack, tag};
 use super::{Ec2, Ec2Error, MachineImage};
+use crate::digest::sha256;
 use crate::event::Reporter;
 use crate::host::Identity;
 use crate::provider::Machine;
@@ -233,11 +233,7 @@ fn launch_tags(launch: &Launch, wanted: &Wanted<'_>) -> Vec<Tag> {
 /// The same for the same instance of the same generation: at most 64 characters.
 fn token(launch: &Launch, wanted: &Wanted<'_>) -> String {
     let whole = format!("{}/{}/{}", launch.stack, wanted.service, launch.generation);
-    let digest = Sha256::digest(whole);
-    digest
-        .iter()
-        .take(16)
-        .fold(String::from("eventpost-"), |text, byte| format!("{text}{byte:02x}"))
+    format!("eventpost-{}", &sha256(whole)[..32])
 }
 
 /// What cloud-init is told: the host's key, so that the first connection is verified.

@@ -2,19 +2,17 @@
 
 use aws_sdk_ec2::primitives::Blob;
 use aws_sdk_ec2::types::{KeyPairInfo, ResourceType};
-use sha2::{Digest, Sha256};
 
 use super::tags::{self, of_stack, tag};
 use super::{Ec2, Ec2Error};
+use crate::digest::sha256;
 use crate::host::Identity;
 
 impl Ec2 {
     /// The name of the key pair for an identity, imported where it is missing. The name
     /// says which key it is, so that two users of a stack do not overwrite each other's.
     pub async fn ensure_key(&self, stack: &str, identity: &Identity) -> Result<String, Ec2Error> {
-        let digest = Sha256::digest(identity.public_base64());
-        let name =
-            format!("{stack}-{:02x}{:02x}{:02x}{:02x}", digest[0], digest[1], digest[2], digest[3]);
+        let name = format!("{stack}-{}", &sha256(identity.public_base64())[..8]);
         let imported = self
             .client
             .import_key_pair()
