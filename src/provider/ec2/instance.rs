@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use aws_sdk_ec2::primitives::DateTime;
 use aws_sdk_ec2::types::{
-    BlockDeviceMapping, EbsBlockDevice, HttpTokensState, Instance, InstanceMetadataOptionsRequest,
-    InstanceState, InstanceType, Reservation, ResourceType, Tag, VolumeType,
+    BlockDeviceMapping, EbsBlockDevice, Filter, HttpTokensState, Instance,
+    InstanceMetadataOptionsRequest, InstanceState, InstanceType, Reservation, ResourceType, Tag,
+    VolumeType,
 };
 
 use super::tags::{self, of_stack, tag};
@@ -50,15 +51,7 @@ pub struct Wanted<'a> {
 impl Ec2 {
     /// Everything that carries the stack's tag, ended instances included.
     pub async fn machines(&self, stack: &str) -> Result<Vec<Machine>, Ec2Error> {
-        let mut pages =
-            self.client.describe_instances().filters(of_stack(stack)).into_paginator().send();
-        let mut machines = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|e| Ec2Error::of("DescribeInstances", &self.region, &e))?;
-            for reservation in page.reservations() {
-                machines.extend(reservation.instances().iter().filter_map(machine));
-            }
-        }
+        let mut machines = self.matching(of_stack(stack)).await?;
         machines.sort_by(|a, b| (a.generation, &a.service).cmp(&(b.generation, &b.service)));
         Ok(machines)
     }
@@ -163,17 +156,39 @@ impl Ec2 {
         ended.await.map_err(|e| Ec2Error::of("TerminateInstances", &self.region, &e))?;
         let deadline = Deadline::after(TERMINATED_LIMIT);
         let mut backoff = Backoff::new(Duration::from_millis(300), Duration::from_secs(5));
-        for id in ids {
-            while let Some(now) = self.describe(&id).await?.filter(|now| now.state != "terminated")
-            {
-                if deadline.has_passed() {
-                    let message = format!("{id} is still {}", now.state);
-                    return Err(Ec2Error::new("TerminateInstances", &self.region, message));
-                }
-                backoff.pause(deadline).await;
+        loop {
+            let left = self.not_terminated(&ids).await?;
+            if left.is_empty() {
+                return Ok(());
             }
+            if deadline.has_passed() {
+                let states = left.iter().map(|now| format!("{} is still {}", now.id, now.state));
+                let message = states.collect::<Vec<_>>().join(", ");
+                return Err(Ec2Error::new("TerminateInstances", &self.region, message));
+            }
+            backoff.pause(deadline).await;
         }
-        Ok(())
+    }
+
+    /// Which of these are not gone, in one call for all. As a filter, since ids that EC2
+    /// has forgotten are no error then.
+    async fn not_terminated(&self, ids: &[String]) -> Result<Vec<Machine>, Ec2Error> {
+        let these = Filter::builder().name("instance-id").set_values(Some(ids.to_vec())).build();
+        let mut left = self.matching(these).await?;
+        left.retain(|machine| machine.state != "terminated");
+        Ok(left)
+    }
+
+    /// All pages of the machines that a filter lets through.
+    async fn matching(&self, filter: Filter) -> Result<Vec<Machine>, Ec2Error> {
+        let mut pages = self.client.describe_instances().filters(filter).into_paginator().send();
+        let mut machines = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|e| Ec2Error::of("DescribeInstances", &self.region, &e))?;
+            let found = page.reservations().iter().flat_map(Reservation::instances);
+            machines.extend(found.filter_map(machine));
+        }
+        Ok(machines)
     }
 
     /// Requires tokens of whoever asks the instance's metadata service.
