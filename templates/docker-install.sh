@@ -23,15 +23,15 @@ fi
 # hold it on a fresh host.
 apt() {
     tries=0
-    until apt-get -o DPkg::Lock::Timeout=1 "$@" >/tmp/eventpost-apt.log 2>&1; do
-        if ! grep -qE 'Could not get lock|Unable to (acquire|lock)' /tmp/eventpost-apt.log; then
-            tail -n 10 /tmp/eventpost-apt.log >&2
+    until apt-get -o DPkg::Lock::Timeout=1 -o Acquire::Retries=3 "$@" >/run/eventpost-apt.log 2>&1; do
+        if ! grep -qE 'Could not get lock|Unable to (acquire|lock)' /run/eventpost-apt.log; then
+            tail -n 10 /run/eventpost-apt.log >&2
             exit 1
         fi
         tries=$((tries + 1))
         if [ "$tries" -gt 300 ]; then
             echo "another program has held the package manager's lock for 5 minutes:" >&2
-            tail -n 3 /tmp/eventpost-apt.log >&2
+            tail -n 3 /run/eventpost-apt.log >&2
             exit 1
         fi
         echo "waiting for the package manager's lock"
@@ -52,8 +52,8 @@ docker-ce)
     apt install -qy --no-install-recommends ca-certificates curl gnupg
     mkdir -p /etc/apt/keyrings
     echo "adding Docker's repository"
-    curl -fsSL "https://download.docker.com/linux/$ID/gpg" -o /tmp/docker.asc
-    gpg --batch --yes --dearmor -o /etc/apt/keyrings/docker.gpg /tmp/docker.asc
+    curl -fsSL "https://download.docker.com/linux/$ID/gpg" -o /run/docker.asc
+    gpg --batch --yes --dearmor -o /etc/apt/keyrings/docker.gpg /run/docker.asc
     echo "deb [arch=amd64 signed-by=/etc/apt/keyrings/docker.gpg]" \
         "https://download.docker.com/linux/$ID $VERSION_CODENAME stable" \
         >/etc/apt/sources.list.d/docker.list

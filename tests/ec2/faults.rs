@@ -105,6 +105,7 @@ fn credentials_that_expire_midway_say_so_and_the_next_run_goes_on() {
         "status": 403, "after": 1}]}));
     let failed = stack.run(&["up"]);
     assert_eq!(failed.code, Some(1), "{failed:?}");
+    assert!(failed.stderr.contains("with the access key expiring"), "{failed:?}");
     assert!(failed.stderr.contains("The credentials have expired"), "{failed:?}");
     stack.faults(&json!({}));
     let launched = stack.instances();

@@ -20,6 +20,8 @@ const ATTEMPTS: u32 = 8;
 pub struct Ec2 {
     pub(super) client: aws_sdk_ec2::Client,
     pub(super) region: String,
+    /// Whose credentials these are: the id of an access key is no secret.
+    pub(super) access_key: String,
 }
 
 impl Ec2 {
@@ -49,8 +51,8 @@ impl Ec2 {
             let problem = "no region is set: add `region:` to eventpost.yml, or set AWS_REGION";
             return Err(Ec2Error::new("connecting", "AWS", problem));
         };
-        check_credentials(&config, &region).await?;
-        Ok(Self { client: aws_sdk_ec2::Client::new(&config), region })
+        let access_key = access_key(&config, &region).await?;
+        Ok(Self { client: aws_sdk_ec2::Client::new(&config), region, access_key })
     }
 
     /// The region.
@@ -59,7 +61,8 @@ impl Ec2 {
     }
 }
 
-async fn check_credentials(config: &aws_config::SdkConfig, region: &str) -> Result<(), Ec2Error> {
+/// The id of the access key that calls will be signed with.
+async fn access_key(config: &aws_config::SdkConfig, region: &str) -> Result<String, Ec2Error> {
     let failed = |problem: String| {
         let message = format!(
             "no usable AWS credentials ({problem}): set AWS_PROFILE, or AWS_ACCESS_KEY_ID and \
@@ -69,7 +72,7 @@ async fn check_credentials(config: &aws_config::SdkConfig, region: &str) -> Resu
     };
     let provider = config.credentials_provider().ok_or_else(|| failed("none are set".into()))?;
     match provider.provide_credentials().await {
-        Ok(_) => Ok(()),
+        Ok(credentials) => Ok(credentials.access_key_id().into()),
         Err(error) => Err(failed(error::chain(&error))),
     }
 }

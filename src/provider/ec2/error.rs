@@ -1,7 +1,10 @@
 //! This module owns what EC2's errors mean to a user.
 
+use std::fmt::Write;
+
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 
+use super::Ec2;
 use crate::error;
 
 /// A call that failed, after all retries.
@@ -23,25 +26,40 @@ impl Ec2Error {
         Self { action, region: region.into(), code: None, message: message.into() }
     }
 
-    /// Reads a code and a message out of an error of the SDK.
-    pub(super) fn of<E, R>(action: &'static str, region: &str, error: &SdkError<E, R>) -> Self
-    where
-        E: ProvideErrorMetadata + std::error::Error + 'static,
-        R: std::fmt::Debug + 'static,
-    {
-        let code = error.code().map(String::from);
-        let message = match (error.code(), error.message()) {
-            (Some(code), Some(message)) => format!("{message} ({code})"),
-            _ => error::chain(error),
-        };
-        Self { action, region: region.into(), code, message }
-    }
-
     /// Whether EC2 answered with one of these codes.
     pub fn is(&self, codes: &[&str]) -> bool {
         self.code.as_deref().is_some_and(|code| codes.contains(&code))
     }
 }
+
+impl Ec2 {
+    /// Reads a code and a message out of an error of the SDK.
+    pub(super) fn failed<E, R>(&self, action: &'static str, error: &SdkError<E, R>) -> Ec2Error
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+        R: std::fmt::Debug + 'static,
+    {
+        let code = error.code().map(String::from);
+        let mut message = match (error.code(), error.message()) {
+            (Some(code), Some(message)) => format!("{message} ({code})"),
+            _ => error::chain(error),
+        };
+        if code.as_deref().is_some_and(|code| CREDENTIALS.contains(&code)) {
+            let _ = write!(message, " with the access key {}", self.access_key);
+        }
+        Ec2Error { action, region: self.region.clone(), code, message }
+    }
+}
+
+/// Codes that say something about the credentials themselves.
+const CREDENTIALS: [&str; 6] = [
+    "AuthFailure",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidClientTokenId",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+];
 
 /// What to do about a code, as the end of a message.
 fn hint(code: Option<&str>) -> &'static str {

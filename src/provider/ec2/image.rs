@@ -31,7 +31,7 @@ impl Ec2 {
             }
         };
         let found = request.send().await;
-        let found = found.map_err(|e| Ec2Error::of("DescribeImages", &self.region, &e))?;
+        let found = found.map_err(|e| self.failed("DescribeImages", &e))?;
         let newest = found.images.unwrap_or_default().into_iter().max_by(|a, b| {
             // ISO 8601 dates in UTC sort as text.
             a.creation_date().cmp(&b.creation_date())

@@ -69,7 +69,7 @@ impl Ec2 {
             .max_count(1)
             .send()
             .await;
-        match asked.map_err(|e| Ec2Error::of("RunInstances", &self.region, &e)) {
+        match asked.map_err(|e| self.failed("RunInstances", &e)) {
             // That is how EC2 says yes to a dry run.
             Err(error) if !error.is(&["DryRunOperation"]) => Err(error),
             _ => Ok(()),
@@ -110,7 +110,7 @@ impl Ec2 {
             .tag_specifications(tags::on(ResourceType::Volume, tags))
             .send()
             .await;
-        let launched = launched.map_err(|e| Ec2Error::of("RunInstances", &self.region, &e))?;
+        let launched = launched.map_err(|e| self.failed("RunInstances", &e))?;
         let machine = launched.instances().first().and_then(machine);
         machine.ok_or_else(|| Ec2Error::new("RunInstances", &self.region, "no instance came back"))
     }
@@ -153,7 +153,7 @@ impl Ec2 {
             return Ok(());
         }
         let ended = self.client.terminate_instances().set_instance_ids(Some(ids.clone())).send();
-        ended.await.map_err(|e| Ec2Error::of("TerminateInstances", &self.region, &e))?;
+        ended.await.map_err(|e| self.failed("TerminateInstances", &e))?;
         let deadline = Deadline::after(TERMINATED_LIMIT);
         let mut backoff = Backoff::new(Duration::from_millis(300), Duration::from_secs(5));
         loop {
@@ -184,7 +184,7 @@ impl Ec2 {
         let mut pages = self.client.describe_instances().filters(filter).into_paginator().send();
         let mut machines = Vec::new();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|e| Ec2Error::of("DescribeInstances", &self.region, &e))?;
+            let page = page.map_err(|e| self.failed("DescribeInstances", &e))?;
             let found = page.reservations().iter().flat_map(Reservation::instances);
             machines.extend(found.filter_map(machine));
         }
@@ -201,9 +201,7 @@ impl Ec2 {
             .http_put_response_hop_limit(1)
             .send()
             .await;
-        modified
-            .map(drop)
-            .map_err(|e| Ec2Error::of("ModifyInstanceMetadataOptions", &self.region, &e))
+        modified.map(drop).map_err(|e| self.failed("ModifyInstanceMetadataOptions", &e))
     }
 
     /// Keeps which host keys an instance may prove itself with.
@@ -218,13 +216,13 @@ impl Ec2 {
 
     async fn set_tag(&self, id: &str, tag: Tag) -> Result<(), Ec2Error> {
         let set = self.client.create_tags().resources(id).tags(tag).send().await;
-        set.map(drop).map_err(|e| Ec2Error::of("CreateTags", &self.region, &e))
+        set.map(drop).map_err(|e| self.failed("CreateTags", &e))
     }
 
     /// An instance by its id; none where EC2 does not know it, or not yet.
     async fn describe(&self, id: &str) -> Result<Option<Machine>, Ec2Error> {
         let found = self.client.describe_instances().instance_ids(id).send().await;
-        match found.map_err(|e| Ec2Error::of("DescribeInstances", &self.region, &e)) {
+        match found.map_err(|e| self.failed("DescribeInstances", &e)) {
             Ok(found) => {
                 let mut instances = found.reservations().iter().flat_map(Reservation::instances);
                 Ok(instances.next().and_then(machine))

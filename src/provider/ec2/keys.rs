@@ -21,7 +21,7 @@ impl Ec2 {
             .tag_specifications(tags::on(ResourceType::KeyPair, vec![tag(tags::STACK, stack)]))
             .send()
             .await;
-        match imported.map_err(|e| Ec2Error::of("ImportKeyPair", &self.region, &e)) {
+        match imported.map_err(|e| self.failed("ImportKeyPair", &e)) {
             Err(error) if !error.is(&["InvalidKeyPair.Duplicate"]) => Err(error),
             _ => Ok(name),
         }
@@ -30,10 +30,10 @@ impl Ec2 {
     /// Removes the key pairs that the stack imported.
     pub async fn delete_keys(&self, stack: &str) -> Result<(), Ec2Error> {
         let found = self.client.describe_key_pairs().filters(of_stack(stack)).send().await;
-        let found = found.map_err(|e| Ec2Error::of("DescribeKeyPairs", &self.region, &e))?;
+        let found = found.map_err(|e| self.failed("DescribeKeyPairs", &e))?;
         for name in found.key_pairs().iter().filter_map(KeyPairInfo::key_name) {
             let deleted = self.client.delete_key_pair().key_name(name).send().await;
-            deleted.map_err(|e| Ec2Error::of("DeleteKeyPair", &self.region, &e))?;
+            deleted.map_err(|e| self.failed("DeleteKeyPair", &e))?;
         }
         Ok(())
     }

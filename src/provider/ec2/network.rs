@@ -54,7 +54,7 @@ impl Ec2 {
     /// last instance is gone.
     pub async fn delete_groups(&self, stack: &str) -> Result<(), Ec2Error> {
         let found = self.client.describe_security_groups().filters(of_stack(stack)).send().await;
-        let found = found.map_err(|e| Ec2Error::of("DescribeSecurityGroups", &self.region, &e))?;
+        let found = found.map_err(|e| self.failed("DescribeSecurityGroups", &e))?;
         for id in found.security_groups().iter().filter_map(SdkGroup::group_id) {
             let deadline = Deadline::after(RELEASE_LIMIT);
             let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(5));
@@ -62,7 +62,7 @@ impl Ec2 {
                 let deleted = self.client.delete_security_group().group_id(id).send().await;
                 let error = match deleted {
                     Ok(_) => break,
-                    Err(error) => Ec2Error::of("DeleteSecurityGroup", &self.region, &error),
+                    Err(error) => self.failed("DeleteSecurityGroup", &error),
                 };
                 if error.is(&["InvalidGroup.NotFound"]) {
                     break;
@@ -79,7 +79,7 @@ impl Ec2 {
     async fn group_by_name(&self, name: &str) -> Result<Option<SdkGroup>, Ec2Error> {
         let request = self.client.describe_security_groups().filters(filter("group-name", name));
         let found = request.send().await;
-        let found = found.map_err(|e| Ec2Error::of("DescribeSecurityGroups", &self.region, &e))?;
+        let found = found.map_err(|e| self.failed("DescribeSecurityGroups", &e))?;
         Ok(found.security_groups.unwrap_or_default().into_iter().next())
     }
 
@@ -93,7 +93,7 @@ impl Ec2 {
             .tag_specifications(tags)
             .send()
             .await;
-        match created.map_err(|e| Ec2Error::of("CreateSecurityGroup", &self.region, &e)) {
+        match created.map_err(|e| self.failed("CreateSecurityGroup", &e)) {
             Ok(created) => Ok(created.group_id.unwrap_or_default()),
             // Somebody was quicker, or a first try had been carried out unnoticed.
             Err(error) if error.is(&["InvalidGroup.Duplicate"]) => {
@@ -113,7 +113,7 @@ impl Ec2 {
             .build();
         let request = self.client.authorize_security_group_ingress();
         let opened = request.group_id(group).ip_permissions(permission).send().await;
-        match opened.map_err(|e| Ec2Error::of("AuthorizeSecurityGroupIngress", &self.region, &e)) {
+        match opened.map_err(|e| self.failed("AuthorizeSecurityGroupIngress", &e)) {
             Err(error) if !error.is(&["InvalidPermission.Duplicate"]) => Err(error),
             _ => Ok(()),
         }
