@@ -92,12 +92,16 @@ pub fn make<'a>(config: &'a Config, service: &'a Service, sink: &'a dyn EventSin
             return Ok(Artifact::Registry(name.clone()));
         }
         let reporter = Reporter::new(sink, "build");
-        let program = binary::provide(config, service, reporter).await?;
+        let name = service.name.as_str();
+        let program = binary::provide(config, service, reporter).await;
+        let program = program.inspect_err(|_| reporter.failed(format!("{name} has no program")))?;
         let bytes = tokio::fs::read(&program).await.map_err(|error| BinaryError::Cargo {
             service: service.name.to_string(),
             cause: format!("{}: {error}", program.display()),
         })?;
-        Ok(Artifact::Built(image::build(service.name.as_str(), &bytes)))
+        let image = image::build(name, &bytes);
+        reporter.done(format!("{} is ready to ship", image.tag));
+        Ok(Artifact::Built(image))
     };
     work.boxed_local().shared()
 }
