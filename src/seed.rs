@@ -70,7 +70,9 @@ pub async fn apply(
     force: bool,
     reporter: Reporter<'_>,
 ) -> Result<Seeded, SeedError> {
-    let mut there = if force { Vec::new() } else { list(ready, collection).await? };
+    // Without fixtures there is nothing to ask, of a service of another make least of all.
+    let all_new = force || fixtures.items.is_empty();
+    let mut there = if all_new { Vec::new() } else { list(ready, collection).await? };
     let mut seeded = Seeded { added: 0, present: 0 };
     for (n, fixture) in fixtures.items.iter().enumerate() {
         // Each resource stands for one fixture: two equal fixtures want two of them.

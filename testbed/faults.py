@@ -5,10 +5,11 @@ side do not meet each other's faults.
 
     {"api": [{"action": "RunInstances", "code": "InsufficientInstanceCapacity",
               "status": 500, "after": 1, "times": 1, "share": 1.0}],
-     "host": {"ssh_delay": 20, "apt_lock": 20, "own_host_keys": true}}
+     "host": {"ssh_delay": 20, "apt_lock": 20, "own_host_keys": true, "none": true}}
 
 An API fault answers calls of the action (or of all, "*") with the code: after that many
 calls have passed, so many times (without `times`, for good), for that share of them.
+Instances with `none` run without a host behind them: the bare API.
 """
 
 import json

@@ -88,6 +88,8 @@ def units(folder, plan):
 
 
 def start(instance, address, plan):
+    if plan.get("none"):
+        return
     home = STATE / "hosts" / instance.id
     seed(instance, home / "seed", plan)
     publish = [arg for port in open_ports(instance) for arg in ("-p", f"{address}:{port}:{port}")]
