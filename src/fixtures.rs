@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use crate::config::{Origin, Service};
+use crate::config::{Config, Origin, Service};
 
 /// The resources that a service holds at first.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +29,11 @@ const BUILT_IN: [(&str, &str); 2] = [
     ("fixtures/events.yml", include_str!("../fixtures/events.yml")),
     ("fixtures/notifications.yml", include_str!("../fixtures/notifications.yml")),
 ];
+
+/// Reads the fixtures of every service, in the order of the services.
+pub fn load_all(config: &Config) -> Result<Vec<Fixtures>, FixtureError> {
+    config.services.iter().map(|service| load(&config.origin, service)).collect()
+}
 
 /// Reads the fixtures of a service; a service without any has none.
 pub fn load(origin: &Origin, service: &Service) -> Result<Fixtures, FixtureError> {

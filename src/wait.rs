@@ -1,7 +1,7 @@
 //! This module owns waiting: every wait has a deadline, and between two looks the
 //! pause grows, so that what is quick is seen quickly and what is slow costs little.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The point in time at which waiting ends.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +50,11 @@ impl Backoff {
         tokio::time::sleep(self.next.min(deadline.left())).await;
         self.next = (self.next + self.next / 2).min(self.most);
     }
+}
+
+/// Seconds since 1970.
+pub(crate) fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// A duration as people say it: `0.4 s`, `12 s`, `3 m 20 s`, `5 h 2 m`, `3 d 4 h`.

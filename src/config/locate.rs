@@ -8,11 +8,9 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
-use super::section::Step;
-
 /// The line, counted from 1, of the last key on the path, or of the nearest key
 /// above it that exists.
-pub(super) fn line(text: &str, path: &[Step]) -> Option<usize> {
+pub(super) fn line(text: &str, path: &[String]) -> Option<usize> {
     (1..=path.len()).rev().find_map(|length| {
         let walk = Walk(&path[..length]);
         let found = walk.deserialize(serde_yaml::Deserializer::from_str(text)).err()?;
@@ -21,7 +19,7 @@ pub(super) fn line(text: &str, path: &[Step]) -> Option<usize> {
 }
 
 /// Walks down to the last key of the path and fails there.
-struct Walk<'a>(&'a [Step]);
+struct Walk<'a>(&'a [String]);
 
 /// Reads a key and says whether it is the wanted one; fails if that is the target.
 struct Key<'a> {
@@ -45,7 +43,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut mapping: A) -> Result<(), A::Error> {
-        let Some((Step::Key(wanted), rest)) = self.0.split_first() else {
+        let Some((wanted, rest)) = self.0.split_first() else {
             return Ok(());
         };
         while let Some(found) = mapping.next_key_seed(Key { wanted, is_target: rest.is_empty() })? {

@@ -66,7 +66,7 @@ fn parse(text: &str, origin: Origin) -> Result<Config, ConfigErrors> {
     read::config(&root, &origin).map_err(|problems| {
         let located = problems.into_iter().map(|problem| Located {
             line: locate::line(text, &problem.path),
-            path: section::show(&problem.path),
+            path: problem.path.join("."),
             message: problem.message,
         });
         let mut problems: Vec<_> = located.collect();

@@ -2,21 +2,14 @@
 //! wrong is collected, and what nobody took is an unknown key.
 
 use std::cell::RefCell;
-use std::fmt::Write;
 
 use serde_yaml::{Mapping, Value};
-
-/// A step from a value to one inside it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Step {
-    /// The value of a key.
-    Key(String),
-}
 
 /// Something wrong at a path of the file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Problem {
-    pub(super) path: Vec<Step>,
+    /// The keys that lead there.
+    pub(super) path: Vec<String>,
     pub(super) message: String,
 }
 
@@ -28,23 +21,13 @@ pub(super) struct Problems(RefCell<Vec<Problem>>);
 #[derive(Debug)]
 pub(super) struct Section<'a> {
     mapping: Option<&'a Mapping>,
-    path: Vec<Step>,
+    path: Vec<String>,
     taken: Vec<&'static str>,
     problems: &'a Problems,
 }
 
-/// The path as the user writes it: `services.events.port`.
-pub(super) fn show(path: &[Step]) -> String {
-    let mut text = String::new();
-    for Step::Key(key) in path {
-        let dot = if text.is_empty() { "" } else { "." };
-        let _ = write!(text, "{dot}{key}");
-    }
-    text
-}
-
 impl Problems {
-    pub(super) fn add(&self, path: &[Step], message: impl Into<String>) {
+    pub(super) fn add(&self, path: &[String], message: impl Into<String>) {
         self.0.borrow_mut().push(Problem { path: path.into(), message: message.into() });
     }
 
@@ -55,7 +38,7 @@ impl Problems {
 
 impl<'a> Section<'a> {
     /// Begins to read a value that must be a mapping.
-    pub(super) fn new(value: &'a Value, path: Vec<Step>, problems: &'a Problems) -> Self {
+    pub(super) fn new(value: &'a Value, path: Vec<String>, problems: &'a Problems) -> Self {
         let mapping = value.as_mapping();
         if mapping.is_none() {
             problems
@@ -121,9 +104,9 @@ impl<'a> Section<'a> {
     }
 
     /// The path of a key in this section.
-    pub(super) fn path_of(&self, key: &str) -> Vec<Step> {
+    pub(super) fn path_of(&self, key: &str) -> Vec<String> {
         let mut path = self.path.clone();
-        path.push(Step::Key(key.into()));
+        path.push(key.into());
         path
     }
 

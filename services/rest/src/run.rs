@@ -2,7 +2,7 @@
 //! codes. `main` of a service is one call of [`run()`].
 
 use std::net::{Ipv6Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -129,14 +129,11 @@ async fn serve<R: Resource>(version: &'static str, args: &Args) -> Result<(), St
     dir.describe(&holder(version, address))?;
     let ids = IdGenerator::new().map_err(|e| system(&e))?;
     let api = Arc::new(Api::<R, _>::new(store, ids, version, BODY_LIMIT, BODY_TIMEOUT));
-    let handle = {
+    let handle = move |request| {
         let api = Arc::clone(&api);
-        move |request| {
-            let api = Arc::clone(&api);
-            async move { api.handle(request).await }
-        }
+        async move { api.handle(request).await }
     };
-    tracing::info!(version, %address, data = %show(dir.path()), "{} is listening", R::COLLECTION);
+    tracing::info!(version, %address, data = %dir.path().display(), "{} is listening", R::COLLECTION);
     let shutdown = async {
         let name = tokio::select! {
             _ = terminate.recv() => "SIGTERM",
@@ -168,8 +165,4 @@ async fn listen(args: &Args) -> Result<(TcpListener, SocketAddr), StartError> {
 fn holder(version: &str, address: SocketAddr) -> Holder {
     let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     Holder { pid: std::process::id(), address, version: version.into(), started }
-}
-
-fn show(path: &Path) -> impl std::fmt::Display {
-    path.display()
 }

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde::Serialize;
@@ -21,7 +21,7 @@ use crate::local::StackFolder;
 use crate::provider::Machine;
 use crate::provider::ec2::Ec2;
 use crate::report::{self, Cell, Table};
-use crate::wait::{Deadline, humane};
+use crate::wait::{Deadline, humane, unix_seconds};
 
 /// A host that is up answers at once.
 const SSH_LIMIT: Duration = Duration::from_secs(5);
@@ -146,7 +146,6 @@ async fn ec2(config: &Config, identity: Option<&Identity>) -> Result<Vec<Row>, E
 }
 
 fn row(machine: &Machine, drift: Vec<String>) -> Row {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     Row {
         service: machine.service.clone(),
         instance: Some(machine.id.clone()),
@@ -155,7 +154,7 @@ fn row(machine: &Machine, drift: Vec<String>) -> Row {
         address: machine.address,
         dns: machine.dns.clone(),
         launched: Some(machine.launched),
-        age_seconds: Some(now.saturating_sub(machine.launched)),
+        age_seconds: Some(unix_seconds().saturating_sub(machine.launched)),
         drift,
         ..Row::default()
     }

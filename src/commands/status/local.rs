@@ -1,7 +1,7 @@
 //! `eventpost status --local`: what runs, what it says of itself, and whether all is well.
 
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use serde::Serialize;
@@ -13,7 +13,7 @@ use crate::health::{self, About};
 use crate::http::Endpoint;
 use crate::local::{self, StackFolder};
 use crate::report::{self, Cell, Table};
-use crate::wait::humane;
+use crate::wait::{humane, unix_seconds};
 
 /// A row of the result.
 #[derive(Debug, Serialize)]
@@ -86,13 +86,12 @@ async fn look(stack: &StackFolder, service: &Service) -> Result<Row, Error> {
         Ok(ready) => (State::Healthy, ready.about, None),
         Err(problem) => (State::Unhealthy, About::default(), Some(problem)),
     };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     Ok(Row {
         service: name,
         state,
         url: Some(endpoint.url(&service.collection())),
         pid: Some(holder.pid),
-        uptime_seconds: Some(now.saturating_sub(holder.started)),
+        uptime_seconds: Some(unix_seconds().saturating_sub(holder.started)),
         resources: about.resources,
         version: Some(holder.version),
         problem,

@@ -3,7 +3,6 @@
 
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures_util::future::try_join_all;
 
@@ -24,6 +23,7 @@ use crate::provider::Machine;
 use crate::provider::ec2::{Ec2, Launch, MachineImage, Wanted};
 use crate::report;
 use crate::signals::Signals;
+use crate::wait::unix_seconds;
 
 /// What there is before anything is changed.
 struct Found {
@@ -50,8 +50,7 @@ pub(super) async fn run(args: &Up, config: &Config) -> Result<ExitCode, Error> {
     let mut signals = Signals::listen()?;
     let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
     let _lock = stack.lock()?;
-    let fixtures = config.services.iter().map(|service| fixtures::load(&config.origin, service));
-    let fixtures = fixtures.collect::<Result<Vec<_>, _>>()?;
+    let fixtures = fixtures::load_all(config)?;
     let looked = signals.race(look(config, &stack)).await;
     let found = looked.map_err(|caught| caught.into_error("nothing was changed"))??;
     let services: Vec<_> = config.services.iter().map(|s| s.name.to_string()).collect();
@@ -236,6 +235,5 @@ async fn end_old(ec2: &Ec2, plan: &LaunchPlan, display: &dyn EventSink) -> Resul
 
 /// Seconds since 1970, which number the launches of a stack.
 fn now() -> u32 {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    u32::try_from(seconds).unwrap_or(u32::MAX)
+    u32::try_from(unix_seconds()).unwrap_or(u32::MAX)
 }

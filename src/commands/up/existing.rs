@@ -30,8 +30,7 @@ pub(super) async fn run(
     let _lock = stack.lock()?;
     let identity = hosts::identity(config, &stack)?;
     let display = progress::display();
-    let fixtures = config.services.iter().map(|service| fixtures::load(&config.origin, service));
-    let fixtures = fixtures.collect::<Result<Vec<_>, _>>()?;
+    let fixtures = fixtures::load_all(config)?;
     let mut work = Vec::new();
     for (service, fixtures) in config.services.iter().zip(&fixtures) {
         let address = addresses[service.name.as_str()];

@@ -74,8 +74,7 @@ async fn bring_up(
 ) -> Result<Vec<Row>, Error> {
     // All that can be wrong is found before anything is touched.
     let addresses = addresses(args.port_base, config.services.len())?;
-    let fixtures = config.services.iter().map(|service| fixtures::load(&config.origin, service));
-    let fixtures = fixtures.collect::<Result<Vec<_>, _>>()?;
+    let fixtures = fixtures::load_all(config)?;
     let programs = build(config, display).await?;
     let mut jobs = Vec::new();
     let mut ours = Vec::new();
