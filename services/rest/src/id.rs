@@ -30,12 +30,8 @@ impl ObjectId {
 
     /// The 24 lowercase hexadecimal digits, as ASCII bytes.
     pub fn hex(&self) -> [u8; 24] {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut hex = [0; 24];
-        for (pair, byte) in hex.chunks_exact_mut(2).zip(self.0) {
-            pair[0] = DIGITS[usize::from(byte >> 4)];
-            pair[1] = DIGITS[usize::from(byte & 0xf)];
-        }
+        crate::hex::write(&self.0, &mut hex);
         hex
     }
 }
@@ -89,6 +85,12 @@ impl IdGenerator {
         getrandom::fill(&mut process)?;
         let counter = AtomicU32::new(getrandom::u32()?);
         Ok(Self { process, counter })
+    }
+
+    /// Part of the process's random value, for ids of other things.
+    pub(crate) fn process(&self) -> u32 {
+        let [a, b, c, d, _] = self.process;
+        u32::from_be_bytes([a, b, c, d])
     }
 
     /// A new id, stamped with the current time.

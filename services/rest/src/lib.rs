@@ -4,28 +4,35 @@
 //! A request flows through the modules in this order:
 //!
 //! ```text
-//! run      command line, logging, exit code
-//! data_dir the locked data folder
-//! server   sockets, connection limits, draining
-//! http     routing, bodies, answers
-//! resource validation of a body into a model (fields, datetime)
-//! json     the bytes of an answer
-//! store    durable storage of those bytes
+//! run        command line, logging, exit code (system: limits, signals)
+//! data_dir   the locked data folder
+//! server     sockets, connection limits, draining
+//! http       routing, conditions, bodies, answers
+//! resource   validation of a body into a model (fields, datetime)
+//! json       the bytes of an answer
+//! store      durable storage of those bytes
+//! metrics    counts and times, as Prometheus reads them
+//! access_log a line for each request
 //! ```
 
+mod access_log;
 pub mod data_dir;
 pub mod datetime;
 pub mod fields;
+mod hex;
 mod http;
 pub mod id;
 pub mod json;
+mod metrics;
 mod resource;
 mod run;
 mod server;
 pub mod store;
+mod system;
 
-pub use http::Api;
+pub use access_log::{AccessLog, LogFormat, Logged};
+pub use http::{Api, BodyLimits, Content, ContentError, Handling};
 pub use id::ObjectId;
 pub use resource::Resource;
 pub use run::run;
-pub use server::{Limits, serve};
+pub use server::{Limits, ServerMetrics, serve};

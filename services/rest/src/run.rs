@@ -5,37 +5,48 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::access_log::{AccessLog, LogFormat, Logged};
 use crate::data_dir::{DataDir, DataDirError, Holder};
-use crate::http::Api;
+use crate::http::{Api, BodyLimits};
 use crate::id::IdGenerator;
 use crate::resource::Resource;
-use crate::server::{self, Limits};
-use crate::store::{LogStore, StoreError};
+use crate::server::{self, Limits, ServerMetrics};
+use crate::store::{self, Copied, CopyError, Destination, LogStore, StoreError};
+use crate::system;
 
-/// Larger than any valid resource by far: 700 characters take at most 8,400 bytes of
-/// JSON with every one escaped as a surrogate pair.
-const BODY_LIMIT: usize = 64 << 10;
-const BODY_TIMEOUT: Duration = Duration::from_secs(15);
+/// Threads that wait for the disk or compress: few, since they share the processors
+/// with those that answer, and each that works on a list has a piece of it in memory.
+const BLOCKING_THREADS: usize = 4;
 
 const EXIT_CODES: &str = "\
 Exit codes (as in sysexits.h):
   0   stopped by a signal, nothing lost
   2   bad command line
   65  the data is damaged, or not this service's
+  66  the copy to restore cannot be read
   69  the address cannot be listened on
-  73  the data folder cannot be written
+  73  the data folder or the copy cannot be written, or the folder holds data
   74  input or output failed
   75  another process holds the data folder";
 
 #[derive(Debug, Parser)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = EXIT_CODES, args_conflicts_with_subcommands = true)]
 struct Args {
+    #[command(flatten)]
+    serve: ServeArgs,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, clap::Args)]
+struct ServeArgs {
     /// Address to listen on; without it, PORT on all addresses
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
@@ -44,19 +55,44 @@ struct Args {
     #[arg(long, env = "PORT", default_value_t = 8080)]
     port: u16,
 
+    #[command(flatten)]
+    data: DataArgs,
+
+    /// How log lines look
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+
+    /// Which requests have a line on standard output
+    #[arg(long, value_enum, env = "ACCESS_LOG", default_value_t = Logged::Failed)]
+    access_log: Logged,
+}
+
+#[derive(Debug, clap::Args)]
+struct DataArgs {
     /// Folder that holds the data; made where it is missing
     #[arg(long, value_name = "DIR", default_value = "data")]
     data: PathBuf,
-
-    /// How log lines on standard error look
-    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
-    log_format: LogFormat,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum LogFormat {
-    Text,
-    Json,
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Copy the data to a file, while the service runs or not
+    Backup {
+        /// The file to write; - is standard output
+        file: PathBuf,
+        #[command(flatten)]
+        data: DataArgs,
+    },
+    /// Put a copy's data into the data folder of a service that does not run
+    Restore {
+        /// The copy; - is standard input
+        file: PathBuf,
+        #[command(flatten)]
+        data: DataArgs,
+        /// Replace the data that the folder holds
+        #[arg(long)]
+        replace: bool,
+    },
 }
 
 /// Why a service did not start.
@@ -70,17 +106,26 @@ enum StartError {
     DataDir(#[from] DataDirError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Copy(#[from] CopyError),
     #[error("the system cannot provide what a service needs: {0}")]
     System(String),
 }
 
 impl StartError {
     fn exit_code(&self) -> ExitCode {
+        let of_store = |error: &StoreError| match error {
+            StoreError::Damaged { .. } | StoreError::Foreign { .. } => 65,
+            _ => 74,
+        };
         ExitCode::from(match self {
-            Self::Store(StoreError::Damaged { .. } | StoreError::Foreign { .. }) => 65,
+            Self::Store(error) | Self::Copy(CopyError::Store(error)) => of_store(error),
+            Self::Copy(CopyError::Bad { .. }) => 65,
+            Self::Copy(CopyError::Unreadable { .. }) => 66,
             Self::Listen { .. } => 69,
-            Self::DataDir(DataDirError::Unwritable { .. }) => 73,
-            Self::Store(_) | Self::System(_) => 74,
+            Self::DataDir(DataDirError::Unwritable { .. })
+            | Self::Copy(CopyError::Unwritable { .. } | CopyError::Occupied { .. }) => 73,
+            Self::System(_) => 74,
             Self::DataDir(DataDirError::Locked { .. }) => 75,
         })
     }
@@ -94,8 +139,12 @@ pub fn run<R: Resource>(version: &'static str, about: &'static str) -> ExitCode 
         Ok(args) => args,
         Err(error) => error.exit(),
     };
-    init_logging(args.log_format);
-    match start::<R>(version, &args) {
+    init_logging(args.serve.log_format);
+    let done = match &args.command {
+        None => start::<R>(version, &args.serve),
+        Some(command) => copy(command, R::COLLECTION),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
@@ -112,28 +161,55 @@ fn init_logging(format: LogFormat) {
     }
 }
 
-fn start<R: Resource>(version: &'static str, args: &Args) -> Result<(), StartError> {
-    let runtime =
-        tokio::runtime::Runtime::new().map_err(|error| StartError::System(error.to_string()))?;
+fn copy(command: &Command, collection: &'static str) -> Result<(), StartError> {
+    let (word, file, Copied { documents, bytes }) = match command {
+        Command::Backup { file, data } => {
+            let to = match file.to_str() {
+                Some("-") => Destination::Stdout,
+                _ => Destination::File(file.clone()),
+            };
+            ("backed up", file, store::backup(&data.data, collection, &to)?)
+        }
+        Command::Restore { file, data, replace } => {
+            let dir = DataDir::lock(&data.data)?;
+            ("restored", file, store::restore(&dir, collection, file, *replace)?)
+        }
+    };
+    tracing::info!(file = %file.display(), documents, bytes, "{word} {collection}");
+    Ok(())
+}
+
+fn start<R: Resource>(version: &'static str, args: &ServeArgs) -> Result<(), StartError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build()
+        .map_err(|error| StartError::System(error.to_string()))?;
     runtime.block_on(serve::<R>(version, args))
 }
 
-async fn serve<R: Resource>(version: &'static str, args: &Args) -> Result<(), StartError> {
-    let system = |error: &dyn std::fmt::Display| StartError::System(error.to_string());
+async fn serve<R: Resource>(version: &'static str, args: &ServeArgs) -> Result<(), StartError> {
+    let system_error = |error: &dyn std::fmt::Display| StartError::System(error.to_string());
     // The handlers are in place before anybody can know of the process and signal it.
-    let mut terminate = signal(SignalKind::terminate()).map_err(|e| system(&e))?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| system(&e))?;
-    let dir = DataDir::lock(&args.data)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(|e| system_error(&e))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| system_error(&e))?;
+    system::survive_file_size_limit().map_err(|e| system_error(&e))?;
+    let limits = Limits::default();
+    let connections = limits.connections.min(system::room_for_connections());
+    let dir = DataDir::lock(&args.data.data)?;
     let store = LogStore::open(&dir, R::COLLECTION)?;
     let (listener, address) = listen(args).await?;
     dir.describe(&holder(version, address))?;
-    let ids = IdGenerator::new().map_err(|e| system(&e))?;
-    let api = Arc::new(Api::<R, _>::new(store, ids, version, BODY_LIMIT, BODY_TIMEOUT));
-    let handle = move |request| {
-        let api = Arc::clone(&api);
-        async move { api.handle(request).await }
-    };
-    tracing::info!(version, %address, data = %dir.path().display(), "{} is listening", R::COLLECTION);
+    let ids = IdGenerator::new().map_err(|e| system_error(&e))?;
+    let access_log =
+        AccessLog::start(args.access_log, args.log_format).map_err(|e| system_error(&e))?;
+    let metrics = ServerMetrics::default();
+    let bodies = BodyLimits::default();
+    let api = Api::<R, _>::new(store, ids, version, bodies, access_log, metrics.clone());
+    let api = Arc::new(api);
+    let handle = move |request, peer| api.handle(request, peer);
+    let data = dir.path().display();
+    tracing::info!(version, %address, %data, connections, "{} is listening", R::COLLECTION);
     let shutdown = async {
         let name = tokio::select! {
             _ = terminate.recv() => "SIGTERM",
@@ -141,14 +217,14 @@ async fn serve<R: Resource>(version: &'static str, args: &Args) -> Result<(), St
         };
         tracing::info!("{name}: finishing the requests at work");
     };
-    if !server::serve(listener, handle, Limits::default(), shutdown).await {
+    if !server::serve(listener, handle, Limits { connections, ..limits }, metrics, shutdown).await {
         tracing::warn!("some requests did not finish in time");
     }
     tracing::info!("stopped");
     Ok(())
 }
 
-async fn listen(args: &Args) -> Result<(TcpListener, SocketAddr), StartError> {
+async fn listen(args: &ServeArgs) -> Result<(TcpListener, SocketAddr), StartError> {
     let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, args.port));
     let address = args.listen.unwrap_or(any);
     let failed = |source| StartError::Listen { address, source };

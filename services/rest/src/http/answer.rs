@@ -2,33 +2,109 @@
 //! `error` are part of the API; clients of the first EventPost know them.
 
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{
+    ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderValue, LINK, LOCATION,
+    RETRY_AFTER, VARY,
+};
 use hyper::{Response, StatusCode};
 
 use super::body::BodyError;
+use super::conditional::entity_tag;
+use super::content::Content;
+use super::encoding::{self, Encoding};
 use crate::fields::FieldError;
+use crate::id::ObjectId;
 use crate::json::ObjectWriter;
-use crate::store::StoreError;
+use crate::store::{StoreError, Tag};
 
-pub(crate) type Answer = Response<Full<Bytes>>;
+pub(crate) type Answer = Response<Content>;
 
-/// Seconds after which a client may try again when the service cannot write.
+/// Seconds after which a client may try again when the service cannot write or is
+/// busy.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("10");
 
 pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Full::new(body.into()));
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    content(status, "application/json", Content::from(body.into()))
+}
+
+/// Metrics, as Prometheus reads them.
+pub(crate) fn metrics(text: String) -> Answer {
+    let kind = "text/plain; version=0.0.4; charset=utf-8";
+    content(StatusCode::OK, kind, Content::from(Bytes::from(text)))
+}
+
+/// An answer with a body that a client may keep, under a tag. `bytes` is its length
+/// before it was encoded: only long ones come in more than one encoding.
+pub(crate) fn tagged(
+    status: StatusCode,
+    body: Content,
+    tag: Tag,
+    encoding: Encoding,
+    bytes: u64,
+) -> Answer {
+    let mut answer = content(status, "application/json", body);
+    let headers = answer.headers_mut();
+    headers.insert(ETAG, entity_tag(tag, encoding));
+    if bytes >= encoding::WORTHWHILE {
+        headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    }
+    if encoding == Encoding::Gzip {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
     answer
 }
 
-/// Why a request to an existing path was not carried out.
+/// What the client has is still what there is.
+pub(crate) fn not_modified(tag: Tag, encoding: Encoding) -> Answer {
+    let mut answer = Response::new(Content::from(Bytes::new()));
+    *answer.status_mut() = StatusCode::NOT_MODIFIED;
+    answer.headers_mut().insert(ETAG, entity_tag(tag, encoding));
+    answer.headers_mut().insert(VARY, HeaderValue::from_static("accept-encoding"));
+    answer
+}
+
+/// Says where what was made can be found.
+pub(crate) fn with_location(mut answer: Answer, collection: &str, id: ObjectId) -> Answer {
+    let location = HeaderValue::from_maybe_shared(Bytes::from(format!("/{collection}/{id}")));
+    answer.headers_mut().insert(LOCATION, location.expect("a path of ours is visible ASCII"));
+    answer
+}
+
+/// Says where the page after this one is (RFC 8288).
+pub(crate) fn with_next(
+    mut answer: Answer,
+    collection: &str,
+    limit: usize,
+    after: ObjectId,
+) -> Answer {
+    let link = format!("</{collection}?limit={limit}&after={after}>; rel=\"next\"");
+    let link = HeaderValue::from_maybe_shared(Bytes::from(link));
+    answer.headers_mut().insert(LINK, link.expect("a path of ours is visible ASCII"));
+    answer
+}
+
+fn content(status: StatusCode, kind: &'static str, content: Content) -> Answer {
+    let mut answer = Response::new(content);
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    answer
+}
+
+/// Why a request was not carried out.
 #[derive(Debug)]
 pub(crate) enum Problem {
+    /// It does not say for which host it is, or says so more than once.
+    Host,
+    NoSuchPath,
+    Method {
+        /// The methods that the path takes.
+        allow: &'static str,
+    },
     NoSuchResource,
+    Query(Vec<FieldError>),
     Body(BodyError),
     Fields(Vec<FieldError>),
+    ConditionFailed,
     Store(StoreError),
 }
 
@@ -46,8 +122,20 @@ impl From<StoreError> for Problem {
 
 pub(crate) fn problem(problem: &Problem) -> Answer {
     match problem {
+        Problem::Host => {
+            let message = "The request must have one Host header.";
+            closing(error(StatusCode::BAD_REQUEST, message, &[]))
+        }
+        Problem::NoSuchPath => error(StatusCode::NOT_FOUND, "There is nothing at this path.", &[]),
+        Problem::Method { allow } => {
+            let message = "This path does not take this method.";
+            with_allow(error(StatusCode::METHOD_NOT_ALLOWED, message, &[]), allow)
+        }
         Problem::NoSuchResource => {
             error(StatusCode::NOT_FOUND, "Resource with specified Id does not exist.", &[])
+        }
+        Problem::Query(problems) => {
+            error(StatusCode::BAD_REQUEST, "Error in query parameters.", problems)
         }
         Problem::Body(error) => bad_body(error),
         Problem::Fields(problems) => error(
@@ -55,17 +143,12 @@ pub(crate) fn problem(problem: &Problem) -> Answer {
             "Error in data provided in request body.",
             problems,
         ),
+        Problem::ConditionFailed => {
+            let message = "The resource is not as the request's conditions want it.";
+            error(StatusCode::PRECONDITION_FAILED, message, &[])
+        }
         Problem::Store(error) => store_failed(error),
     }
-}
-
-pub(crate) fn no_such_path() -> Answer {
-    error(StatusCode::NOT_FOUND, "There is nothing at this path.", &[])
-}
-
-pub(crate) fn method_not_allowed(allow: &'static str) -> Answer {
-    let answer = error(StatusCode::METHOD_NOT_ALLOWED, "This path does not take this method.", &[]);
-    with_allow(answer, allow)
 }
 
 pub(crate) fn options(allow: &'static str) -> Answer {
@@ -74,7 +157,9 @@ pub(crate) fn options(allow: &'static str) -> Answer {
 
 fn bad_body(problem: &BodyError) -> Answer {
     let (status, message) = match problem {
-        BodyError::Empty => (StatusCode::BAD_REQUEST, "Data not provided in request body.".into()),
+        BodyError::Empty => {
+            return error(StatusCode::BAD_REQUEST, "Data not provided in request body.", &[]);
+        }
         BodyError::TooLarge { limit } => {
             (StatusCode::PAYLOAD_TOO_LARGE, format!("The request body exceeds {limit} bytes."))
         }
@@ -84,18 +169,18 @@ fn bad_body(problem: &BodyError) -> Answer {
         BodyError::Broken => {
             (StatusCode::BAD_REQUEST, "The request body could not be read.".into())
         }
+        BodyError::NoRoom => {
+            (StatusCode::SERVICE_UNAVAILABLE, "The service is busy; nothing was changed.".into())
+        }
     };
-    let mut answer = error(status, &message, &[]);
-    if !matches!(problem, BodyError::Empty) {
-        // The rest of the body may still be on its way: nothing after it can be read.
-        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    }
-    answer
+    let answer = error(status, &message, &[]);
+    let answer = if matches!(problem, BodyError::NoRoom) { retry_later(answer) } else { answer };
+    // The rest of the body may still be on its way: nothing after it can be read.
+    closing(answer)
 }
 
 /// What the store says goes to the log; a client learns only what it can do.
 fn store_failed(problem: &StoreError) -> Answer {
-    tracing::error!(error = %problem, "the store failed");
     let (status, message) = match problem {
         StoreError::Full { .. } => (
             StatusCode::INSUFFICIENT_STORAGE,
@@ -105,12 +190,21 @@ fn store_failed(problem: &StoreError) -> Answer {
             StatusCode::SERVICE_UNAVAILABLE,
             "The service takes no writes at the moment; nothing was changed.",
         ),
-        _ => (StatusCode::INTERNAL_SERVER_ERROR, "The service could not use its storage."),
+        _ => {
+            let message = "The service could not use its storage.";
+            return error(StatusCode::INTERNAL_SERVER_ERROR, message, &[]);
+        }
     };
-    let mut answer = error(status, message, &[]);
-    if status != StatusCode::INTERNAL_SERVER_ERROR {
-        answer.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
-    }
+    retry_later(error(status, message, &[]))
+}
+
+fn retry_later(mut answer: Answer) -> Answer {
+    answer.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
+    answer
+}
+
+fn closing(mut answer: Answer) -> Answer {
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     answer
 }
 

@@ -2,19 +2,34 @@
 //! store, and knows no sockets.
 
 use std::marker::PhantomData;
-use std::time::Duration;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{self, Poll};
+use std::time::Instant;
 
 use bytes::Bytes;
-use hyper::body::Incoming;
-use hyper::{Method, Request, StatusCode};
+use hyper::body::Body;
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 
 use super::answer::{self, Answer, Problem};
-use super::body;
+use super::body::{BodyLimits, BodyReader};
+use super::conditional::condition;
+use super::content::Content;
+use super::context::Context;
+use super::encoding::{self, Encoding};
+use super::headers::Found;
+use super::list::{self, List, ListCache};
+use super::observe::Observer;
+use super::page;
 use super::route::Route;
+use crate::access_log::AccessLog;
 use crate::id::{IdGenerator, ObjectId};
-use crate::json::{self, ObjectWriter};
+use crate::json::ObjectWriter;
 use crate::resource::Resource;
-use crate::store::{Store, StoreError};
+use crate::server::ServerMetrics;
+use crate::store::{Condition, Document, Listing, Outcome, Page, Revision, Store, StoreError};
 
 /// The REST API over one kind of resource.
 #[derive(Debug)]
@@ -22,85 +37,218 @@ pub struct Api<R, S> {
     store: S,
     ids: IdGenerator,
     version: &'static str,
-    body_limit: usize,
-    body_timeout: Duration,
+    bodies: BodyReader,
+    list: ListCache,
+    observer: Observer,
     resource: PhantomData<fn() -> R>,
 }
 
 type Handled = Result<Answer, Problem>;
 
+/// A request that is being answered. Most reads need not wait: their answers are there
+/// at once, and nothing is allocated or moved for a future.
+pub enum Handling {
+    /// The answer, until it is taken.
+    Done(Option<Response<Content>>),
+    /// The work that leads to it.
+    Working(Pin<Box<dyn Future<Output = Response<Content>> + Send>>),
+}
+
+impl Future for Handling {
+    type Output = Response<Content>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Response<Content>> {
+        match &mut *self {
+            Self::Done(answer) => Poll::Ready(answer.take().expect("polled after its end")),
+            Self::Working(work) => work.as_mut().poll(cx),
+        }
+    }
+}
+
 impl<R: Resource, S: Store> Api<R, S> {
-    /// An API that answers from `store` and names `version` in `/readyz`. Bodies of
-    /// more than `body_limit` bytes are refused, and so are those that take longer
-    /// than `body_timeout` to arrive.
+    /// An API that answers from `store` and names `version` in `/readyz`. `/metrics`
+    /// tells what `server` has counted, too.
     pub fn new(
         store: S,
         ids: IdGenerator,
         version: &'static str,
-        body_limit: usize,
-        body_timeout: Duration,
+        limits: BodyLimits,
+        access_log: AccessLog,
+        server: ServerMetrics,
     ) -> Self {
-        Self { store, ids, version, body_limit, body_timeout, resource: PhantomData }
+        Self {
+            store,
+            observer: Observer::new(ids.process(), access_log, server),
+            ids,
+            version,
+            bodies: BodyReader::new(limits),
+            list: ListCache::default(),
+            resource: PhantomData,
+        }
     }
 
-    /// Answers a request; failures are answers too.
-    pub async fn handle(&self, request: Request<Incoming>) -> Answer {
+    /// Answers a request from `peer`; failures are answers too.
+    pub fn handle<B: Body + Send + 'static>(
+        self: &Arc<Self>,
+        request: Request<B>,
+        peer: SocketAddr,
+    ) -> Handling {
+        let begin = Instant::now();
         let route = Route::of(request.uri().path(), R::COLLECTION);
-        if route == Route::Unknown {
-            return answer::no_such_path();
+        let found = Found::of(request.headers());
+        let context = self.observer.context(&found, peer);
+        if let Some(handled) = self.at_once(route, &request, &found) {
+            let asked = (request.method(), request.uri());
+            return Handling::Done(Some(self.finish(handled, route, asked, &context, begin)));
         }
-        if !route.allows(request.method()) {
-            return answer::method_not_allowed(route.allow());
+        let conditional = found.conditional;
+        let api = Arc::clone(self);
+        Handling::Working(Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            let condition =
+                if conditional { condition(&parts.headers) } else { Condition::default() };
+            let handled = api.answer(route, &parts, condition, body).await;
+            api.finish(handled, route, (&parts.method, &parts.uri), &context, begin)
+        }))
+    }
+
+    /// The answer of a request that need not wait for anything.
+    fn at_once<B>(&self, route: Route, request: &Request<B>, found: &Found<'_>) -> Option<Handled> {
+        if let Err(problem) = check(route, request, found) {
+            return Some(Err(problem));
         }
-        let (parts, body) = request.into_parts();
-        let handled = match (parts.method, route) {
-            (Method::OPTIONS, route) => Ok(answer::options(route.allow())),
-            (_, Route::Item(None)) => Err(Problem::NoSuchResource),
-            (Method::POST, _) => self.create(body).await,
-            (Method::PUT, Route::Item(Some(id))) => self.replace(id, body).await,
-            (Method::DELETE, Route::Item(Some(id))) => self.delete(id).await,
-            (_, Route::Item(Some(id))) => self.read(id).await,
-            (_, Route::Collection) => self.list().await,
-            (_, Route::Health) => Ok(answer::json(StatusCode::OK, "{\"status\": \"ok\"}")),
-            (_, Route::Ready | Route::Unknown) => self.ready().await,
+        match (request.method(), route) {
+            (&Method::OPTIONS, route) => Some(Ok(answer::options(route.allow()))),
+            (_, Route::Item(None)) => Some(Err(Problem::NoSuchResource)),
+            (&Method::GET | &Method::HEAD, Route::Item(Some(id))) if !found.conditional => {
+                let document = self.store.get_at_once(id)?;
+                Some(
+                    found_document(document).map(|it| whole(StatusCode::OK, it, request.headers())),
+                )
+            }
+            (_, Route::Health) => Some(Ok(answer::json(StatusCode::OK, "{\"status\": \"ok\"}"))),
+            (_, Route::Ready) => Some(Ok(self.ready())),
+            (_, Route::Metrics) => {
+                let text = self.observer.metrics(&self.store.metrics(), self.version);
+                Some(Ok(answer::metrics(text)))
+            }
+            _ => None,
+        }
+    }
+
+    async fn answer<B: Body>(
+        &self,
+        route: Route,
+        parts: &Parts,
+        condition: Condition,
+        body: B,
+    ) -> Handled {
+        let headers = &parts.headers;
+        match (&parts.method, route) {
+            (&Method::POST, _) => self.create(body).await,
+            (&Method::PUT, Route::Item(Some(id))) => self.replace(id, condition, body).await,
+            (&Method::DELETE, Route::Item(Some(id))) => self.delete(id, condition).await,
+            (_, Route::Item(Some(id))) => self.read(id, &condition, headers).await,
+            (_, Route::Collection) => match page::read(parts.uri.query()) {
+                Ok(Page::ALL) => self.list(&condition, headers).await,
+                Ok(page) => self.page(page, &condition, headers).await,
+                Err(problems) => Err(Problem::Query(problems)),
+            },
+            // The others have been answered at once.
+            _ => Err(Problem::NoSuchPath),
+        }
+    }
+
+    fn finish(
+        &self,
+        handled: Handled,
+        route: Route,
+        asked: (&Method, &Uri),
+        context: &Context,
+        begin: Instant,
+    ) -> Answer {
+        let mut answer = handled.unwrap_or_else(|problem| {
+            context.log(&problem);
+            answer::problem(&problem)
+        });
+        self.observer.observe(route, asked, context, &mut answer, begin.elapsed());
+        answer
+    }
+
+    async fn list(&self, condition: &Condition, headers: &HeaderMap) -> Handled {
+        if let Some(known) = unchanged(condition, self.store.revision(), headers)? {
+            return Ok(known);
+        }
+        match self.list.get(&self.store).await? {
+            List::Long(listing) => Ok(streamed(listing, headers)),
+            List::Kept(kept) => {
+                let bytes = kept.plain.len() as u64;
+                let encoding = Encoding::choose(headers, bytes);
+                let body = match encoding {
+                    Encoding::Identity => kept.plain.clone(),
+                    Encoding::Gzip => kept.gzip().await?,
+                };
+                let tag = kept.revision.tag();
+                Ok(answer::tagged(StatusCode::OK, body.into(), tag, encoding, bytes))
+            }
+        }
+    }
+
+    async fn page(&self, page: Page, condition: &Condition, headers: &HeaderMap) -> Handled {
+        if let Some(known) = unchanged(condition, self.store.revision(), headers)? {
+            return Ok(known);
+        }
+        let listing = self.store.list(page);
+        let next = listing.next_after;
+        let bytes = list::length(&listing);
+        let answer = if bytes > list::KEPT || Encoding::choose(headers, bytes) == Encoding::Gzip {
+            streamed(listing, headers)
+        } else {
+            let tag = listing.revision.tag();
+            let body = list::whole(listing).await?.into();
+            answer::tagged(StatusCode::OK, body, tag, Encoding::Identity, bytes)
         };
-        handled.unwrap_or_else(|problem| answer::problem(&problem))
+        Ok(match next {
+            Some(after) => answer::with_next(answer, R::COLLECTION, page.limit, after),
+            None => answer,
+        })
     }
 
-    async fn list(&self) -> Handled {
-        let documents = self.store.list().await?;
-        let list = json::list(documents.iter().map(Bytes::as_ref));
-        Ok(answer::json(StatusCode::OK, list))
+    async fn read(&self, id: ObjectId, condition: &Condition, headers: &HeaderMap) -> Handled {
+        let document = found_document(self.store.get(id).await)?;
+        if condition.is_always_true() || condition.holds(document.tag) {
+            return Ok(whole(StatusCode::OK, document, headers));
+        }
+        if condition.matches.as_ref().is_some_and(|tags| !tags.contain(document.tag)) {
+            return Err(Problem::ConditionFailed);
+        }
+        let encoding = Encoding::choose(headers, document.bytes.len() as u64);
+        Ok(answer::not_modified(document.tag, encoding))
     }
 
-    async fn read(&self, id: ObjectId) -> Handled {
-        found(self.store.get(id).await)
-    }
-
-    async fn create(&self, body: Incoming) -> Handled {
+    async fn create<B: Body>(&self, body: B) -> Handled {
         let model = self.model(body).await?;
         let id = self.ids.next();
-        let document = Bytes::from(model.document(id));
-        self.store.insert(id, document.clone()).await?;
-        Ok(answer::json(StatusCode::CREATED, document))
+        let document = Document::from(Bytes::from(model.document(id)));
+        self.store.insert(id, document.bytes.clone()).await?;
+        let answer = whole(StatusCode::CREATED, document, &HeaderMap::new());
+        Ok(answer::with_location(answer, R::COLLECTION, id))
     }
 
-    async fn replace(&self, id: ObjectId, body: Incoming) -> Handled {
-        let document = Bytes::from(self.model(body).await?.document(id));
-        if self.store.replace(id, document.clone()).await? {
-            Ok(answer::json(StatusCode::OK, document))
-        } else {
-            Err(Problem::NoSuchResource)
-        }
+    async fn replace<B: Body>(&self, id: ObjectId, condition: Condition, body: B) -> Handled {
+        let document = Document::from(Bytes::from(self.model(body).await?.document(id)));
+        done(self.store.replace(id, document.bytes.clone(), condition).await?)?;
+        Ok(whole(StatusCode::OK, document, &HeaderMap::new()))
     }
 
-    async fn delete(&self, id: ObjectId) -> Handled {
-        found(self.store.remove(id).await)
+    async fn delete(&self, id: ObjectId, condition: Condition) -> Handled {
+        let document = done(self.store.remove(id, condition).await?)?;
+        Ok(answer::json(StatusCode::OK, document.bytes))
     }
 
     /// `/readyz` tells a deployment who answers here and how much it holds.
-    async fn ready(&self) -> Handled {
-        let (status, word, resources) = match self.store.check().await {
+    fn ready(&self) -> Answer {
+        let (status, word, resources) = match self.store.check() {
             Ok(count) => (StatusCode::OK, "ready", Some(count)),
             Err(error) => {
                 tracing::warn!(%error, "not ready");
@@ -114,18 +262,81 @@ impl<R: Resource, S: Store> Api<R, S> {
             object.number("resources", count as u64);
         }
         object.finish();
-        Ok(answer::json(status, body))
+        answer::json(status, body)
     }
 
-    async fn model(&self, body: Incoming) -> Result<R, Problem> {
-        let body = body::read(body, self.body_limit, self.body_timeout).await?;
+    async fn model<B: Body>(&self, body: B) -> Result<R, Problem> {
+        let body = self.bodies.read(body).await?;
         R::from_body(&body).map_err(Problem::Fields)
     }
 }
 
-fn found(document: Result<Option<Bytes>, StoreError>) -> Handled {
-    match document? {
-        Some(document) => Ok(answer::json(StatusCode::OK, document)),
-        None => Err(Problem::NoSuchResource),
+/// Refuses what the path does not take.
+///
+/// HTTP/1.1 asks for one `Host` (RFC 9112, 3.2): what has none, or two, was put
+/// together by somebody who wants it read in two ways.
+fn check<B>(route: Route, request: &Request<B>, found: &Found<'_>) -> Result<(), Problem> {
+    if found.hosts > 1 || (found.hosts == 0 && request.version() >= Version::HTTP_11) {
+        return Err(Problem::Host);
+    }
+    if route == Route::Unknown {
+        return Err(Problem::NoSuchPath);
+    }
+    if !route.allows(request.method()) {
+        return Err(Problem::Method { allow: route.allow() });
+    }
+    Ok(())
+}
+
+fn found_document(document: Result<Option<Document>, StoreError>) -> Result<Document, Problem> {
+    document?.ok_or(Problem::NoSuchResource)
+}
+
+/// The answer of a list that the client knows already, if it does.
+fn unchanged(
+    condition: &Condition,
+    revision: Revision,
+    headers: &HeaderMap,
+) -> Result<Option<Answer>, Problem> {
+    let tag = revision.tag();
+    if condition.is_always_true() || condition.holds(tag) {
+        return Ok(None);
+    }
+    if condition.matches.as_ref().is_some_and(|tags| !tags.contain(tag)) {
+        return Err(Problem::ConditionFailed);
+    }
+    let encoding = Encoding::choose(headers, u64::MAX);
+    Ok(Some(answer::not_modified(tag, encoding)))
+}
+
+/// A document as an answer, compressed where that is asked for and pays.
+fn whole(status: StatusCode, document: Document, headers: &HeaderMap) -> Answer {
+    let Document { bytes: plain, tag } = document;
+    let bytes = plain.len() as u64;
+    let encoding = Encoding::choose(headers, bytes);
+    let body = match encoding {
+        Encoding::Identity => plain,
+        Encoding::Gzip => encoding::gzip_whole(&plain),
+    };
+    answer::tagged(status, body.into(), tag, encoding, bytes)
+}
+
+/// A list that is read while it is sent.
+fn streamed(listing: Listing, headers: &HeaderMap) -> Answer {
+    let (bytes, tag) = (list::length(&listing), listing.revision.tag());
+    let encoding = Encoding::choose(headers, bytes);
+    let pieces = list::pieces(listing.chunks);
+    let body = match encoding {
+        Encoding::Identity => Content::stream(pieces, Some(bytes)),
+        Encoding::Gzip => Content::stream(Box::new(encoding::gzip(pieces)), None),
+    };
+    answer::tagged(StatusCode::OK, body, tag, encoding, bytes)
+}
+
+fn done<T>(outcome: Outcome<T>) -> Result<T, Problem> {
+    match outcome {
+        Outcome::Done(done) => Ok(done),
+        Outcome::NotFound => Err(Problem::NoSuchResource),
+        Outcome::ConditionFailed => Err(Problem::ConditionFailed),
     }
 }

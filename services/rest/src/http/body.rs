@@ -1,10 +1,36 @@
-//! This module owns the reading of request bodies, bounded in size and time.
+//! This module owns the reading of request bodies, bounded in size and time, and in
+//! size of all that are being read.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::{Body, Incoming};
+use bytes::{Buf, Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::Body;
+
+/// What bodies may take.
+#[derive(Debug, Clone, Copy)]
+pub struct BodyLimits {
+    /// Bytes of one body.
+    pub bytes: usize,
+    /// Bytes of all bodies that are being read. Connections are many: without this
+    /// bound each of them could hold a body that never ends.
+    pub total_bytes: usize,
+    /// How long a body may take to arrive.
+    pub time: Duration,
+}
+
+impl Default for BodyLimits {
+    fn default() -> Self {
+        Self {
+            // Larger than any valid resource by far: 700 characters take at most 8,400
+            // bytes of JSON with every one escaped as a surrogate pair.
+            bytes: 64 << 10,
+            total_bytes: 16 << 20,
+            time: Duration::from_secs(15),
+        }
+    }
+}
 
 /// Why a body could not be used.
 #[derive(Debug)]
@@ -17,25 +43,98 @@ pub(crate) enum BodyError {
     TooSlow,
     /// The connection broke, or the chunks are malformed.
     Broken,
+    /// Too much is being read at the same time.
+    NoRoom,
 }
 
-/// Reads a whole body of 1 to `limit` bytes that arrives within `timeout`.
-pub(crate) async fn read(
-    body: Incoming,
-    limit: usize,
-    timeout: Duration,
-) -> Result<Bytes, BodyError> {
-    // An announced length is enough to refuse, before a byte has come.
-    if body.size_hint().lower() > limit as u64 {
-        return Err(BodyError::TooLarge { limit });
+/// Reads bodies within limits.
+#[derive(Debug)]
+pub(crate) struct BodyReader {
+    limits: BodyLimits,
+    /// Bytes of the bodies that are being read.
+    reading: AtomicUsize,
+}
+
+impl BodyReader {
+    pub(crate) fn new(limits: BodyLimits) -> Self {
+        Self { limits, reading: AtomicUsize::new(0) }
     }
-    let body = tokio::time::timeout(timeout, Limited::new(body, limit).collect())
-        .await
-        .map_err(|_| BodyError::TooSlow)?
-        .map_err(|error| match error.downcast_ref::<LengthLimitError>() {
-            Some(_) => BodyError::TooLarge { limit },
-            None => BodyError::Broken,
-        })?
-        .to_bytes();
-    if body.is_empty() { Err(BodyError::Empty) } else { Ok(body) }
+
+    /// Reads a whole body, which must not be empty.
+    pub(crate) async fn read<B: Body>(&self, body: B) -> Result<Bytes, BodyError> {
+        let limit = self.limits.bytes;
+        // An announced length is enough to refuse, before a byte has come.
+        if body.size_hint().lower() > limit as u64 {
+            return Err(BodyError::TooLarge { limit });
+        }
+        let body = tokio::time::timeout(self.limits.time, self.collect(body))
+            .await
+            .map_err(|_| BodyError::TooSlow)??;
+        if body.is_empty() { Err(BodyError::Empty) } else { Ok(body) }
+    }
+
+    async fn collect<B: Body>(&self, body: B) -> Result<Bytes, BodyError> {
+        let mut body = std::pin::pin!(body);
+        let mut held = Held { reading: &self.reading, bytes: 0 };
+        // Most bodies come in one piece, which needs no copy.
+        let mut whole = Bytes::new();
+        let mut pieces = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let Ok(mut data) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
+            if whole.len() + pieces.len() + data.remaining() > self.limits.bytes {
+                return Err(BodyError::TooLarge { limit: self.limits.bytes });
+            }
+            held.add(data.remaining(), self.limits.total_bytes)?;
+            let data = data.copy_to_bytes(data.remaining());
+            if whole.is_empty() && pieces.is_empty() {
+                whole = data;
+            } else {
+                pieces.extend_from_slice(&std::mem::take(&mut whole));
+                pieces.extend_from_slice(&data);
+            }
+        }
+        Ok(if pieces.is_empty() { whole } else { pieces.freeze() })
+    }
+}
+
+/// Bytes of a body that is being read.
+struct Held<'a> {
+    reading: &'a AtomicUsize,
+    bytes: usize,
+}
+
+impl Held<'_> {
+    fn add(&mut self, bytes: usize, limit: usize) -> Result<(), BodyError> {
+        self.bytes += bytes;
+        let before = self.reading.fetch_add(bytes, Ordering::Relaxed);
+        if before + bytes > limit { Err(BodyError::NoRoom) } else { Ok(()) }
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.reading.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Full;
+
+    use super::*;
+
+    fn reader(bytes: usize, total_bytes: usize) -> BodyReader {
+        BodyReader::new(BodyLimits { bytes, total_bytes, time: Duration::from_secs(60) })
+    }
+
+    #[tokio::test]
+    async fn all_bodies_together_have_a_limit() {
+        let reader = reader(10, 15);
+        let eight = || Full::new(Bytes::from_static(b"12345678"));
+        assert!(reader.read(eight()).await.is_ok());
+        // What is being read elsewhere.
+        reader.reading.store(8, Ordering::Relaxed);
+        assert!(matches!(reader.read(eight()).await, Err(BodyError::NoRoom)));
+        assert_eq!(reader.reading.load(Ordering::Relaxed), 8, "a refused body takes no room");
+    }
 }

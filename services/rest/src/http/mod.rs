@@ -1,9 +1,21 @@
-//! This module owns HTTP: which request means what ([`route`]), what is done for it
-//! ([`Api`]), and how it is answered ([`answer`]).
+//! This module owns HTTP: which request means what ([`route`], [`page`],
+//! [`conditional`]), what is done for it ([`Api`]), and how it is answered ([`answer`],
+//! [`content`]).
 
 mod answer;
 mod api;
 mod body;
+mod conditional;
+mod content;
+mod context;
+mod encoding;
+mod headers;
+mod list;
+mod metrics;
+mod observe;
+mod page;
 mod route;
 
-pub use api::Api;
+pub use api::{Api, Handling};
+pub use body::BodyLimits;
+pub use content::{Content, ContentError};

@@ -5,12 +5,14 @@ use hyper::Method;
 use crate::id::ObjectId;
 
 /// What a path names.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Route {
     /// `/healthz`: the process answers.
     Health,
     /// `/readyz`: the service can do its work.
     Ready,
+    /// `/metrics`: what the service has counted, for Prometheus.
+    Metrics,
     /// The list of all resources.
     Collection,
     /// One resource, if its id can exist at all.
@@ -26,6 +28,7 @@ impl Route {
         match path {
             "/healthz" => return Self::Health,
             "/readyz" => return Self::Ready,
+            "/metrics" => return Self::Metrics,
             _ => {}
         }
         let below = path.strip_prefix('/').and_then(|path| path.strip_prefix(collection));
@@ -37,17 +40,22 @@ impl Route {
     }
 
     /// The methods that the path takes, as the `Allow` header lists them.
-    pub(crate) fn allow(&self) -> &'static str {
+    pub(crate) fn allow(self) -> &'static str {
         match self {
             Self::Collection => "GET, HEAD, POST, OPTIONS",
             Self::Item(_) => "DELETE, GET, HEAD, PUT, OPTIONS",
-            Self::Health | Self::Ready | Self::Unknown => "GET, HEAD, OPTIONS",
+            Self::Health | Self::Ready | Self::Metrics | Self::Unknown => "GET, HEAD, OPTIONS",
         }
     }
 
     /// Whether the path takes a method.
-    pub(crate) fn allows(&self, method: &Method) -> bool {
-        self.allow().split(", ").any(|allowed| allowed == method.as_str())
+    pub(crate) fn allows(self, method: &Method) -> bool {
+        match *method {
+            Method::GET | Method::HEAD | Method::OPTIONS => self != Self::Unknown,
+            Method::POST => self == Self::Collection,
+            Method::PUT | Method::DELETE => matches!(self, Self::Item(_)),
+            _ => false,
+        }
     }
 }
 
@@ -72,8 +80,22 @@ mod tests {
             ("*", Route::Unknown),
             ("/healthz", Route::Health),
             ("/readyz", Route::Ready),
+            ("/metrics", Route::Metrics),
         ] {
             assert_eq!(Route::of(path, "events"), route, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_methods_a_path_takes_are_those_it_says() {
+        for route in
+            [Route::Health, Route::Ready, Route::Metrics, Route::Collection, Route::Item(None)]
+        {
+            for name in ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"] {
+                let method = name.parse().unwrap();
+                let said = route.allow().split(", ").any(|allowed| allowed == name);
+                assert_eq!(route.allows(&method), said, "{name} {route:?}");
+            }
         }
     }
 }

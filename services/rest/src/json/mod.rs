@@ -69,19 +69,29 @@ impl<'a> ObjectWriter<'a> {
     }
 }
 
-/// Joins documents into one list, as `json.dumps` separates its items.
-pub fn list<'a>(documents: impl ExactSizeIterator<Item = &'a [u8]> + Clone) -> Vec<u8> {
-    let size = documents.clone().map(|document| document.len() + 2).sum::<usize>() + 2;
-    let mut out = Vec::with_capacity(size);
-    out.push(b'[');
-    for (n, document) in documents.enumerate() {
-        if n > 0 {
-            out.extend_from_slice(b", ");
-        }
+/// What `json.dumps` puts between the items of a list.
+pub const SEPARATOR: &[u8] = b", ";
+
+/// Writes a list of documents, which may go to one buffer after another.
+#[derive(Debug, Default)]
+pub struct ListWriter {
+    begun: bool,
+}
+
+impl ListWriter {
+    /// Appends a document, with what comes before it.
+    pub fn item(&mut self, out: &mut Vec<u8>, document: &[u8]) {
+        let before = if self.begun { SEPARATOR } else { b"[" };
+        self.begun = true;
+        out.reserve(before.len() + document.len());
+        out.extend_from_slice(before);
         out.extend_from_slice(document);
     }
-    out.push(b']');
-    out
+
+    /// Closes the list.
+    pub fn finish(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(if self.begun { b"]" } else { b"[]" });
+    }
 }
 
 fn write_string(out: &mut Vec<u8>, text: &str) {

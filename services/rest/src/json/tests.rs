@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 
-use super::{ObjectWriter, list};
+use super::{ListWriter, ObjectWriter};
 
 fn object(members: &[(String, String)]) -> String {
     let mut out = Vec::new();
@@ -72,6 +72,14 @@ fn numbers_and_lists_of_objects_are_spaced_alike() {
 #[test]
 fn documents_join_into_a_list() {
     let documents: [&[u8]; 2] = [b"{\"a\": 1}", b"{}"];
-    assert_eq!(list(documents.into_iter()), b"[{\"a\": 1}, {}]");
-    assert_eq!(list(std::iter::empty::<&[u8]>()), b"[]");
+    let written = |documents: &[&[u8]]| {
+        let (mut out, mut list) = (Vec::new(), ListWriter::default());
+        for document in documents {
+            list.item(&mut out, document);
+        }
+        list.finish(&mut out);
+        out
+    };
+    assert_eq!(written(&documents), b"[{\"a\": 1}, {}]");
+    assert_eq!(written(&[]), b"[]");
 }

@@ -4,27 +4,41 @@
 use std::collections::HashMap;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
-use super::StoreError;
-use super::compact;
+use super::compact::{Rewriting, Rewritten};
+use super::condition::Condition;
 use super::format::{self, BATCH_HEADER_LEN, Kind, MAX_PAYLOAD, RECORD_HEADER_LEN};
 use super::index::Location;
 use super::log::Shared;
+use super::metrics::Counters;
+use super::{Document, Outcome, StoreError};
 use crate::id::ObjectId;
 
 /// Writes that one batch takes at most.
 const MAX_WRITES: usize = 4096;
+
+/// What the writer is told.
+#[derive(Debug)]
+pub(crate) enum Message {
+    Write(Write),
+    /// A rewrite is done but for what has been written since.
+    Rewritten(Box<Result<Rewritten, StoreError>>),
+}
+
+/// What became of a write; a removal, or a condition, takes the document that was
+/// there before.
+pub(crate) type Written = Result<Outcome<Option<Document>>, StoreError>;
 
 /// A write that waits for its turn.
 #[derive(Debug)]
 pub(crate) struct Write {
     pub(crate) id: ObjectId,
     pub(crate) change: Change,
-    /// Takes the document that was under the id before.
-    pub(crate) reply: oneshot::Sender<Result<Option<Bytes>, StoreError>>,
+    pub(crate) reply: oneshot::Sender<Written>,
 }
 
 /// What a write does to its id.
@@ -32,18 +46,18 @@ pub(crate) struct Write {
 pub(crate) enum Change {
     /// Stores the document.
     Insert(Bytes),
-    /// Stores the document where there is one already.
-    Replace(Bytes),
-    /// Removes the document where there is one.
-    Remove,
+    /// Stores the document where there is one already for which the condition holds.
+    Replace(Bytes, Condition),
+    /// Removes the document where there is one for which the condition holds.
+    Remove(Condition),
 }
 
 impl Change {
     fn size(&self) -> usize {
         RECORD_HEADER_LEN
             + match self {
-                Self::Insert(document) | Self::Replace(document) => document.len(),
-                Self::Remove => 0,
+                Self::Insert(document) | Self::Replace(document, _) => document.len(),
+                Self::Remove(_) => 0,
             }
     }
 }
@@ -52,94 +66,112 @@ impl Change {
 #[derive(Debug)]
 pub(crate) struct Writer {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) waiting: mpsc::Receiver<Write>,
-    /// Where the next batch goes.
-    pub(crate) end: u64,
-    /// Rewriting the file is tried when its dead bytes exceed this.
-    pub(crate) dead_bytes_allowed: u64,
+    pub(crate) waiting: mpsc::Receiver<Message>,
+    pub(crate) rewriting: Rewriting,
+    /// A message that came while a batch was gathered and did not belong to it.
+    pub(crate) held_over: Option<Message>,
 }
 
 impl Writer {
     /// Works until every handle of the store is gone.
     pub(crate) fn run(mut self) {
-        let mut held_over = None;
-        while let Some(first) = held_over.take().or_else(|| self.waiting.blocking_recv()) {
-            let (writes, next) = self.gather(first);
-            held_over = next;
-            self.commit(writes);
-            compact::if_worthwhile(&mut self);
+        while let Some(message) = self.next() {
+            match message {
+                Message::Write(first) => {
+                    let writes = self.gather(first);
+                    self.commit(writes);
+                    self.rewriting.begin_if_worthwhile(&self.shared);
+                }
+                Message::Rewritten(result) => self.rewriting.finish(&self.shared, *result),
+            }
         }
+        self.rewriting.abandon(&self.shared);
     }
 
-    /// Everything that waits now, up to a batch's limits; the second is a write
-    /// that did not fit any more.
-    fn gather(&mut self, first: Write) -> (Vec<Write>, Option<Write>) {
+    fn next(&mut self) -> Option<Message> {
+        self.held_over.take().or_else(|| self.waiting.blocking_recv())
+    }
+
+    /// Every write that waits now, up to a batch's limits.
+    fn gather(&mut self, first: Write) -> Vec<Write> {
         let mut size = first.change.size();
         let mut writes = vec![first];
         while writes.len() < MAX_WRITES {
-            let Ok(next) = self.waiting.try_recv() else { break };
-            size += next.change.size();
-            if size > MAX_PAYLOAD {
-                return (writes, Some(next));
+            match self.waiting.try_recv() {
+                Ok(Message::Write(next)) if size + next.change.size() <= MAX_PAYLOAD => {
+                    size += next.change.size();
+                    writes.push(next);
+                }
+                Ok(other) => {
+                    self.held_over = Some(other);
+                    break;
+                }
+                Err(_) => break,
             }
-            writes.push(next);
         }
-        (writes, None)
+        writes
     }
 
     fn commit(&mut self, writes: Vec<Write>) {
-        let mut batch = Batch::new(self.end);
+        let mut batch = Batch::new(self.shared.read(|state| state.end));
         let mut replies = Vec::with_capacity(writes.len());
         for Write { id, change, reply } in writes {
             replies.push((reply, batch.add(&self.shared, id, change)));
         }
-        let stored = self.store(batch);
-        for (reply, before) in replies {
+        let stored = store(&self.shared, batch);
+        if stored.is_err() {
+            Counters::count(&self.shared.counters.failed);
+        }
+        for (reply, outcome) in replies {
             // A client that has gone away needs no answer.
-            let _ = reply.send(stored.clone().and(before));
+            let _ = reply.send(stored.clone().and(outcome));
         }
     }
+}
 
-    /// Makes a batch durable and then visible, or leaves everything as it was.
-    fn store(&mut self, batch: Batch) -> Result<(), StoreError> {
-        if batch.records.is_empty() {
-            return Ok(());
-        }
-        let Batch { mut bytes, records, .. } = batch;
-        format::finish_batch(&mut bytes);
-        self.append(&bytes)?;
-        self.end += bytes.len() as u64;
-        self.shared.write(|state| {
-            for (kind, id, location) in records {
-                state.index.apply(kind, id, location);
-            }
-        });
-        Ok(())
+/// Makes a batch durable and then visible, or leaves everything as it was.
+fn store(shared: &Shared, batch: Batch) -> Result<(), StoreError> {
+    if batch.records.is_empty() {
+        return Ok(());
     }
+    let Batch { start, mut bytes, records, .. } = batch;
+    format::finish_batch(&mut bytes);
+    append(shared, start, &bytes)?;
+    shared.counters.batch.record(records.len() as u64);
+    shared.write(|state| {
+        state.end = start + bytes.len() as u64;
+        state.commits += 1;
+        for (kind, id, location) in records {
+            state.index.apply(kind, id, location);
+        }
+    });
+    Ok(())
+}
 
-    fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        let shared = &self.shared;
-        if shared.is_stopped() {
-            return Err(StoreError::Stopped { path: shared.path.clone() });
-        }
-        let file = shared.read(|state| Arc::clone(&state.file));
-        if let Err(error) = file.write_all_at(bytes, self.end) {
-            // Part of the batch may be in the file. Where it cannot be cut off, the
-            // next batch would follow what looks like damage.
-            if file.set_len(self.end).is_err() {
-                shared.stop();
-            }
-            tracing::error!(file = %shared.path.display(), %error, "writing failed");
-            return Err(StoreError::io(&shared.path, &error));
-        }
-        file.sync_data().map_err(|error| {
-            // After a failed sync the kernel may call the lost pages clean: a second
-            // sync would succeed and prove nothing.
+fn append(shared: &Shared, end: u64, bytes: &[u8]) -> Result<(), StoreError> {
+    if shared.is_stopped() {
+        return Err(StoreError::Stopped { path: shared.path.clone() });
+    }
+    let file = shared.read(|state| Arc::clone(&state.file));
+    if let Err(error) = file.write_all_at(bytes, end) {
+        // Part of the batch may be in the file. Where it cannot be cut off, the
+        // next batch would follow what looks like damage.
+        if file.set_len(end).is_err() {
             shared.stop();
-            tracing::error!(file = %shared.path.display(), %error, "sync failed, writes stop");
-            StoreError::io(&shared.path, &error)
-        })
+        }
+        tracing::error!(file = %shared.path.display(), %error, "writing failed");
+        return Err(StoreError::io(&shared.path, &error));
     }
+    let begin = Instant::now();
+    let synced = file.sync_data();
+    shared.counters.sync.record_time(begin.elapsed());
+    synced.map_err(|error| {
+        // After a failed sync the kernel may call the lost pages clean: a second
+        // sync would succeed and prove nothing.
+        shared.stop();
+        tracing::error!(file = %shared.path.display(), %error, "sync failed, writes stop");
+        StoreError::io(&shared.path, &error)
+    })
 }
 
 /// A batch in the making.
@@ -159,25 +191,46 @@ impl Batch {
         Self { start, bytes, records: Vec::new(), latest: HashMap::new() }
     }
 
-    /// Adds a write, if it does anything, and returns the document it found.
-    fn add(
-        &mut self,
-        shared: &Shared,
-        id: ObjectId,
-        change: Change,
-    ) -> Result<Option<Bytes>, StoreError> {
-        let before = self.find(shared, id)?;
-        match (change, &before) {
-            (Change::Insert(document), _) | (Change::Replace(document), Some(_)) => {
+    /// Adds a write if it is to be done.
+    fn add(&mut self, shared: &Shared, id: ObjectId, change: Change) -> Written {
+        match change {
+            Change::Insert(document) => self.push(Kind::Put, id, &document),
+            // Whether there is one, the index knows: nothing needs to be read.
+            Change::Replace(document, condition) if condition.is_always_true() => {
+                if !self.contains(shared, id) {
+                    return Ok(Outcome::NotFound);
+                }
                 self.push(Kind::Put, id, &document);
             }
-            (Change::Remove, Some(_)) => self.push(Kind::Remove, id, &[]),
-            (Change::Replace(_) | Change::Remove, None) => {}
+            Change::Replace(document, condition) => match self.find(shared, id)? {
+                None => return Ok(Outcome::NotFound),
+                Some(before) if !condition.holds(before.tag) => {
+                    return Ok(Outcome::ConditionFailed);
+                }
+                Some(_) => self.push(Kind::Put, id, &document),
+            },
+            Change::Remove(condition) => match self.find(shared, id)? {
+                None => return Ok(Outcome::NotFound),
+                Some(before) if !condition.holds(before.tag) => {
+                    return Ok(Outcome::ConditionFailed);
+                }
+                Some(before) => {
+                    self.push(Kind::Remove, id, &[]);
+                    return Ok(Outcome::Done(Some(before)));
+                }
+            },
         }
-        Ok(before)
+        Ok(Outcome::Done(None))
     }
 
-    fn find(&self, shared: &Shared, id: ObjectId) -> Result<Option<Bytes>, StoreError> {
+    fn contains(&self, shared: &Shared, id: ObjectId) -> bool {
+        match self.latest.get(&id) {
+            Some(latest) => latest.is_some(),
+            None => shared.contains(id),
+        }
+    }
+
+    fn find(&self, shared: &Shared, id: ObjectId) -> Result<Option<Document>, StoreError> {
         match self.latest.get(&id) {
             None => shared.get(id),
             Some(None) => Ok(None),
@@ -186,7 +239,7 @@ impl Batch {
                     .expect("a batch fits into memory")
                     + RECORD_HEADER_LEN;
                 let document = &self.bytes[from..from + location.length as usize];
-                Ok(Some(Bytes::copy_from_slice(document)))
+                Ok(Some(Bytes::copy_from_slice(document).into()))
             }
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! file    header, batch*
-//! header  "EventPost log 1\n" (16), the collection's name padded with zeros (16)
+//! header  "EventPost log 1\n" or, of a copy, "EventPost copy1\n" (16),
+//!         the collection's name padded with zeros (16)
 //! batch   "EPB1" (4), payload length (4), CRC-32 of the length and the payload (4), payload
 //! payload record*
 //! record  CRC-32 of the rest (4), kind (1), id (12), document length (4), document
@@ -20,6 +21,7 @@ pub(crate) const RECORD_HEADER_LEN: usize = 21;
 pub(crate) const MAX_PAYLOAD: usize = 8 << 20;
 
 const MAGIC: &[u8; 16] = b"EventPost log 1\n";
+const COPY_MAGIC: &[u8; 16] = b"EventPost copy1\n";
 const BATCH_MAGIC: &[u8; 4] = b"EPB1";
 
 /// What a record does.
@@ -27,30 +29,44 @@ const BATCH_MAGIC: &[u8; 4] = b"EPB1";
 pub(crate) enum Kind {
     Put = 1,
     Remove = 2,
+    /// Ends a copy; its document is the number of documents, in 8 bytes. Never in a log.
+    End = 3,
 }
 
 /// A record read back; its document lies in the bytes it was read from.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Record<'a> {
     pub(crate) kind: Kind,
     pub(crate) id: ObjectId,
     pub(crate) document: &'a [u8],
 }
 
-/// The file's first bytes.
+/// The first bytes of a log.
 pub(crate) fn header(collection: &str) -> [u8; HEADER_LEN] {
+    header_of(MAGIC, collection)
+}
+
+/// The first bytes of a copy.
+pub(crate) fn copy_header(collection: &str) -> [u8; HEADER_LEN] {
+    header_of(COPY_MAGIC, collection)
+}
+
+fn header_of(magic: &[u8; 16], collection: &str) -> [u8; HEADER_LEN] {
     let mut header = [0; HEADER_LEN];
-    header[..16].copy_from_slice(MAGIC);
+    header[..16].copy_from_slice(magic);
     header[16..16 + collection.len()].copy_from_slice(collection.as_bytes());
     header
 }
 
 /// Says what a header is that is not the expected one.
 pub(crate) fn describe_header(header: &[u8]) -> String {
+    let holds = |name| {
+        let name = String::from_utf8_lossy(name);
+        name.trim_end_matches('\0').to_owned()
+    };
     match header.split_at_checked(MAGIC.len()) {
-        Some((magic, name)) if magic == MAGIC => {
-            format!("it holds {}", String::from_utf8_lossy(name).trim_end_matches('\0'))
-        }
+        Some((magic, name)) if magic == MAGIC => format!("it holds {}", holds(name)),
+        Some((magic, name)) if magic == COPY_MAGIC => format!("it is a copy of {}", holds(name)),
         _ => "it does not begin as one".into(),
     }
 }
@@ -107,6 +123,7 @@ pub(crate) fn read_record(bytes: &[u8]) -> Option<Record<'_>> {
     let kind = match header[4] {
         1 => Kind::Put,
         2 => Kind::Remove,
+        3 => Kind::End,
         _ => return None,
     };
     let id = ObjectId::from_bytes(header[5..17].try_into().ok()?);

@@ -3,11 +3,18 @@
 
 mod commit;
 mod compact;
+mod condition;
+mod copy;
 mod format;
 mod index;
 mod log;
+mod metrics;
+mod read;
+mod recent;
 mod scan;
+mod writing;
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
@@ -15,15 +22,25 @@ use bytes::Bytes;
 
 use crate::id::ObjectId;
 
+pub use condition::{Condition, Tag, Tags};
+pub use copy::{Copied, CopyError, Destination, backup, restore};
 pub use log::LogStore;
+pub use metrics::StoreMetrics;
 
 /// Documents by id. Each answer of a write means that it is on the disk.
 pub trait Store: Send + Sync + 'static {
     /// The document stored under `id`.
-    fn get(&self, id: ObjectId) -> impl Future<Output = Result<Option<Bytes>, StoreError>> + Send;
+    fn get(
+        &self,
+        id: ObjectId,
+    ) -> impl Future<Output = Result<Option<Document>, StoreError>> + Send;
 
-    /// Every document, by ascending id.
-    fn list(&self) -> impl Future<Output = Result<Vec<Bytes>, StoreError>> + Send;
+    /// As [`Self::get`], if that need not wait for anything.
+    fn get_at_once(&self, id: ObjectId) -> Option<Result<Option<Document>, StoreError>>;
+
+    /// The documents of a page, as they are now: later writes do not change what is
+    /// read from it.
+    fn list(&self, page: Page) -> Listing;
 
     /// Stores a document under a new id.
     fn insert(
@@ -32,21 +49,114 @@ pub trait Store: Send + Sync + 'static {
         document: Bytes,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Replaces the document under `id`; false, with nothing stored, if there is none.
+    /// Replaces the document under `id` if there is one for which `condition` holds.
     fn replace(
         &self,
         id: ObjectId,
         document: Bytes,
-    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+        condition: Condition,
+    ) -> impl Future<Output = Result<Outcome<()>, StoreError>> + Send;
 
-    /// Removes the document under `id` and returns it, if there is one.
+    /// Removes the document under `id` if there is one for which `condition` holds,
+    /// and returns it.
     fn remove(
         &self,
         id: ObjectId,
-    ) -> impl Future<Output = Result<Option<Bytes>, StoreError>> + Send;
+        condition: Condition,
+    ) -> impl Future<Output = Result<Outcome<Document>, StoreError>> + Send;
+
+    /// The present state of the store as a whole.
+    fn revision(&self) -> Revision;
 
     /// How many documents there are, or why the store takes no writes.
-    fn check(&self) -> impl Future<Output = Result<usize, StoreError>> + Send;
+    fn check(&self) -> Result<usize, StoreError>;
+
+    /// What the store has counted and measured.
+    fn metrics(&self) -> StoreMetrics;
+}
+
+/// A document and what it is recognised by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// Its bytes, as they were stored.
+    pub bytes: Bytes,
+    /// The tag of those bytes.
+    pub tag: Tag,
+}
+
+impl From<Bytes> for Document {
+    fn from(bytes: Bytes) -> Self {
+        let tag = Tag::of(&bytes);
+        Self { bytes, tag }
+    }
+}
+
+/// A state of a store: every commit makes a greater one, and every start others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Revision {
+    /// Of this start of the store, at random.
+    pub(crate) epoch: u64,
+    /// Commits since then.
+    pub(crate) commits: u64,
+}
+
+impl Revision {
+    /// What a list of this state is recognised by.
+    pub fn tag(self) -> Tag {
+        Tag(self.epoch.wrapping_add(self.commits))
+    }
+}
+
+/// What became of a write to a document that has to be there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome<T> {
+    /// It was done.
+    Done(T),
+    /// There is no such document.
+    NotFound,
+    /// The condition does not hold for the document that is there.
+    ConditionFailed,
+}
+
+/// Which documents to list, by ascending id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page {
+    /// Only those with greater ids.
+    pub after: Option<ObjectId>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+impl Page {
+    /// Every document.
+    pub const ALL: Self = Self { after: None, limit: usize::MAX };
+}
+
+/// Documents to be read in chunks of some 64 KiB. Each read is verified; it may wait
+/// for the disk, so it belongs on a thread that may block.
+pub struct Listing {
+    /// How many documents it is.
+    pub count: usize,
+    /// The bytes of all of them.
+    pub bytes: u64,
+    /// The id of the last, where more documents follow it.
+    pub next_after: Option<ObjectId>,
+    /// The state that it shows.
+    pub revision: Revision,
+    /// The documents.
+    pub chunks: Chunks,
+}
+
+/// The documents of a [`Listing`], some at a time.
+pub type Chunks = Box<dyn Iterator<Item = Result<Vec<Bytes>, StoreError>> + Send>;
+
+impl fmt::Debug for Listing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listing")
+            .field("count", &self.count)
+            .field("revision", &self.revision)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why the store could not do what was asked. Nothing was changed then.
@@ -87,6 +197,9 @@ pub enum StoreError {
         /// What was found instead.
         found: String,
     },
+    /// The service is being stopped, and this read with it.
+    #[error("the service is being stopped")]
+    Interrupted,
     /// An earlier failure left unclear what is on the disk; reading goes on.
     #[error("{path} takes no writes after a failed sync: check the disk, then restart the service")]
     Stopped {

@@ -3,14 +3,15 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
-use super::format::{self, BATCH_HEADER_LEN, HEADER_LEN, MAX_PAYLOAD, RECORD_HEADER_LEN};
+use super::format::{self, BATCH_HEADER_LEN, HEADER_LEN, MAX_PAYLOAD, RECORD_HEADER_LEN, Record};
 use super::index::{Index, Location};
 
 /// The name of the log in its folder.
-const FILE: &str = "log";
+pub(crate) const FILE: &str = "log";
 
 /// An open log: the file, what lives in it, and where the next batch goes.
 #[derive(Debug)]
@@ -35,8 +36,13 @@ pub(crate) fn open(dir: &Path, collection: &'static str) -> Result<Opened, Store
     }
     let file = File::options().read(true).write(true).open(&path).map_err(io)?;
     check_header(&file, &path, collection)?;
-    let (index, end) = read_batches(&file, &path)?;
     let length = file.metadata().map_err(io)?.len();
+    let mut index = Index::default();
+    let mut batches = batches(&file, &path, length);
+    while let Some(batch) = batches.next()? {
+        batch.apply(&mut index, batch.start)?;
+    }
+    let end = batches.end();
     if length > end {
         tracing::warn!(
             file = %path.display(),
@@ -46,6 +52,16 @@ pub(crate) fn open(dir: &Path, collection: &'static str) -> Result<Opened, Store
         file.set_len(end).and_then(|()| file.sync_all()).map_err(io)?;
     }
     Ok(Opened { path, file, index, end })
+}
+
+/// The batches of a log up to `length` bytes of it.
+pub(crate) fn batches<'a>(
+    file: &'a File,
+    path: &'a Path,
+    length: u64,
+) -> Batches<'a, BufReader<FileRange<'a>>> {
+    let start = HEADER_LEN as u64;
+    Batches::new(FileRange::new(file, start, length.max(start)), path, start)
 }
 
 /// The name under which a file is written that is to take the place of `path`.
@@ -69,9 +85,13 @@ fn create(path: &Path, collection: &str) -> io::Result<()> {
     sync_folder(path)
 }
 
-fn check_header(file: &File, path: &Path, collection: &'static str) -> Result<(), StoreError> {
+pub(crate) fn check_header(
+    file: &File,
+    path: &Path,
+    collection: &'static str,
+) -> Result<(), StoreError> {
     let mut header = Vec::new();
-    file.take(HEADER_LEN as u64)
+    FileRange { file, at: 0, end: HEADER_LEN as u64 }
         .read_to_end(&mut header)
         .map_err(|error| StoreError::io(path, &error))?;
     if header == format::header(collection) {
@@ -81,34 +101,84 @@ fn check_header(file: &File, path: &Path, collection: &'static str) -> Result<()
     Err(StoreError::Foreign { path: path.into(), collection, found })
 }
 
-/// Reads batches to the end of the last whole one.
-fn read_batches(file: &File, path: &Path) -> Result<(Index, u64), StoreError> {
-    let mut index = Index::default();
-    let mut end = HEADER_LEN as u64;
-    let mut reader = BufReader::with_capacity(1 << 20, file);
-    let mut batch = Vec::new();
-    loop {
-        batch.clear();
-        let whole = read_batch(&mut reader, &mut batch).map_err(|e| StoreError::io(path, &e))?;
-        let damaged =
-            |at: usize| StoreError::Damaged { path: path.into(), offset: end + at as u64 };
-        if batch.is_empty() {
-            return Ok((index, end));
+/// Batches of a log one after another, each verified.
+#[derive(Debug)]
+pub(crate) struct Batches<'a, R> {
+    reader: R,
+    path: &'a Path,
+    /// The end of the last whole batch.
+    end: u64,
+    buffer: Vec<u8>,
+}
+
+/// A whole batch, header and all.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Batch<'a> {
+    /// Where it begins in its file.
+    pub(crate) start: u64,
+    pub(crate) bytes: &'a [u8],
+    path: &'a Path,
+}
+
+impl<'a, R: Read> Batches<'a, R> {
+    /// Reads batches from `reader`, which is at byte `start` of the file at `path`.
+    pub(crate) fn new(reader: R, path: &'a Path, start: u64) -> Self {
+        Self { reader, path, end: start, buffer: Vec::new() }
+    }
+
+    /// The end of the last whole batch.
+    pub(crate) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// The next batch; `None` at the end, or where an unfinished write follows.
+    pub(crate) fn next(&mut self) -> Result<Option<Batch<'_>>, StoreError> {
+        let path = self.path;
+        let io = |error: io::Error| StoreError::io(path, &error);
+        self.buffer.clear();
+        let whole = read_batch(&mut self.reader, &mut self.buffer).map_err(io)?;
+        if self.buffer.is_empty() {
+            return Ok(None);
         }
         if !whole {
             // Enough to see that a tail is too long to be one unfinished write.
-            let mut rest = (&mut reader).take(MAX_PAYLOAD as u64 * 2);
-            rest.read_to_end(&mut batch).map_err(|error| StoreError::io(path, &error))?;
-            return if is_torn_tail(&batch) { Ok((index, end)) } else { Err(damaged(0)) };
+            let mut rest = (&mut self.reader).take(MAX_PAYLOAD as u64 * 2);
+            rest.read_to_end(&mut self.buffer).map_err(io)?;
+            let damaged = StoreError::Damaged { path: path.into(), offset: self.end };
+            return if is_torn_tail(&self.buffer) { Ok(None) } else { Err(damaged) };
         }
+        let start = self.end;
+        self.end += self.buffer.len() as u64;
+        Ok(Some(Batch { start, bytes: &self.buffer, path }))
+    }
+}
+
+impl<'a> Batch<'a> {
+    /// Calls `take` with each record and its offset in the batch.
+    pub(crate) fn for_each<E: From<StoreError>>(
+        &self,
+        mut take: impl FnMut(Record<'a>, usize) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut at = BATCH_HEADER_LEN;
-        while at < batch.len() {
-            let record = format::read_record(&batch[at..]).ok_or_else(|| damaged(at))?;
-            let length = u32::try_from(record.document.len()).map_err(|_| damaged(at))?;
-            index.apply(record.kind, record.id, Location { offset: end + at as u64, length });
+        while at < self.bytes.len() {
+            let record = format::read_record(&self.bytes[at..]).ok_or_else(|| self.damaged(at))?;
+            take(record, at)?;
             at += RECORD_HEADER_LEN + record.document.len();
         }
-        end += batch.len() as u64;
+        Ok(())
+    }
+
+    /// Applies the records to an index as though the batch began at `start`.
+    pub(crate) fn apply(&self, index: &mut Index, start: u64) -> Result<(), StoreError> {
+        self.for_each(|record, at| {
+            let length = u32::try_from(record.document.len()).map_err(|_| self.damaged(at))?;
+            index.apply(record.kind, record.id, Location { offset: start + at as u64, length });
+            Ok(())
+        })
+    }
+
+    fn damaged(&self, at: usize) -> StoreError {
+        StoreError::Damaged { path: self.path.into(), offset: self.start + at as u64 }
     }
 }
 
@@ -121,6 +191,29 @@ fn read_batch(reader: &mut impl Read, batch: &mut Vec<u8>) -> io::Result<bool> {
     reader.take(length as u64).read_to_end(batch)?;
     let (header, payload) = batch.split_at(BATCH_HEADER_LEN);
     Ok(payload.len() == length && format::batch_is_whole(header, payload))
+}
+
+/// A part of a file, read without moving the file's own position.
+#[derive(Debug)]
+pub(crate) struct FileRange<'a> {
+    file: &'a File,
+    at: u64,
+    end: u64,
+}
+
+impl<'a> FileRange<'a> {
+    pub(crate) fn new(file: &'a File, at: u64, end: u64) -> BufReader<Self> {
+        BufReader::with_capacity(1 << 20, Self { file, at, end })
+    }
+}
+
+impl Read for FileRange<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX).min(into.len());
+        let length = self.file.read_at(&mut into[..left], self.at)?;
+        self.at += length as u64;
+        Ok(length)
+    }
 }
 
 /// Whether the bytes from the last whole batch to the file's end are what one

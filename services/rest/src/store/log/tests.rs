@@ -5,6 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use super::super::format::HEADER_LEN;
+use super::super::{CopyError, Destination, Tag, Tags, backup, restore};
 use super::*;
 
 fn id(n: u32) -> ObjectId {
@@ -21,8 +22,31 @@ fn open(path: &Path) -> Result<LogStore, StoreError> {
     LogStore::open(&DataDir::lock(path).unwrap(), "events")
 }
 
+fn list(store: &LogStore) -> Vec<Bytes> {
+    store.list(Page::ALL).chunks.collect::<Result<Vec<_>, _>>().unwrap().concat()
+}
+
+async fn get(store: &LogStore, n: u32) -> Result<Option<Bytes>, StoreError> {
+    Ok(store.get(id(n)).await?.map(|document| document.bytes))
+}
+
+async fn remove(store: &LogStore, n: u32) -> Outcome<Document> {
+    store.remove(id(n), Condition::default()).await.unwrap()
+}
+
+async fn replace(store: &LogStore, n: u32, with: Bytes) -> Outcome<()> {
+    store.replace(id(n), with, Condition::default()).await.unwrap()
+}
+
 fn log(dir: &tempfile::TempDir) -> PathBuf {
     dir.path().join("log")
+}
+
+/// Changes a byte of the document that was written last.
+fn damage_last(dir: &tempfile::TempDir) {
+    let file = fs::File::options().write(true).open(log(dir)).unwrap();
+    let end = file.metadata().unwrap().len();
+    file.write_all_at(b"#", end - 3).unwrap();
 }
 
 /// A log with documents 0 to `count` - 1, one batch each.
@@ -39,15 +63,15 @@ async fn filled(count: u32) -> tempfile::TempDir {
 async fn what_was_written_is_there_after_a_restart() {
     let dir = filled(3).await;
     let store = open(dir.path()).unwrap();
-    assert_eq!(store.remove(id(0)).await.unwrap(), Some(document(0)));
-    assert!(store.replace(id(1), document(100)).await.unwrap());
+    assert_eq!(remove(&store, 0).await, Outcome::Done(document(0).into()));
+    assert_eq!(replace(&store, 1, document(100)).await, Outcome::Done(()));
     drop(store);
 
     let store = open(dir.path()).unwrap();
-    assert_eq!(store.get(id(0)).await.unwrap(), None);
-    assert_eq!(store.get(id(1)).await.unwrap(), Some(document(100)));
-    assert_eq!(store.list().await.unwrap(), [document(100), document(2)]);
-    assert_eq!(store.check().await.unwrap(), 2);
+    assert_eq!(get(&store, 0).await.unwrap(), None);
+    assert_eq!(get(&store, 1).await.unwrap(), Some(document(100)));
+    assert_eq!(list(&store), [document(100), document(2)]);
+    assert_eq!(store.check().unwrap(), 2);
 }
 
 #[tokio::test]
@@ -55,9 +79,9 @@ async fn what_is_not_there_is_neither_replaced_nor_removed() {
     let dir = filled(1).await;
     let before = fs::metadata(log(&dir)).unwrap().len();
     let store = open(dir.path()).unwrap();
-    assert!(!store.replace(id(9), document(9)).await.unwrap());
-    assert_eq!(store.remove(id(9)).await.unwrap(), None);
-    assert_eq!(store.list().await.unwrap(), [document(0)]);
+    assert_eq!(replace(&store, 9, document(9)).await, Outcome::NotFound);
+    assert_eq!(remove(&store, 9).await, Outcome::NotFound);
+    assert_eq!(list(&store), [document(0)]);
     assert_eq!(fs::metadata(log(&dir)).unwrap().len(), before);
 }
 
@@ -68,12 +92,12 @@ async fn concurrent_writes_to_one_id_follow_each_other() {
     let removals: Vec<_> = (0..20)
         .map(|_| {
             let store = Arc::clone(&store);
-            tokio::spawn(async move { store.remove(id(0)).await.unwrap() })
+            tokio::spawn(async move { remove(&store, 0).await })
         })
         .collect();
     let mut removed = 0;
     for removal in removals {
-        removed += usize::from(removal.await.unwrap().is_some());
+        removed += usize::from(removal.await.unwrap() != Outcome::NotFound);
     }
     assert_eq!(removed, 1, "only one of them can have found it");
 }
@@ -88,11 +112,11 @@ async fn a_torn_tail_is_dropped_wherever_it_ends() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(log(&dir), &bytes[..length]).unwrap();
         let store = open(dir.path()).unwrap();
-        assert_eq!(store.list().await.unwrap(), [document(0)], "cut at {length}");
+        assert_eq!(list(&store), [document(0)], "cut at {length}");
         store.insert(id(7), document(7)).await.unwrap();
         drop(store);
         let store = open(dir.path()).unwrap();
-        assert_eq!(store.list().await.unwrap(), [document(0), document(7)], "cut at {length}");
+        assert_eq!(list(&store), [document(0), document(7)], "cut at {length}");
     }
 }
 
@@ -102,7 +126,7 @@ async fn zeros_after_the_last_batch_are_a_torn_tail() {
     let file = fs::File::options().append(true).open(log(&dir)).unwrap();
     let length = file.metadata().unwrap().len();
     file.set_len(length + 5000).unwrap();
-    assert_eq!(open(dir.path()).unwrap().check().await.unwrap(), 2);
+    assert_eq!(open(dir.path()).unwrap().check().unwrap(), 2);
 }
 
 #[tokio::test]
@@ -126,11 +150,9 @@ async fn damage_anywhere_before_the_last_batch_is_reported_and_changes_nothing()
 async fn damage_under_a_running_store_is_reported_and_never_served() {
     let dir = filled(2).await;
     let store = open(dir.path()).unwrap();
-    let file = fs::File::options().write(true).open(log(&dir)).unwrap();
-    let end = file.metadata().unwrap().len();
-    file.write_all_at(b"#", end - 3).unwrap();
-    assert!(matches!(store.get(id(1)).await, Err(StoreError::Damaged { .. })));
-    assert_eq!(store.get(id(0)).await.unwrap(), Some(document(0)));
+    damage_last(&dir);
+    assert!(matches!(get(&store, 1).await, Err(StoreError::Damaged { .. })));
+    assert_eq!(get(&store, 0).await.unwrap(), Some(document(0)));
 }
 
 #[tokio::test]
@@ -144,17 +166,128 @@ async fn a_file_of_another_kind_is_refused() {
 }
 
 #[tokio::test]
-async fn a_log_that_is_mostly_dead_is_rewritten() {
+async fn a_log_that_is_mostly_dead_is_rewritten_while_it_is_written_to() {
     let dir = filled(10).await;
     let store = LogStore::open_with(&DataDir::lock(dir.path()).unwrap(), "events", 4096).unwrap();
-    for round in 0..100 {
-        assert!(store.replace(id(3), document(round)).await.unwrap());
+    let mut round = 0;
+    // A snapshot from before shows what there was then.
+    let before = store.list(Page::ALL);
+    while store.shared.counters.rewrites.load(Ordering::Relaxed) < 2 {
+        assert_eq!(replace(&store, 3, document(round)).await, Outcome::Done(()));
+        assert_eq!(get(&store, 3).await.unwrap(), Some(document(round)));
+        round += 1;
     }
-    let expected: Vec<_> = (0..10).map(|n| document(if n == 3 { 99 } else { n })).collect();
-    assert_eq!(store.list().await.unwrap(), expected);
+    let before = before.chunks.collect::<Result<Vec<_>, _>>().unwrap().concat();
+    assert_eq!(before, (0..10).map(document).collect::<Vec<_>>());
+    let expected: Vec<_> = (0..10).map(|n| document(if n == 3 { round - 1 } else { n })).collect();
+    assert_eq!(list(&store), expected);
     drop(store);
-    assert!(fs::metadata(log(&dir)).unwrap().len() < 6 * 1024, "the log was not rewritten");
-    assert_eq!(open(dir.path()).unwrap().list().await.unwrap(), expected);
+    assert!(fs::metadata(log(&dir)).unwrap().len() < u64::from(round) * 60, "nothing was dropped");
+    assert_eq!(list(&open(dir.path()).unwrap()), expected);
+}
+
+#[tokio::test]
+async fn a_write_happens_only_if_its_condition_holds() {
+    let dir = filled(1).await;
+    let store = open(dir.path()).unwrap();
+    let only = |document: Bytes| Condition {
+        matches: Some(Tags::OneOf(vec![Tag::of(&document)])),
+        matches_none: None,
+    };
+    let stale = only(document(7));
+    let outcome = store.replace(id(0), document(1), stale.clone()).await.unwrap();
+    assert_eq!(outcome, Outcome::ConditionFailed);
+    assert_eq!(store.remove(id(0), stale).await.unwrap(), Outcome::ConditionFailed);
+    // Of many that have seen the same document, one replaces it.
+    let store = Arc::new(store);
+    let replacements: Vec<_> = (1..20)
+        .map(|n| {
+            let (store, condition) = (Arc::clone(&store), only(document(0)));
+            tokio::spawn(async move { store.replace(id(0), document(n), condition).await.unwrap() })
+        })
+        .collect();
+    let mut done = 0;
+    for replacement in replacements {
+        done += usize::from(replacement.await.unwrap() == Outcome::Done(()));
+    }
+    assert_eq!(done, 1);
+    let now = get(&store, 0).await.unwrap().unwrap();
+    assert_eq!(store.remove(id(0), only(now.clone())).await.unwrap(), Outcome::Done(now.into()));
+}
+
+#[tokio::test]
+async fn a_damaged_document_can_be_replaced() {
+    let dir = filled(2).await;
+    let store = open(dir.path()).unwrap();
+    damage_last(&dir);
+    assert!(matches!(get(&store, 1).await, Err(StoreError::Damaged { .. })));
+    assert_eq!(replace(&store, 1, document(5)).await, Outcome::Done(()));
+    assert_eq!(get(&store, 1).await.unwrap(), Some(document(5)));
+}
+
+#[tokio::test]
+async fn a_page_begins_after_an_id_and_says_where_the_next_does() {
+    let dir = filled(5).await;
+    let store = open(dir.path()).unwrap();
+    let page = |after: Option<u32>, limit| {
+        let listing = store.list(Page { after: after.map(id), limit });
+        let next = listing.next_after;
+        (listing.chunks.collect::<Result<Vec<_>, _>>().unwrap().concat(), next)
+    };
+    assert_eq!(page(None, 2), (vec![document(0), document(1)], Some(id(1))));
+    assert_eq!(page(Some(1), 3), (vec![document(2), document(3), document(4)], None));
+    assert_eq!(page(Some(4), 3), (vec![], None));
+}
+
+#[tokio::test]
+async fn a_copy_is_taken_while_the_log_is_written_to_and_put_back() {
+    let dir = filled(20).await;
+    let store = open(dir.path()).unwrap();
+    remove(&store, 3).await;
+    let copy = dir.path().join("copy");
+    let copied = backup(dir.path(), "events", &Destination::File(copy.clone())).unwrap();
+    assert_eq!(copied.documents, 19);
+    let expected = list(&store);
+    store.insert(id(50), document(50)).await.unwrap();
+
+    let other = tempfile::tempdir().unwrap();
+    let into = DataDir::lock(other.path()).unwrap();
+    assert_eq!(restore(&into, "events", &copy, false).unwrap().documents, 19);
+    drop(into);
+    assert_eq!(list(&open(other.path()).unwrap()), expected);
+
+    let occupied = DataDir::lock(other.path()).unwrap();
+    let error = restore(&occupied, "events", &copy, false).unwrap_err();
+    assert!(matches!(error, CopyError::Occupied { documents: 19, .. }), "{error}");
+    restore(&occupied, "events", &copy, true).unwrap();
+}
+
+#[tokio::test]
+async fn a_copy_that_is_not_whole_is_refused_and_leaves_what_was_there() {
+    let dir = filled(20).await;
+    let copy = dir.path().join("copy");
+    backup(dir.path(), "events", &Destination::File(copy.clone())).unwrap();
+    let whole = fs::read(&copy).unwrap();
+    let other = filled(2).await;
+    let into = DataDir::lock(other.path()).unwrap();
+    let before = fs::read(log(&other)).unwrap();
+    let mut bad: Vec<Vec<u8>> =
+        (0..whole.len()).step_by(7).map(|end| whole[..end].into()).collect();
+    bad.extend((0..whole.len()).step_by(5).map(|at| {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 4;
+        flipped
+    }));
+    bad.push([&whole[..], &whole[HEADER_LEN..]].concat());
+    for bytes in bad {
+        fs::write(&copy, &bytes).unwrap();
+        let error = restore(&into, "events", &copy, true).unwrap_err();
+        assert!(matches!(error, CopyError::Bad { .. }), "{error}");
+        assert_eq!(fs::read(log(&other)).unwrap(), before);
+    }
+    fs::write(&copy, &whole).unwrap();
+    let error = restore(&into, "notifications", &copy, true).unwrap_err().to_string();
+    assert!(error.contains("it is a copy of events"), "{error}");
 }
 
 #[tokio::test]
@@ -162,6 +295,6 @@ async fn a_rewrite_that_a_crash_cut_short_is_forgotten() {
     let dir = filled(2).await;
     let unfinished = dir.path().join("log.new");
     fs::write(&unfinished, "half").unwrap();
-    assert_eq!(open(dir.path()).unwrap().check().await.unwrap(), 2);
+    assert_eq!(open(dir.path()).unwrap().check().unwrap(), 2);
     assert!(!unfinished.exists());
 }

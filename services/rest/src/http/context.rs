@@ -1,0 +1,136 @@
+//! This module owns what is known of a request besides what it asks: who sent it, and
+//! the names under which it is found again in logs.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use hyper::header::HeaderValue;
+
+use super::answer::Problem;
+use super::headers::Found;
+
+/// The longest request id that is taken over.
+const LONGEST_ID: usize = 64;
+
+/// A request's origin and names.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    pub(crate) peer: SocketAddr,
+    /// The request's id: visible ASCII.
+    pub(crate) id: HeaderValue,
+    /// A valid `traceparent`.
+    pub(crate) trace: Option<HeaderValue>,
+}
+
+impl Context {
+    pub(crate) fn id(&self) -> &str {
+        self.id.to_str().unwrap_or_default()
+    }
+
+    /// The trace's own id, 32 hexadecimal digits.
+    pub(crate) fn trace_id(&self) -> Option<&str> {
+        self.trace.as_ref()?.to_str().ok()?.get(3..35)
+    }
+
+    /// Logs why the request could not be carried out, where that is our failure.
+    pub(crate) fn log(&self, problem: &Problem) {
+        if let Problem::Store(error) = problem {
+            tracing::error!(%error, request_id = self.id(), "the store failed");
+        }
+    }
+}
+
+/// Makes ids for requests that bring none.
+#[derive(Debug)]
+pub(crate) struct RequestIds {
+    /// Of this process, so that ids of two starts or services are not mixed up.
+    process: u32,
+    next: AtomicU32,
+}
+
+impl RequestIds {
+    pub(crate) fn new(process: u32) -> Self {
+        Self { process, next: AtomicU32::new(0) }
+    }
+
+    pub(crate) fn context(&self, headers: &Found<'_>, peer: SocketAddr) -> Context {
+        let given = headers.request_id.filter(|id| is_request_id(id.as_bytes()));
+        let trace = headers.traceparent.filter(|trace| is_traceparent(trace.as_bytes()));
+        Context { peer, id: given.cloned().unwrap_or_else(|| self.make()), trace: trace.cloned() }
+    }
+
+    fn make(&self) -> HeaderValue {
+        let count = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut digits = [0; 16];
+        crate::hex::write(&self.process.to_be_bytes(), &mut digits[..8]);
+        crate::hex::write(&count.to_be_bytes(), &mut digits[8..]);
+        HeaderValue::from_bytes(&digits).expect("digits are visible ASCII")
+    }
+}
+
+/// Short, and harmless wherever it is printed.
+fn is_request_id(id: &[u8]) -> bool {
+    (1..=LONGEST_ID).contains(&id.len())
+        && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte))
+}
+
+/// `00-<trace id>-<parent id>-<flags>` in lowercase hexadecimal, ids not all zero
+/// (<https://www.w3.org/TR/trace-context/#traceparent-header>). Later versions may
+/// append more.
+fn is_traceparent(value: &[u8]) -> bool {
+    let hex = |part: &[u8]| part.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let id = |part: &[u8]| hex(part) && part.iter().any(|b| *b != b'0');
+    let Some((known, rest)) = value.split_at_checked(55) else { return false };
+    let dashes = known[2] == b'-' && known[35] == b'-' && known[52] == b'-';
+    let version = &known[..2];
+    let end = if version == b"00" { rest.is_empty() } else { rest.is_empty() || rest[0] == b'-' };
+    dashes
+        && end
+        && hex(version)
+        && version != b"ff"
+        && id(&known[3..35])
+        && id(&known[36..52])
+        && hex(&known[53..])
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::{HeaderMap, HeaderName};
+
+    use super::super::headers::{REQUEST_ID, TRACEPARENT};
+    use super::*;
+
+    fn context(name: HeaderName, value: &'static str) -> Context {
+        let headers = HeaderMap::from_iter([(name, HeaderValue::from_static(value))]);
+        let peer = "127.0.0.1:1".parse().unwrap();
+        RequestIds::new(0xabc).context(&Found::of(&headers), peer)
+    }
+
+    #[test]
+    fn ids_are_taken_over_or_made() {
+        assert_eq!(context(REQUEST_ID, "Root=1-67891233-abc/7").id(), "Root=1-67891233-abc/7");
+        for bad in ["", "two words", "\"quoted\"", "x\\n"] {
+            assert_eq!(context(REQUEST_ID, bad).id(), "00000abc00000000", "{bad}");
+        }
+        let ids = RequestIds::new(1);
+        assert_ne!(ids.make(), ids.make());
+    }
+
+    #[test]
+    fn only_a_valid_traceparent_is_passed_on() {
+        let valid = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let found = context(TRACEPARENT, valid);
+        assert_eq!(found.trace_id(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
+        for bad in [
+            "",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        ] {
+            assert_eq!(context(TRACEPARENT, bad).trace_id(), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! This module owns what calls a connection away from serving: the time to look whether
+//! it gets on, and the server's stop.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, Sleep};
+
+/// Calls to one connection.
+pub(super) struct Calls {
+    look: Pin<Box<Sleep>>,
+    every: Duration,
+    stopping: watch::Receiver<bool>,
+    stop: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// Both futures know the task to wake.
+    armed: bool,
+}
+
+/// A call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Call {
+    Look,
+    Stop,
+}
+
+impl Calls {
+    pub(super) fn new(every: Duration, stopping: watch::Receiver<bool>) -> Self {
+        let mut changing = stopping.clone();
+        let stop = Box::pin(async move {
+            // The sender outlives the connections.
+            let _ = changing.changed().await;
+        });
+        let look = Box::pin(tokio::time::sleep(every));
+        Self { look, every, stopping, stop: Some(stop), armed: false }
+    }
+
+    /// Runs `work` until it is done or there is a call, whichever is first.
+    ///
+    /// A connection is woken for every request and rarely for a call. Both futures of
+    /// calls keep the waker that they have got, and a task's waker stays the same for
+    /// its life: they are polled again only when they have something to say.
+    pub(super) async fn or<T>(
+        &mut self,
+        mut work: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Result<T, Call> {
+        poll_fn(|cx| match work(cx) {
+            Poll::Ready(done) => Poll::Ready(Ok(done)),
+            Poll::Pending if self.armed && !self.has_call() => Poll::Pending,
+            Poll::Pending => self.poll(cx).map(Err),
+        })
+        .await
+    }
+
+    fn has_call(&self) -> bool {
+        let stopping = self.stop.is_some() && self.stopping.has_changed().unwrap_or(true);
+        self.look.is_elapsed() || stopping
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Call> {
+        self.armed = true;
+        if self.look.as_mut().poll(cx).is_ready() {
+            self.look.as_mut().reset(Instant::now() + self.every);
+            self.armed = false;
+            return Poll::Ready(Call::Look);
+        }
+        if let Some(stop) = &mut self.stop
+            && stop.as_mut().poll(cx).is_ready()
+        {
+            self.stop = None;
+            return Poll::Ready(Call::Stop);
+        }
+        Poll::Pending
+    }
+}
