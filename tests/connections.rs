@@ -1,9 +1,13 @@
 //! Clients that send too much, too little or nonsense.
 
 use std::io::{Read, Write};
+use std::process::Stdio;
+use std::time::Duration;
 
-use crate::harness::http::{connect, read_answer, send};
-use crate::harness::{Service, temp_dir};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::harness::http::{connect, read_answer, send, statuses};
+use crate::harness::{EVENT, Service, temp_dir, wait_for};
 
 /// The limit on request bodies, in bytes.
 const LIMIT: usize = 64 << 10;
@@ -72,4 +76,120 @@ fn nonsense_ends_its_own_connection_only() {
     stream.read_to_end(&mut text).unwrap();
     assert!(text.is_empty() || text.starts_with(b"HTTP/1.1 400"), "{text:?}");
     assert_eq!(send(service.address, "GET", "/healthz", None).status, 200);
+}
+
+#[test]
+fn a_head_that_comes_too_slowly_is_given_up() {
+    let dir = temp_dir();
+    let args = ["--idle-timeout", "1"];
+    let service = Service::start_with("events", dir.path(), &args, Stdio::null());
+    let mut slow = connect(service.address);
+    let idle = connect(service.address);
+    let drip = std::thread::spawn(move || {
+        // Each byte alone would be in time.
+        for byte in b"GET /events HTTP/1.1\r\nHost: t\r\nX: ".iter().chain([b'x'; 600].iter()) {
+            if slow.write_all(&[*byte]).is_err() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let mut text = Vec::new();
+        // After the answer the connection may be reset, since more was sent.
+        let _ = slow.read_to_end(&mut text);
+        text
+    });
+    assert_eq!(statuses(&drip.join().unwrap()), [408]);
+    let said = std::io::read_to_string(idle).unwrap();
+    assert_eq!(said, "", "an idle connection is closed without a word");
+    assert_eq!(service.metric("eventpost_connections_timed_out_total"), 2.0);
+}
+
+#[test]
+fn a_body_that_comes_too_slowly_is_given_up() {
+    let dir = temp_dir();
+    let args = ["--body-timeout", "1"];
+    let service = Service::start_with("events", dir.path(), &args, Stdio::null());
+    for head in ["Content-Length: 200", "Transfer-Encoding: chunked"] {
+        let mut stream = connect(service.address);
+        let request = format!("POST /events HTTP/1.1\r\nHost: t\r\n{head}\r\n\r\n5\r\n{{");
+        stream.write_all(request.as_bytes()).unwrap();
+        let answer = read_answer(&mut stream).unwrap();
+        assert_eq!(answer.status, 408, "{answer:?}");
+        assert_eq!(answer.header("connection"), Some("close"));
+    }
+    assert_eq!(send(service.address, "GET", "/events", None).body, "[]");
+}
+
+#[test]
+fn a_client_that_takes_nothing_of_its_answers_is_let_go() {
+    let dir = temp_dir();
+    let args = ["--idle-timeout", "1"];
+    let service = Service::start_with("events", dir.path(), &args, Stdio::null());
+    let event = EVENT.replace(&"d".repeat(20), &"\u{1f389}".repeat(400));
+    for _ in 0..100 {
+        assert_eq!(send(service.address, "POST", "/events", Some(&event)).status, 201);
+    }
+    // Half a megabyte each, far more than all buffers on the way hold.
+    let mut stream = connect(service.address);
+    let request = "GET /events HTTP/1.1\r\nHost: t\r\n\r\n".repeat(100);
+    stream.write_all(request.as_bytes()).unwrap();
+    wait_for("the connection to be closed", || {
+        (service.metric("eventpost_connections_timed_out_total") > 0.0).then_some(())
+    });
+    assert!(service.memory() < 100 << 20, "{} bytes", service.memory());
+}
+
+#[test]
+fn ten_thousand_connections_are_kept() {
+    const CONNECTIONS: usize = 10_000;
+    let room = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: room.maximum, ..room }).unwrap();
+    assert!(
+        room.maximum.is_none_or(|files| files > CONNECTIONS as u64 + 1000),
+        "the hard limit on open files, {:?}, is too small for this test: see ulimit -Hn",
+        room.maximum
+    );
+    let dir = temp_dir();
+    let args = ["--idle-timeout", "600"];
+    let service = Service::start_with("events", dir.path(), &args, Stdio::null());
+    let files = service.open_files();
+    let open: Vec<_> = (0..CONNECTIONS)
+        .map(|_| {
+            let mut stream = connect(service.address);
+            stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: t\r\n\r\n").unwrap();
+            stream
+        })
+        .collect();
+    for mut stream in &open {
+        let mut status = [0; 15];
+        stream.read_exact(&mut status).unwrap();
+        assert_eq!(&status, b"HTTP/1.1 200 OK");
+    }
+    assert_eq!(service.metric("eventpost_connections "), CONNECTIONS as f64 + 1.0);
+    assert!(service.memory() < 512 << 20, "{} bytes", service.memory());
+    drop(open);
+    wait_for("the connections to be closed", || (service.open_files() <= files + 1).then_some(()));
+}
+
+#[test]
+fn connections_over_the_limit_are_told_to_come_back() {
+    let dir = temp_dir();
+    let args = ["--max-connections", "20"];
+    let service = Service::start_with("events", dir.path(), &args, Stdio::null());
+    let mut held: Vec<_> = (0..20).map(|_| connect(service.address)).collect();
+    for stream in &mut held {
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: t\r\n\r\n").unwrap();
+        stream.read_exact(&mut [0; 15]).unwrap();
+    }
+    for _ in 0..50 {
+        let answer = send(service.address, "GET", "/healthz", None);
+        assert_eq!(answer.status, 503, "{answer:?}");
+        assert_eq!(answer.header("retry-after"), Some("10"));
+        assert!(answer.json()["error"].is_string());
+    }
+    drop(held);
+    wait_for("room", || {
+        (send(service.address, "GET", "/healthz", None).status == 200).then_some(())
+    });
+    assert!(service.metric("eventpost_connections_refused_total") >= 50.0);
 }

@@ -6,5 +6,6 @@ mod connections;
 mod crash;
 mod ec2;
 mod harness;
+mod hostile;
 mod local_stack;
 mod service_process;

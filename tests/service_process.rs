@@ -4,10 +4,7 @@ use std::fs;
 use std::io::Write;
 
 use crate::harness::http::{connect, read_answer, send};
-use crate::harness::{Service, run_service, signal, temp_dir, wait_for};
-
-const EVENT: &str = r#"{"title": "t", "description": "dddddddddddddddddddd", "date": "2020-12-12",
-    "time": "20:50:12"}"#;
+use crate::harness::{EVENT, Service, run_service, signal, temp_dir, wait_for};
 
 #[test]
 fn a_taken_port_is_named() {

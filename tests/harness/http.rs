@@ -56,6 +56,27 @@ pub(crate) fn try_send(
     read_answer(&mut stream)
 }
 
+/// Sends bytes on a connection of its own and returns all that comes back, until the
+/// service closes the connection.
+pub(crate) fn exchange(address: SocketAddr, request: &[u8]) -> Vec<u8> {
+    let mut stream = connect(address);
+    // The service may hang up before it has read all, which takes nothing back.
+    let _ = stream.write_all(request);
+    let mut answer = Vec::new();
+    let mut buffer = [0; 4096];
+    while let Ok(length @ 1..) = stream.read(&mut buffer) {
+        answer.extend_from_slice(&buffer[..length]);
+    }
+    answer
+}
+
+/// The statuses of the answers in what came back on a connection.
+pub(crate) fn statuses(bytes: &[u8]) -> Vec<u16> {
+    let text = String::from_utf8_lossy(bytes);
+    let heads = text.split("HTTP/1.1 ").skip(1);
+    heads.map(|head| head[..3].parse().unwrap()).collect()
+}
+
 /// Reads to the end of the connection.
 pub(crate) fn read_answer(stream: &mut TcpStream) -> std::io::Result<Answer> {
     let mut text = String::new();

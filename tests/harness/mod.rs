@@ -47,9 +47,16 @@ pub(crate) fn program(service: &str) -> PathBuf {
 impl Service {
     /// Starts a service on a free port and waits until it listens.
     pub(crate) fn start(service: &str, data: &Path) -> Self {
+        Self::start_with(service, data, &[], Stdio::null())
+    }
+
+    /// As [`Self::start`], with more arguments and a place for standard output.
+    pub(crate) fn start_with(service: &str, data: &Path, args: &[&str], stdout: Stdio) -> Self {
         let process = Command::new(program(service))
             .args(["--listen", "127.0.0.1:0", "--data"])
             .arg(data)
+            .args(args)
+            .stdout(stdout)
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
@@ -64,6 +71,25 @@ impl Service {
 
     pub(crate) fn pid(&self) -> u32 {
         self.process.id()
+    }
+
+    /// The value of a sample of `/metrics`, 0 where there is none.
+    pub(crate) fn metric(&self, sample: &str) -> f64 {
+        let text = http::send(self.address, "GET", "/metrics", None).body;
+        let value = text.lines().find_map(|line| line.strip_prefix(sample)?.trim().parse().ok());
+        value.unwrap_or(0.0)
+    }
+
+    /// Resident memory, in bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix("kB"));
+        kib.unwrap().trim().parse::<u64>().unwrap() << 10
+    }
+
+    /// Open file descriptors.
+    pub(crate) fn open_files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().count()
     }
 
     /// Ends the process as a crash would, at once.
@@ -113,6 +139,10 @@ pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T 
     }
     panic!("waited in vain for {what}");
 }
+
+/// A valid event of some 150 bytes.
+pub(crate) const EVENT: &str = r#"{"title": "t", "description": "dddddddddddddddddddd",
+    "date": "2020-12-12", "time": "20:50:12"}"#;
 
 /// A folder beside the built programs, so that they can be linked into it.
 pub(crate) fn temp_dir() -> TempDir {

@@ -5,7 +5,7 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use tokio::net::TcpListener;
@@ -58,6 +58,19 @@ struct ServeArgs {
     #[command(flatten)]
     data: DataArgs,
 
+    /// Connections open at the same time, as far as the limit on open files allows
+    #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
+    max_connections: usize,
+
+    /// Seconds that a connection may stay idle, take to send a request's head, or
+    /// take nothing of an answer
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "30")]
+    idle_timeout: Duration,
+
+    /// Seconds that a request's body may take to arrive
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "15")]
+    body_timeout: Duration,
+
     /// How log lines look
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
@@ -65,6 +78,13 @@ struct ServeArgs {
     /// Which requests have a line on standard output
     #[arg(long, value_enum, env = "ACCESS_LOG", default_value_t = Logged::Failed)]
     access_log: Logged,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds @ 1..) => Ok(Duration::from_secs(seconds)),
+        _ => Err("must be a whole number of seconds from 1".into()),
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -194,8 +214,8 @@ async fn serve<R: Resource>(version: &'static str, args: &ServeArgs) -> Result<(
     let mut terminate = signal(SignalKind::terminate()).map_err(|e| system_error(&e))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| system_error(&e))?;
     system::survive_file_size_limit().map_err(|e| system_error(&e))?;
-    let limits = Limits::default();
-    let connections = limits.connections.min(system::room_for_connections());
+    let connections = args.max_connections.min(system::room_for_connections());
+    let limits = Limits { connections, idle: args.idle_timeout, ..Limits::default() };
     let dir = DataDir::lock(&args.data.data)?;
     let store = LogStore::open(&dir, R::COLLECTION)?;
     let (listener, address) = listen(args).await?;
@@ -204,7 +224,7 @@ async fn serve<R: Resource>(version: &'static str, args: &ServeArgs) -> Result<(
     let access_log =
         AccessLog::start(args.access_log, args.log_format).map_err(|e| system_error(&e))?;
     let metrics = ServerMetrics::default();
-    let bodies = BodyLimits::default();
+    let bodies = BodyLimits { time: args.body_timeout, ..BodyLimits::default() };
     let api = Api::<R, _>::new(store, ids, version, bodies, access_log, metrics.clone());
     let api = Arc::new(api);
     let handle = move |request, peer| api.handle(request, peer);
@@ -217,7 +237,7 @@ async fn serve<R: Resource>(version: &'static str, args: &ServeArgs) -> Result<(
         };
         tracing::info!("{name}: finishing the requests at work");
     };
-    if !server::serve(listener, handle, Limits { connections, ..limits }, metrics, shutdown).await {
+    if !server::serve(listener, handle, limits, metrics, shutdown).await {
         tracing::warn!("some requests did not finish in time");
     }
     tracing::info!("stopped");
