@@ -1,5 +1,6 @@
 //! The real programs, from outside: services over TCP, the command as a process.
 
+mod api;
 mod command;
 mod conformance;
 mod connections;
@@ -9,3 +10,4 @@ mod harness;
 mod hostile;
 mod local_stack;
 mod service_process;
+mod storage;

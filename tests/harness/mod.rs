@@ -52,14 +52,17 @@ impl Service {
 
     /// As [`Self::start`], with more arguments and a place for standard output.
     pub(crate) fn start_with(service: &str, data: &Path, args: &[&str], stdout: Stdio) -> Self {
-        let process = Command::new(program(service))
-            .args(["--listen", "127.0.0.1:0", "--data"])
-            .arg(data)
-            .args(args)
-            .stdout(stdout)
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(program(service));
+        command.args(args).stdout(stdout);
+        Self::start_command(command, data)
+    }
+
+    /// Starts a service by a command that takes its arguments.
+    pub(crate) fn start_command(mut command: Command, data: &Path) -> Self {
+        command.args(["--listen", "127.0.0.1:0", "--data"]).arg(data).stderr(Stdio::null());
+        let process = command.spawn().unwrap();
+        // The command may hold the writing end of a pipe that is read to its end.
+        drop(command);
         let pid = process.id();
         // The lock file of a run before this one may name another process.
         let address = wait_for("the service to say where it listens", || {
