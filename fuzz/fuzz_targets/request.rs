@@ -1,0 +1,73 @@
+//! Any method, path, headers and body: each request has an answer of the API's own,
+//! and what it says was made can be read.
+
+#![no_main]
+
+use std::sync::{Arc, LazyLock};
+
+use bytes::Bytes;
+use events::Event;
+use http_body_util::{BodyExt, Full};
+use hyper::{Request, Response};
+use libfuzzer_sys::fuzz_target;
+use rest::data_dir::DataDir;
+use rest::id::IdGenerator;
+use rest::store::LogStore;
+use rest::{AccessLog, Api, BodyLimits, Content, LogFormat, Logged, ServerMetrics};
+use tokio::runtime::Runtime;
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("threads"));
+static API: LazyLock<Arc<Api<Event, LogStore>>> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().expect("a folder").keep();
+    let dir = DataDir::lock(&folder).expect("a folder of its own");
+    let store = LogStore::open(&dir, "events").expect("an empty log");
+    // The process ends without notice: the folder goes now, the open log stays usable.
+    std::fs::remove_dir_all(&folder).expect("a folder of its own");
+    let log = AccessLog::start(Logged::Off, LogFormat::Text).expect("nothing to start");
+    let ids = IdGenerator::new().expect("randomness");
+    let server = ServerMetrics::default();
+    Arc::new(Api::new(store, ids, "0", BodyLimits::default(), log, server))
+});
+
+fuzz_target!(|input: &[u8]| {
+    let Some(request) = request(input) else { return };
+    let asked = format!("{request:?}");
+    let (status, location, body) = RUNTIME.block_on(answer(request));
+    assert!(
+        [200, 201, 304, 400, 404, 405, 412, 413, 422].contains(&status),
+        "{asked} was answered {status}"
+    );
+    if status == 201 {
+        let read = Request::get(location.expect("a place")).header("host", "t");
+        let read = read.body(Full::default()).expect("a path");
+        assert_eq!(RUNTIME.block_on(answer(read)), (200, None, body));
+    }
+});
+
+/// The input as `METHOD PATH`, lines of headers, an empty line and the body.
+fn request(input: &[u8]) -> Option<Request<Full<Bytes>>> {
+    let mut lines = input.splitn(2, |byte| *byte == b'\n');
+    let mut asked = lines.next()?.splitn(2, |byte| *byte == b' ');
+    let (method, path) = (asked.next()?, asked.next()?);
+    let mut request = Request::builder().method(method).uri(path);
+    let mut rest = lines.next().unwrap_or_default();
+    loop {
+        let end = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+        let line = &rest[..end];
+        rest = rest.get(end + 1..).unwrap_or_default();
+        if line.is_empty() {
+            return request.body(Full::from(rest.to_vec())).ok();
+        }
+        let colon = line.iter().position(|byte| *byte == b':')?;
+        request = request.header(&line[..colon], &line[colon + 1..]);
+    }
+}
+
+async fn answer(request: Request<Full<Bytes>>) -> (u16, Option<String>, Bytes) {
+    let peer = ([127, 0, 0, 1], 1).into();
+    let answer: Response<Content> = API.handle(request, peer).await;
+    let location = answer.headers().get("location").map(|it| it.to_str().unwrap().to_owned());
+    let status = answer.status().as_u16();
+    let body = answer.into_body().collect().await.expect("nothing is damaged").to_bytes();
+    (status, location, body)
+}
