@@ -20,7 +20,7 @@ pub struct Event {
 impl Resource for Event {
     const COLLECTION: &'static str = "events";
 
-    fn read(fields: &mut Fields) -> Option<Self> {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
         // Each field is read before any is used, so that all problems are found.
         let title = fields.text("title", 1..=60);
         let description = fields.text("description", 20..=400);

@@ -18,7 +18,7 @@ pub struct Notification {
 impl Resource for Notification {
     const COLLECTION: &'static str = "notifications";
 
-    fn read(fields: &mut Fields) -> Option<Self> {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
         // Each field is read before any is used, so that all problems are found.
         let subject = fields.text("subject", 10..=70);
         let content = fields.text("content", 30..=700);

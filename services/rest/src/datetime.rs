@@ -38,17 +38,38 @@ pub fn parse_datetime(text: &str) -> Option<DateTime> {
 
 /// `YYYY-MM-DD`.
 pub fn format_date(date: civil::Date) -> String {
-    format!("{:04}-{:02}-{:02}", date.year(), date.month(), date.day())
+    let mut text = String::with_capacity(10);
+    let year = date.year().unsigned_abs();
+    digits(&mut text, year / 100);
+    digits(&mut text, year % 100);
+    for part in [date.month(), date.day()] {
+        text.push('-');
+        digits(&mut text, part.unsigned_abs().into());
+    }
+    text
 }
 
 /// `HH:MM:SS`.
 pub fn format_time(time: civil::Time) -> String {
-    format!("{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second())
+    let mut text = String::with_capacity(8);
+    digits(&mut text, time.hour().unsigned_abs().into());
+    for part in [time.minute(), time.second()] {
+        text.push(':');
+        digits(&mut text, part.unsigned_abs().into());
+    }
+    text
 }
 
 /// `YYYY-MM-DDTHH:MM:SS`.
 pub fn format_datetime(at: civil::DateTime) -> String {
-    format!("{}T{}", format_date(at.date()), format_time(at.time()))
+    [format_date(at.date()), format_time(at.time())].join("T")
+}
+
+/// Two digits of a number below 100.
+fn digits(text: &mut String, number: u16) {
+    for digit in [number / 10 % 10, number % 10] {
+        text.push(char::from(b"0123456789"[usize::from(digit)]));
+    }
 }
 
 /// Splits off `Z` or `±HH:MM`; without either the time is UTC already.

@@ -1,7 +1,7 @@
 //! This module owns the reading of a request body: a JSON object whose members are
 //! checked one by one, so that an answer can name every bad field at once.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::RangeInclusive;
 
@@ -22,19 +22,21 @@ pub struct FieldError {
 
 /// The members of a body, and the problems found so far.
 #[derive(Debug)]
-pub struct Fields {
-    members: HashMap<String, Member>,
+pub struct Fields<'a> {
+    members: Members<'a>,
     problems: Vec<FieldError>,
 }
 
-impl Fields {
+impl<'a> Fields<'a> {
     /// Reads a body as an object. Of equal keys the last counts, as in Python.
-    pub fn parse(body: &[u8]) -> Result<Self, FieldError> {
+    pub fn parse(body: &'a [u8]) -> Result<Self, FieldError> {
         let wrong = |message| FieldError { field: "body", message };
-        match serde_json::from_slice(body) {
+        let text = std::str::from_utf8(body)
+            .map_err(|error| wrong(format!("is not valid JSON: {error}")))?;
+        match serde_json::from_str(text) {
             Ok(members) => Ok(Self { members, problems: Vec::new() }),
             // Only a body that is refused is read twice.
-            Err(error) => Err(wrong(match serde_json::from_slice::<Member>(body) {
+            Err(error) => Err(wrong(match serde_json::from_str::<Member<'_>>(text) {
                 Ok(Member::Object) | Err(_) => format!("is not valid JSON: {error}"),
                 Ok(other) => format!("must be a JSON object, not {}", other.kind()),
             })),
@@ -44,12 +46,12 @@ impl Fields {
     /// A required string whose length in Unicode code points is in `length`.
     pub fn text(&mut self, field: &'static str, length: RangeInclusive<usize>) -> Option<String> {
         let text = self.string(field)?;
-        self.check_length(field, text, length)
+        self.check_length(field, &text, length).map(|()| text.into_owned())
     }
 
     /// A string of at most `most` code points; absent or null, it is empty.
     pub fn optional_text(&mut self, field: &'static str, most: usize) -> Option<String> {
-        match self.members.get(field) {
+        match self.members.last(field) {
             None | Some(Member::Null) => Some(String::new()),
             Some(_) => self.text(field, 0..=most),
         }
@@ -90,9 +92,9 @@ impl Fields {
         }
     }
 
-    fn string(&mut self, field: &'static str) -> Option<String> {
-        let message = match self.members.remove(field) {
-            Some(Member::Text(text)) => return Some(text),
+    fn string(&mut self, field: &'static str) -> Option<Cow<'a, str>> {
+        let message = match self.members.last(field) {
+            Some(Member::Text(text)) => return Some(std::mem::take(text)),
             None => "is required".into(),
             Some(other) => format!("must be a string, not {}", other.kind()),
         };
@@ -102,12 +104,12 @@ impl Fields {
     fn check_length(
         &mut self,
         field: &'static str,
-        text: String,
+        text: &str,
         length: RangeInclusive<usize>,
-    ) -> Option<String> {
+    ) -> Option<()> {
         let count = text.chars().count();
         if length.contains(&count) {
-            return Some(text);
+            return Some(());
         }
         let (least, most) = length.into_inner();
         let message = match least {
@@ -123,11 +125,48 @@ impl Fields {
     }
 }
 
+/// Members in the order of the body. They are few: looking through them costs less
+/// than a table of them would, and text without escapes stays where it is.
+#[derive(Debug)]
+struct Members<'a>(Vec<(Cow<'a, str>, Member<'a>)>);
+
+impl<'a> Members<'a> {
+    fn last(&mut self, name: &str) -> Option<&mut Member<'a>> {
+        self.0.iter_mut().rev().find(|(key, _)| key == name).map(|(_, member)| member)
+    }
+}
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MembersVisitor;
+
+        impl<'de> Visitor<'de> for MembersVisitor {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+                let mut members = Vec::with_capacity(8);
+                while let Some(key) = map.next_key::<Member<'de>>()? {
+                    // The key of an object is a text.
+                    let Member::Text(key) = key else { continue };
+                    members.push((key, map.next_value()?));
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
 /// The value of a member. Fields are strings: of anything else only its kind
 /// matters, and its content is skipped without being kept.
 #[derive(Debug)]
-enum Member {
-    Text(String),
+enum Member<'a> {
+    Text(Cow<'a, str>),
     Null,
     Boolean,
     Number,
@@ -135,7 +174,7 @@ enum Member {
     Object,
 }
 
-impl Member {
+impl Member<'_> {
     fn kind(&self) -> &'static str {
         match self {
             Self::Text(_) => "a string",
@@ -148,7 +187,7 @@ impl Member {
     }
 }
 
-impl<'de> Deserialize<'de> for Member {
+impl<'de> Deserialize<'de> for Member<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(MemberVisitor)
     }
@@ -157,46 +196,46 @@ impl<'de> Deserialize<'de> for Member {
 struct MemberVisitor;
 
 impl<'de> Visitor<'de> for MemberVisitor {
-    type Value = Member;
+    type Value = Member<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Member, E> {
+    fn visit_bool<E>(self, _: bool) -> Result<Member<'de>, E> {
         Ok(Member::Boolean)
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Member, E> {
+    fn visit_i64<E>(self, _: i64) -> Result<Member<'de>, E> {
         Ok(Member::Number)
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Member, E> {
+    fn visit_u64<E>(self, _: u64) -> Result<Member<'de>, E> {
         Ok(Member::Number)
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Member, E> {
+    fn visit_f64<E>(self, _: f64) -> Result<Member<'de>, E> {
         Ok(Member::Number)
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Member, E> {
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Member<'de>, E> {
         Ok(Member::Text(text.into()))
     }
 
-    fn visit_string<E>(self, text: String) -> Result<Member, E> {
-        Ok(Member::Text(text))
+    fn visit_str<E>(self, text: &str) -> Result<Member<'de>, E> {
+        Ok(Member::Text(text.to_owned().into()))
     }
 
-    fn visit_unit<E>(self) -> Result<Member, E> {
+    fn visit_unit<E>(self) -> Result<Member<'de>, E> {
         Ok(Member::Null)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Member, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Member<'de>, A::Error> {
         while list.next_element::<IgnoredAny>()?.is_some() {}
         Ok(Member::List)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Member, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Member<'de>, A::Error> {
         while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(Member::Object)
     }

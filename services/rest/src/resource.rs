@@ -12,7 +12,7 @@ pub trait Resource: Sized + Send + Sync + 'static {
 
     /// Reads and checks every field; `None` where one is wrong, and then `fields`
     /// has kept the problem.
-    fn read(fields: &mut Fields) -> Option<Self>;
+    fn read(fields: &mut Fields<'_>) -> Option<Self>;
 
     /// Writes every field but the id, in the order of the API.
     fn write(&self, out: &mut ObjectWriter<'_>);

@@ -65,7 +65,8 @@ pub(crate) fn not_modified(tag: Tag, encoding: Encoding) -> Answer {
 
 /// Says where what was made can be found.
 pub(crate) fn with_location(mut answer: Answer, collection: &str, id: ObjectId) -> Answer {
-    let location = HeaderValue::from_maybe_shared(Bytes::from(format!("/{collection}/{id}")));
+    let path = [b"/", collection.as_bytes(), b"/", &id.hex()].concat();
+    let location = HeaderValue::from_maybe_shared(Bytes::from(path));
     answer.headers_mut().insert(LOCATION, location.expect("a path of ours is visible ASCII"));
     answer
 }

@@ -2,6 +2,7 @@
 //! as one batch, makes that durable with one sync, and then answers each.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::Instant;
@@ -181,14 +182,14 @@ struct Batch {
     bytes: Vec<u8>,
     records: Vec<(Kind, ObjectId, Location)>,
     /// What this batch has done to an id so far: `None` means removed.
-    latest: HashMap<ObjectId, Option<Location>>,
+    latest: HashMap<ObjectId, Option<Location>, BuildHasherDefault<IdHasher>>,
 }
 
 impl Batch {
     fn new(start: u64) -> Self {
         let mut bytes = Vec::new();
         format::begin_batch(&mut bytes);
-        Self { start, bytes, records: Vec::new(), latest: HashMap::new() }
+        Self { start, bytes, records: Vec::new(), latest: HashMap::default() }
     }
 
     /// Adds a write if it is to be done.
@@ -251,6 +252,23 @@ impl Batch {
         let location = Location { offset, length };
         self.records.push((kind, id, location));
         self.latest.insert(id, (kind == Kind::Put).then_some(location));
+    }
+}
+
+/// Hashes ids, which are random enough: only ids of stored documents are hashed, and
+/// those were made here.
+#[derive(Debug, Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0.rotate_left(5) ^ u64::from(*byte)).wrapping_mul(0x517c_c1b7_2722_0a95);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 
