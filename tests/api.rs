@@ -197,20 +197,20 @@ fn requests_writes_and_connections_are_counted() {
     send(service.address, "GET", "/events/nonsense", None);
     send(service.address, "DELETE", "/events", None);
     for (sample, value) in [
-        ("eventpost_http_requests_total{route=\"list\",method=\"POST\",status=\"201\"}", 1.0),
-        ("eventpost_http_requests_total{route=\"item\",method=\"GET\",status=\"200\"}", 1.0),
-        ("eventpost_http_requests_total{route=\"item\",method=\"GET\",status=\"404\"}", 1.0),
-        ("eventpost_http_requests_total{route=\"list\",method=\"DELETE\",status=\"405\"}", 1.0),
-        ("eventpost_http_request_seconds_count{route=\"item\",method=\"GET\"}", 2.0),
-        ("eventpost_store_batch_writes_count", 1.0),
-        ("eventpost_store_sync_seconds_count", 1.0),
-        ("eventpost_resources", 1.0),
-        ("eventpost_connections ", 1.0),
+        ("eventpost_http_requests_total{route=\"list\",method=\"POST\",status=\"201\"}", 1),
+        ("eventpost_http_requests_total{route=\"item\",method=\"GET\",status=\"200\"}", 1),
+        ("eventpost_http_requests_total{route=\"item\",method=\"GET\",status=\"404\"}", 1),
+        ("eventpost_http_requests_total{route=\"list\",method=\"DELETE\",status=\"405\"}", 1),
+        ("eventpost_http_request_seconds_count{route=\"item\",method=\"GET\"}", 2),
+        ("eventpost_store_batch_writes_count", 1),
+        ("eventpost_store_sync_seconds_count", 1),
+        ("eventpost_resources", 1),
+        ("eventpost_connections ", 1),
     ] {
         assert_eq!(service.metric(sample), value, "{sample}");
     }
     let size = std::fs::metadata(dir.path().join("log")).unwrap().len();
-    assert_eq!(service.metric("eventpost_store_bytes"), size as f64);
+    assert_eq!(service.metric("eventpost_store_bytes"), size);
     let answer = send(service.address, "GET", "/metrics", None);
     assert!(answer.header("content-type").unwrap().starts_with("text/plain; version=0.0.4"));
 }

@@ -33,7 +33,7 @@ fn every_answered_write_survives_every_kill_9() {
     let kills = std::env::var("EVENTPOST_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
     let dir = temp_dir();
     let mut known: Vec<Known> = (0..CLIENTS).map(|_| Known::default()).collect();
-    let (mut answered, mut doubtful, mut rewrites) = (0, 0, 0.0);
+    let (mut answered, mut doubtful, mut rewrites) = (0, 0, 0);
     for kill in 0..kills {
         let service = Service::start("events", dir.path());
         doubtful += check(&service, &mut known);

@@ -36,7 +36,7 @@ fn heads_that_are_too_large_are_refused() {
     let path = format!("GET /{long}{long}{long}{long} HTTP/1.1\r\nHost: t\r\n\r\n");
     let answer = statuses(&exchange(service.address, path.as_bytes()));
     assert!(answer == [414] || answer == [431], "{answer:?}");
-    assert_eq!(service.metric("eventpost_connections_malformed_total"), 4.0);
+    assert_eq!(service.metric("eventpost_connections_malformed_total"), 4);
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn paths_are_taken_as_they_are() {
     let service = Service::start("events", dir.path());
     let event = send(service.address, "POST", "/events", Some(EVENT)).json();
     let id = event["id"].as_str().unwrap();
-    let encoded: String = id.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let encoded = id.replace('0', "%30").replace('6', "%36");
     for path in [
         "/events/../events",
         "/../../etc/passwd",
@@ -185,10 +185,9 @@ fn pipelined_requests_are_answered_in_order() {
             "date": "2020-12-12", "time": "20:50:12"})
         .to_string();
         let last = if n == 199 { "Connection: close\r\n" } else { "" };
-        requests.push_str(&format!(
-            "POST /events HTTP/1.1\r\nHost: t\r\n{last}Content-Length: {}\r\n\r\n{body}",
-            body.len()
-        ));
+        let length = body.len();
+        let head = format!("POST /events HTTP/1.1\r\nHost: t\r\n{last}Content-Length: {length}");
+        requests.extend([head.as_str(), "\r\n\r\n", &body]);
     }
     stream.write_all(requests.as_bytes()).unwrap();
     let text = read_answer(&mut stream).unwrap().body;

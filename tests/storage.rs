@@ -34,7 +34,7 @@ fn fill(service: &Service) -> usize {
     for n in 0.. {
         let answer = send(service.address, "POST", "/events", Some(EVENT));
         match answer.status {
-            201 => continue,
+            201 => {}
             507 => {
                 assert_eq!(answer.header("retry-after"), Some("10"));
                 return n;

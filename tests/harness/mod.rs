@@ -76,11 +76,11 @@ impl Service {
         self.process.id()
     }
 
-    /// The value of a sample of `/metrics`, 0 where there is none.
-    pub(crate) fn metric(&self, sample: &str) -> f64 {
+    /// The value of a sample of `/metrics` that counts something, 0 where there is none.
+    pub(crate) fn metric(&self, sample: &str) -> u64 {
         let text = http::send(self.address, "GET", "/metrics", None).body;
         let value = text.lines().find_map(|line| line.strip_prefix(sample)?.trim().parse().ok());
-        value.unwrap_or(0.0)
+        value.unwrap_or(0)
     }
 
     /// Resident memory, in bytes.

@@ -1,17 +1,31 @@
 //! This module owns resource ids: MongoDB's `ObjectId`, which the first EventPost
 //! used and its clients know, 24 hexadecimal digits.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{self, AtomicU32};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A 12-byte id that sorts by the time it was made.
 ///
 /// Layout as in the [BSON specification](https://www.mongodb.com/docs/manual/reference/bson-types/#objectid):
 /// seconds since 1970 (4 bytes), a random value for each process (5), a counter (3).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ObjectId([u8; 12]);
+
+// By numbers, in a few instructions, the order of the bytes: every read searches by it.
+impl Ord for ObjectId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.number().cmp(&other.number())
+    }
+}
+
+impl PartialOrd for ObjectId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 /// The text is not 24 hexadecimal digits.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,6 +42,21 @@ impl ObjectId {
         &self.0
     }
 
+    fn number(self) -> (u64, u32) {
+        let (high, low) = self.0.split_at(8);
+        let (high, low) = (high.try_into(), low.try_into());
+        (
+            u64::from_be_bytes(high.expect("eight bytes")),
+            u32::from_be_bytes(low.expect("four bytes")),
+        )
+    }
+
+    /// The bytes as a number, which is ordered as they are.
+    pub(crate) fn to_u128(self) -> u128 {
+        let (high, low) = self.number();
+        u128::from(high) << 32 | u128::from(low)
+    }
+
     /// The 24 lowercase hexadecimal digits, as ASCII bytes.
     pub fn hex(&self) -> [u8; 24] {
         let mut hex = [0; 24];
@@ -42,20 +71,34 @@ impl FromStr for ObjectId {
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         let digits: &[u8; 24] = text.as_bytes().try_into().map_err(|_| InvalidId)?;
         let mut id = [0; 12];
+        let mut all = 0;
         for (byte, pair) in id.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
+            let (high, low) = (value(pair[0]), value(pair[1]));
+            *byte = high << 4 | low & 0xf;
+            all |= high | low;
         }
-        Ok(Self(id))
+        if all == NO_DIGIT { Err(InvalidId) } else { Ok(Self(id)) }
     }
 }
 
-fn nibble(digit: u8) -> Result<u8, InvalidId> {
-    match digit {
-        b'0'..=b'9' => Ok(digit - b'0'),
-        b'a'..=b'f' => Ok(digit - b'a' + 10),
-        b'A'..=b'F' => Ok(digit - b'A' + 10),
-        _ => Err(InvalidId),
+/// What [`VALUES`] holds for bytes that are no digits: with its high bits set, it shows
+/// in whatever it is combined with.
+const NO_DIGIT: u8 = 0xff;
+
+/// The value of each hexadecimal digit.
+const VALUES: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut value: u8 = 0;
+    while value < 16 {
+        values[b"0123456789abcdef"[value as usize] as usize] = value;
+        values[b"0123456789ABCDEF"[value as usize] as usize] = value;
+        value += 1;
     }
+    values
+};
+
+fn value(digit: u8) -> u8 {
+    VALUES[usize::from(digit)]
 }
 
 impl fmt::Display for ObjectId {
@@ -99,7 +142,7 @@ impl IdGenerator {
         // The format has 32 bits for the seconds: they wrap in 2106.
         #[expect(clippy::cast_possible_truncation)]
         let seconds = since_1970.as_secs() as u32;
-        let count = self.counter.fetch_add(1, Ordering::Relaxed);
+        let count = self.counter.fetch_add(1, atomic::Ordering::Relaxed);
         let mut id = [0; 12];
         id[..4].copy_from_slice(&seconds.to_be_bytes());
         id[4..9].copy_from_slice(&self.process);
@@ -128,6 +171,16 @@ mod tests {
         }
         assert_eq!("zzzzzzzzzzzzzzzzzzzzzzzz".parse::<ObjectId>(), Err(InvalidId));
         assert_eq!("ñ5e0745fe9c1a2b3c4d5e6f7".parse::<ObjectId>(), Err(InvalidId));
+    }
+
+    #[test]
+    fn ids_are_ordered_as_their_bytes() {
+        let mut ids: Vec<_> =
+            (0..12).map(|at| std::array::from_fn(|n| if n == at { 0x80 } else { 7 })).collect();
+        ids.extend([[0; 12], [0xff; 12]]);
+        for (a, b) in ids.iter().flat_map(|a| ids.iter().map(move |b| (*a, *b))) {
+            assert_eq!(ObjectId(a).cmp(&ObjectId(b)), a.cmp(&b), "{a:?} {b:?}");
+        }
     }
 
     #[test]

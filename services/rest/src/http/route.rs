@@ -25,17 +25,16 @@ impl Route {
     /// Finds what a path means. Paths are compared as they are: a percent-encoded
     /// one names nothing.
     pub(crate) fn of(path: &str, collection: &str) -> Self {
-        match path {
-            "/healthz" => return Self::Health,
-            "/readyz" => return Self::Ready,
-            "/metrics" => return Self::Metrics,
-            _ => {}
-        }
         let below = path.strip_prefix('/').and_then(|path| path.strip_prefix(collection));
         match below.map(|below| below.strip_prefix('/').ok_or(below)) {
             Some(Err("")) => Self::Collection,
             Some(Ok(id)) if !id.contains('/') => Self::Item(id.parse().ok()),
-            _ => Self::Unknown,
+            _ => match path {
+                "/healthz" => Self::Health,
+                "/readyz" => Self::Ready,
+                "/metrics" => Self::Metrics,
+                _ => Self::Unknown,
+            },
         }
     }
 

@@ -6,6 +6,7 @@
 //! rewrite or a copy sees one state of the store for as long as it takes, and no write
 //! waits for it.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::format::{Kind, RECORD_HEADER_LEN};
@@ -69,9 +70,47 @@ impl Leaf {
         Self { first: entries[0].id, entries: Arc::new(entries) }
     }
 
+    /// As `slice::binary_search`, but it begins where the id would be if ids were
+    /// evenly spaced. They nearly are, and of a large index little is in the
+    /// processor's cache: each place looked at costs more than all the arithmetic.
     fn find(&self, id: ObjectId) -> Result<usize, usize> {
-        self.entries.binary_search_by_key(&id, |entry| entry.id)
+        let entries = &self.entries[..];
+        let last = entries.len() - 1;
+        let (mut low, mut high) = (0, entries.len());
+        let mut at = guess(id, self.first, entries[last].id, last);
+        // Doubling steps from there until the place is between `low` and `high`.
+        let mut step = 1;
+        loop {
+            match entries[at].id.cmp(&id) {
+                Ordering::Equal => return Ok(at),
+                Ordering::Less => {
+                    low = at + 1;
+                    at += step;
+                }
+                Ordering::Greater => {
+                    high = at;
+                    at = at.saturating_sub(step);
+                }
+            }
+            if at < low || at >= high {
+                break;
+            }
+            step *= 2;
+        }
+        let found = entries[low..high].binary_search_by_key(&id, |entry| entry.id);
+        found.map(|at| low + at).map_err(|at| low + at)
     }
+}
+
+/// Where `id` lies among `last` + 1 evenly spaced ones.
+fn guess(id: ObjectId, first: ObjectId, last_id: ObjectId, last: usize) -> usize {
+    let span = last_id.to_u128() - first.to_u128();
+    let ahead = id.to_u128().saturating_sub(first.to_u128()).min(span);
+    // In 64 bits, of which the upper ones matter: the product stays below 2^64 for up to
+    // 2^16 entries.
+    let shift = (128 - span.leading_zeros()).saturating_sub(48);
+    let (ahead, span) = (ahead >> shift, (span >> shift).max(1));
+    usize::try_from(ahead * last as u128 / span).unwrap_or(last).min(last)
 }
 
 impl Index {
