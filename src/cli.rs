@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::bench::script::Override;
 use crate::http::ServiceUrl;
 
 const EXIT_CODES: &str = "\
@@ -13,7 +14,7 @@ Exit codes:
   1    something failed; the message says what and how to mend it
   2    bad command line
   3    status: not every service is healthy
-  78   eventpost.yml or a fixtures file is not valid
+  78   eventpost.yml, a fixtures file or a load script is not valid
   130  interrupted (143: terminated); the message says what is left";
 
 /// Deploys the EventPost services, events and notifications, and keeps them running
@@ -34,6 +35,8 @@ pub enum Command {
     Status(Status),
     /// Put the fixtures into the running services, without doubling what is there
     Seed(Seed),
+    /// Put a load on the services, as a script says, and say how they bear it
+    Bench(Bench),
     /// End the stack's hosts, or stop local services and keep their data
     Down(Down),
 }
@@ -136,6 +139,43 @@ pub struct Status {
     /// Ask about machines that exist instead of EC2
     #[arg(long, value_name = "SERVICE=ADDRESS,…", value_delimiter = ',')]
     pub hosts: Vec<HostAddress>,
+
+    /// How the result looks on standard output
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+
+    /// Which deployment
+    #[command(flatten)]
+    pub stack: Stack,
+}
+
+/// `eventpost bench`
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// The load, in Taurus syntax
+    #[arg(
+        value_name = "FILE",
+        help = "The load, in Taurus syntax [default: performance_testing.yml here if there is \
+        one, else the built-in one]"
+    )]
+    pub script: Option<PathBuf>,
+
+    /// Put it on the services of this machine
+    #[arg(long, conflicts_with = "url")]
+    pub local: bool,
+
+    /// Put it on these services instead of those that the script names, as in
+    /// events=http://HOST:PORT; may be repeated
+    #[arg(long, value_name = "SERVICE=URL")]
+    pub url: Vec<ServiceUrl>,
+
+    /// Put it on the services of the deployed stack
+    #[arg(long, conflicts_with_all = ["url", "local"])]
+    pub deployed: bool,
+
+    /// Change a value of the script, as in execution.0.hold-for=5s; may be repeated
+    #[arg(short = 'o', long = "option", value_name = "KEY=VALUE")]
+    pub overrides: Vec<Override>,
 
     /// How the result looks on standard output
     #[arg(long, value_enum, default_value_t = Output::Text)]

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use crate::bench::script::ScriptErrors;
 use crate::binary::BinaryError;
 use crate::config::ConfigErrors;
 use crate::fixtures::FixtureError;
@@ -21,6 +22,9 @@ pub enum Error {
     /// A fixtures file is not valid.
     #[error(transparent)]
     Fixtures(#[from] FixtureError),
+    /// The script of a load test is not valid.
+    #[error(transparent)]
+    Script(#[from] ScriptErrors),
     /// A service's program could not be built or found.
     #[error(transparent)]
     Binary(#[from] BinaryError),
@@ -106,7 +110,7 @@ impl Error {
         ExitCode::from(match self {
             Self::Request(_) => 2,
             // EX_CONFIG in sysexits.h.
-            Self::Config(_) | Self::Fixtures(_) => 78,
+            Self::Config(_) | Self::Fixtures(_) | Self::Script(_) => 78,
             Self::Interrupted { code, .. } => *code,
             Self::Kept { source, .. } => return source.exit_code(),
             _ => 1,

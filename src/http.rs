@@ -59,6 +59,11 @@ impl Endpoint {
         Self { authority: address.to_string() }
     }
 
+    /// `host:port`, as the `Host` header has it.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
     /// The URL of a path below it.
     pub fn url(&self, path: &str) -> String {
         format!("{self}{path}")

@@ -17,13 +17,15 @@
 //! docker     Docker, images and containers on a Host
 //! deploy     one service onto one host, step by step
 //! health     waits until a service is ready -> Ready
+//! bench      a load test of services that run
 //! seed       puts fixtures into a service that is Ready
 //! report     what the user gets to see on standard output
 //! ```
 //!
 //! Beside them: `event` (what the work says while it goes on) and `progress` (how
-//! that is shown), `http` (a small client), `wait` (deadlines and polling), `signals`.
+//! that is shown), `http` (a small client), `wait` (deadlines and polling), `yaml` (files of ours), `signals`.
 
+pub mod bench;
 pub mod binary;
 pub mod cli;
 mod commands;
@@ -46,5 +48,6 @@ pub mod report;
 pub mod seed;
 mod signals;
 pub mod wait;
+mod yaml;
 
 pub use commands::run;

@@ -47,11 +47,23 @@ impl Cell {
 pub fn print<T: Table>(rows: &[T], output: Output) -> Result<(), Error> {
     let text = match output {
         Output::Text => table(rows),
-        Output::Json => {
-            let json = serde_json::to_string_pretty(rows).map_err(io::Error::from);
-            json.map_err(Error::Output)? + "\n"
-        }
+        Output::Json => return json(&rows),
     };
+    write(&text)
+}
+
+/// Prints a result that is no table as JSON.
+pub fn json(result: &impl Serialize) -> Result<(), Error> {
+    let json = serde_json::to_string_pretty(result).map_err(io::Error::from);
+    write(&(json.map_err(Error::Output)? + "\n"))
+}
+
+/// Prints an empty line between two tables.
+pub fn gap() -> Result<(), Error> {
+    write("\n")
+}
+
+fn write(text: &str) -> Result<(), Error> {
     let mut stdout = anstream::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         // A reader like `head` has seen enough.

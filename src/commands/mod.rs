@@ -1,7 +1,9 @@
 //! The commands, each a pipeline of the modules that do the work.
 
+mod bench;
 mod confirm;
 mod down;
+mod endpoints;
 mod hosts;
 mod seed;
 mod status;
@@ -19,5 +21,6 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Status(args) => status::run(&args).await,
         Command::Seed(args) => seed::run(&args).await,
         Command::Down(args) => down::run(&args).await,
+        Command::Bench(args) => bench::run(&args).await,
     }
 }

@@ -7,16 +7,14 @@ use futures_util::future::join_all;
 use serde::Serialize;
 
 use crate::cli::Seed;
-use crate::commands::hosts;
+use crate::commands::endpoints;
 use crate::config::{self, Config, Service};
 use crate::error::Error;
 use crate::event::{EventSink, Reporter};
 use crate::fixtures::{self, Fixtures};
 use crate::health;
 use crate::http::Endpoint;
-use crate::local::{self, StackFolder};
 use crate::progress;
-use crate::provider::ec2::Ec2;
 use crate::report::{self, Cell, Table};
 use crate::seed;
 use crate::signals::Signals;
@@ -58,9 +56,12 @@ pub(super) async fn run(args: &Seed) -> Result<ExitCode, Error> {
     let mut signals = Signals::listen()?;
     let config = config::load(args.stack.file.as_deref())?;
     let targets = match (args.local, args.url.is_empty()) {
-        (true, _) => running(args, &config).await?,
+        (true, _) => {
+            let state_dir = args.stack.state_dir.as_deref();
+            targets(&config, endpoints::local(state_dir, &config).await?)?
+        }
         (false, false) => named(args, &config)?,
-        (false, true) => deployed(&config).await?,
+        (false, true) => targets(&config, endpoints::deployed(&config).await?)?,
     };
     let display = progress::display();
     let work =
@@ -79,43 +80,13 @@ pub(super) async fn run(args: &Seed) -> Result<ExitCode, Error> {
     }
 }
 
-/// The services of the local stack, all of which must run.
-async fn running<'a>(args: &Seed, config: &'a Config) -> Result<Vec<Target<'a>>, Error> {
-    let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
-    let mut targets = Vec::new();
-    for service in &config.services {
-        let Some(holder) = local::find(&stack.service(service.name.as_str())).await? else {
-            let problem =
-                format!("{} does not run: `eventpost up --local` starts it", service.name);
-            return Err(Error::NotRunning(problem));
-        };
+/// The services of the stack with their fixtures.
+fn targets<'a>(config: &'a Config, endpoints: Vec<Endpoint>) -> Result<Vec<Target<'a>>, Error> {
+    let target = |(service, endpoint): (&'a Service, Endpoint)| {
         let fixtures = fixtures::load(&config.origin, service)?;
-        targets.push(Target { service, endpoint: Endpoint::at(holder.address), fixtures });
-    }
-    Ok(targets)
-}
-
-/// The services of the stack on its hosts.
-async fn deployed(config: &Config) -> Result<Vec<Target<'_>>, Error> {
-    let mut addresses = hosts::named(config, &[])?;
-    if addresses.is_empty() {
-        let ec2 = Ec2::connect(config.region.as_deref()).await?;
-        let mut machines = ec2.machines(config.stack.as_str()).await?;
-        machines.retain(|machine| machine.is_alive() && machine.serving);
-        let known = machines.into_iter().filter_map(|m| Some((m.service, m.address?)));
-        addresses = known.collect();
-    }
-    let mut targets = Vec::new();
-    for service in &config.services {
-        let Some(address) = addresses.get(service.name.as_str()) else {
-            let problem = format!("{} has no host: `eventpost up` launches one", service.name);
-            return Err(Error::NotRunning(problem));
-        };
-        let fixtures = fixtures::load(&config.origin, service)?;
-        let endpoint = Endpoint::at((*address, service.port).into());
-        targets.push(Target { service, endpoint, fixtures });
-    }
-    Ok(targets)
+        Ok(Target { service, endpoint, fixtures })
+    };
+    config.services.iter().zip(endpoints).map(target).collect()
 }
 
 /// The services that `--url` names.

@@ -1,14 +1,14 @@
 //! This module owns `eventpost.yml`: text in, a [`Config`] that cannot be wrong out,
 //! or every problem at once, each with its line and the path of its key.
 
-mod locate;
 mod model;
 mod read;
-mod section;
 
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use crate::yaml::{self, Located};
 
 pub use model::{Config, DockerSource, Image, Name, SecurityGroup, Service, Source, Ssh, SshFrom};
 
@@ -34,14 +34,6 @@ pub struct ConfigErrors {
     problems: Vec<Located>,
 }
 
-/// A problem as the user sees it.
-#[derive(Debug)]
-struct Located {
-    line: Option<usize>,
-    path: String,
-    message: String,
-}
-
 /// Reads the file, or `eventpost.yml` in the current folder, or the built-in default.
 pub fn load(file: Option<&Path>) -> Result<Config, ConfigErrors> {
     let file = match file {
@@ -59,20 +51,10 @@ pub fn load(file: Option<&Path>) -> Result<Config, ConfigErrors> {
 }
 
 fn parse(text: &str, origin: Origin) -> Result<Config, ConfigErrors> {
-    let root: serde_yaml::Value = match serde_yaml::from_str(text) {
-        Ok(root) => root,
-        Err(error) => return Err(ConfigErrors::whole(origin, error.to_string())),
-    };
-    read::config(&root, &origin).map_err(|problems| {
-        let located = problems.into_iter().map(|problem| Located {
-            line: locate::line(text, &problem.path),
-            path: problem.path.join("."),
-            message: problem.message,
-        });
-        let mut problems: Vec<_> = located.collect();
-        problems.sort_by_key(|problem| problem.line);
-        ConfigErrors { origin, problems }
-    })
+    let config = yaml::value(text).and_then(|root| {
+        yaml::read(text, &root, |root, problems| read::config(root, &origin, problems))
+    });
+    config.map_err(|problems| ConfigErrors { origin, problems })
 }
 
 impl Origin {
@@ -96,8 +78,7 @@ impl fmt::Display for Origin {
 
 impl ConfigErrors {
     fn whole(origin: Origin, message: String) -> Self {
-        let problem = Located { line: None, path: String::new(), message };
-        Self { origin, problems: vec![problem] }
+        Self { origin, problems: vec![Located::whole(message)] }
     }
 }
 
@@ -105,25 +86,7 @@ impl std::error::Error for ConfigErrors {}
 
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.problems[..] {
-            [only] => write!(f, "{}: {only}", self.origin),
-            several => {
-                write!(f, "{} has {} problems", self.origin, several.len())?;
-                several.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
-            }
-        }
-    }
-}
-
-impl fmt::Display for Located {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(line) = self.line {
-            write!(f, "line {line}: ")?;
-        }
-        if !self.path.is_empty() {
-            write!(f, "{}: ", self.path)?;
-        }
-        f.write_str(&self.message)
+        yaml::list(f, &self.origin.to_string(), &self.problems)
     }
 }
 

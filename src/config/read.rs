@@ -10,19 +10,12 @@ use super::Origin;
 use super::model::{
     Config, DockerSource, Image, Name, SecurityGroup, Service, Source, Ssh, SshFrom,
 };
-use super::section::{Problem, Problems, Section, kind};
+use crate::yaml::{Problems, Section, kind};
 
 const NAME: &str = "lowercase letters, digits and hyphens, a letter first, at most 32 in all";
 
 /// Reads the whole file.
-pub(super) fn config(root: &Value, origin: &Origin) -> Result<Config, Vec<Problem>> {
-    let problems = Problems::default();
-    let config = read(root, origin, &problems);
-    let problems = problems.into_inner();
-    config.filter(|_| problems.is_empty()).ok_or(problems)
-}
-
-fn read(root: &Value, origin: &Origin, problems: &Problems) -> Option<Config> {
+pub(super) fn config(root: &Value, origin: &Origin, problems: &Problems) -> Option<Config> {
     let mut top = Section::new(root, Vec::new(), problems);
     let stack = required(&mut top, "stack", |top| top.parsed("stack", Name::new, NAME));
     let region = top.parsed("region", region, "a region, like us-east-1");

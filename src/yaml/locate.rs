@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// The line, counted from 1, of the last key on the path, or of the nearest key
 /// above it that exists.
@@ -21,6 +21,9 @@ pub(super) fn line(text: &str, path: &[String]) -> Option<usize> {
 /// Walks down to the last key of the path and fails there.
 struct Walk<'a>(&'a [String]);
 
+/// Fails at whatever comes.
+struct Here;
+
 /// Reads a key and says whether it is the wanted one; fails if that is the target.
 struct Key<'a> {
     wanted: &'a str,
@@ -31,7 +34,7 @@ impl<'de> DeserializeSeed<'de> for Walk<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
+        deserializer.deserialize_any(self)
     }
 }
 
@@ -39,7 +42,27 @@ impl<'de> Visitor<'de> for Walk<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a mapping")
+        f.write_str("a mapping or a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        let Some((wanted, rest)) = self.0.split_first() else {
+            return Ok(());
+        };
+        let number = wanted.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+        let Some(number) = number.and_then(|text| text.parse::<usize>().ok()) else {
+            return Ok(());
+        };
+        for _ in 0..number {
+            if list.next_element::<IgnoredAny>()?.is_none() {
+                return Ok(());
+            }
+        }
+        if rest.is_empty() {
+            list.next_element_seed(Here).map(|_| ())
+        } else {
+            list.next_element_seed(Walk(rest)).map(|_| ())
+        }
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut mapping: A) -> Result<(), A::Error> {
@@ -53,6 +76,22 @@ impl<'de> Visitor<'de> for Walk<'_> {
             mapping.next_value::<IgnoredAny>()?;
         }
         Ok(())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Here {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl Visitor<'_> for Here {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nothing")
     }
 }
 

@@ -2,24 +2,25 @@
 //! wrong is collected, and what nobody took is an unknown key.
 
 use std::cell::RefCell;
+use std::ops::RangeInclusive;
 
 use serde_yaml::{Mapping, Value};
 
 /// Something wrong at a path of the file.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Problem {
-    /// The keys that lead there.
-    pub(super) path: Vec<String>,
-    pub(super) message: String,
+pub(crate) struct Problem {
+    /// The keys that lead there; `[2]` is the third item of a list.
+    pub(crate) path: Vec<String>,
+    pub(crate) message: String,
 }
 
 /// The problems found so far, in every section.
 #[derive(Debug, Default)]
-pub(super) struct Problems(RefCell<Vec<Problem>>);
+pub(crate) struct Problems(RefCell<Vec<Problem>>);
 
 /// A mapping that is being read.
 #[derive(Debug)]
-pub(super) struct Section<'a> {
+pub(crate) struct Section<'a> {
     mapping: Option<&'a Mapping>,
     path: Vec<String>,
     taken: Vec<&'static str>,
@@ -27,18 +28,18 @@ pub(super) struct Section<'a> {
 }
 
 impl Problems {
-    pub(super) fn add(&self, path: &[String], message: impl Into<String>) {
+    pub(crate) fn add(&self, path: &[String], message: impl Into<String>) {
         self.0.borrow_mut().push(Problem { path: path.into(), message: message.into() });
     }
 
-    pub(super) fn into_inner(self) -> Vec<Problem> {
+    pub(crate) fn into_inner(self) -> Vec<Problem> {
         self.0.into_inner()
     }
 }
 
 impl<'a> Section<'a> {
     /// Begins to read a value that must be a mapping.
-    pub(super) fn new(value: &'a Value, path: Vec<String>, problems: &'a Problems) -> Self {
+    pub(crate) fn new(value: &'a Value, path: Vec<String>, problems: &'a Problems) -> Self {
         let mapping = value.as_mapping();
         if mapping.is_none() {
             problems
@@ -48,23 +49,23 @@ impl<'a> Section<'a> {
     }
 
     /// Where sections inside this one put their problems.
-    pub(super) fn problems(&self) -> &'a Problems {
+    pub(crate) fn problems(&self) -> &'a Problems {
         self.problems
     }
 
     /// Whether there is anything to read, so that a missing key is worth a problem.
-    pub(super) fn is_mapping(&self) -> bool {
+    pub(crate) fn is_mapping(&self) -> bool {
         self.mapping.is_some()
     }
 
     /// The value of a key; null counts as left out.
-    pub(super) fn take(&mut self, key: &'static str) -> Option<&'a Value> {
+    pub(crate) fn take(&mut self, key: &'static str) -> Option<&'a Value> {
         self.taken.push(key);
         self.mapping?.get(key).filter(|value| !value.is_null())
     }
 
     /// A string.
-    pub(super) fn text(&mut self, key: &'static str) -> Option<&'a str> {
+    pub(crate) fn text(&mut self, key: &'static str) -> Option<&'a str> {
         let value = self.take(key)?;
         value.as_str().or_else(|| {
             self.problem(key, format!("must be a string, not {}", kind(value)));
@@ -73,7 +74,7 @@ impl<'a> Section<'a> {
     }
 
     /// A string that `parse` accepts; else the problem is `message`.
-    pub(super) fn parsed<T>(
+    pub(crate) fn parsed<T>(
         &mut self,
         key: &'static str,
         parse: impl Fn(&str) -> Option<T>,
@@ -87,7 +88,7 @@ impl<'a> Section<'a> {
     }
 
     /// A whole number in a range.
-    pub(super) fn port(&mut self, key: &'static str) -> Option<u16> {
+    pub(crate) fn port(&mut self, key: &'static str) -> Option<u16> {
         let value = self.take(key)?;
         let port = value.as_u64().and_then(|n| u16::try_from(n).ok()).filter(|port| *port > 0);
         if port.is_none() {
@@ -97,31 +98,81 @@ impl<'a> Section<'a> {
         port
     }
 
+    /// A number of zero or more.
+    pub(crate) fn number(&mut self, key: &'static str) -> Option<f64> {
+        let value = self.take(key)?;
+        let number = value.as_f64().filter(|number| number.is_finite() && *number >= 0.0);
+        if number.is_none() {
+            self.problem(key, format!("must be a number of at least 0, not {}", shown(value)));
+        }
+        number
+    }
+
+    /// A whole number in a range.
+    pub(crate) fn whole(&mut self, key: &'static str, range: RangeInclusive<u32>) -> Option<u32> {
+        let value = self.take(key)?;
+        let whole = value.as_u64().and_then(|n| u32::try_from(n).ok());
+        let whole = whole.filter(|n| range.contains(n));
+        if whole.is_none() {
+            let (least, most) = range.into_inner();
+            let found = shown(value);
+            self.problem(
+                key,
+                format!("must be a whole number from {least} to {most}, not {found}"),
+            );
+        }
+        whole
+    }
+
+    /// `true` or `false`.
+    pub(crate) fn boolean(&mut self, key: &'static str) -> Option<bool> {
+        let value = self.take(key)?;
+        if value.as_bool().is_none() {
+            self.problem(key, format!("must be true or false, not {}", shown(value)));
+        }
+        value.as_bool()
+    }
+
+    /// The items of a list, each with its path.
+    pub(crate) fn list(&mut self, key: &'static str) -> Option<Vec<(Vec<String>, &'a Value)>> {
+        let value = self.take(key)?;
+        let Some(items) = value.as_sequence() else {
+            self.problem(key, format!("must be a list, not {}", kind(value)));
+            return None;
+        };
+        let item = |(n, value)| {
+            let mut path = self.path_of(key);
+            path.push(format!("[{n}]"));
+            (path, value)
+        };
+        Some(items.iter().enumerate().map(item).collect())
+    }
+
     /// A mapping.
-    pub(super) fn section(&mut self, key: &'static str) -> Option<Section<'a>> {
+    pub(crate) fn section(&mut self, key: &'static str) -> Option<Section<'a>> {
         let value = self.take(key)?;
         Some(Section::new(value, self.path_of(key), self.problems))
     }
 
     /// The path of a key in this section.
-    pub(super) fn path_of(&self, key: &str) -> Vec<String> {
+    pub(crate) fn path_of(&self, key: &str) -> Vec<String> {
         let mut path = self.path.clone();
         path.push(key.into());
         path
     }
 
     /// Notes that the value of a key is wrong.
-    pub(super) fn problem(&self, key: &str, message: impl Into<String>) {
+    pub(crate) fn problem(&self, key: &str, message: impl Into<String>) {
         self.problems.add(&self.path_of(key), message);
     }
 
     /// Notes that something is wrong with the section as a whole.
-    pub(super) fn own_problem(&self, message: impl Into<String>) {
+    pub(crate) fn own_problem(&self, message: impl Into<String>) {
         self.problems.add(&self.path, message);
     }
 
     /// The keys that are there, with their values. All of them count as known.
-    pub(super) fn entries(&mut self) -> Vec<(String, &'a Value)> {
+    pub(crate) fn entries(&mut self) -> Vec<(String, &'a Value)> {
         let mut entries = Vec::new();
         for (key, value) in self.mapping.into_iter().flatten() {
             match key.as_str() {
@@ -132,8 +183,18 @@ impl<'a> Section<'a> {
         entries
     }
 
+    /// Takes keys that mean something elsewhere, and says that they do nothing here.
+    pub(crate) fn unsupported(&mut self, keys: &[&'static str]) {
+        for key in keys {
+            if self.mapping.is_some_and(|mapping| mapping.contains_key(*key)) {
+                self.taken.push(key);
+                self.problem(key, "is not supported; leave it out, or run the file with bzt");
+            }
+        }
+    }
+
     /// Ends the reading: keys that nobody took are unknown.
-    pub(super) fn finish(self) {
+    pub(crate) fn finish(self) {
         for key in self.mapping.into_iter().flatten().map(|(key, _)| key) {
             let Some(key) = key.as_str() else {
                 self.own_problem(format!("keys must be strings, not {}", kind(key)));
@@ -159,8 +220,29 @@ impl<'a> Section<'a> {
     }
 }
 
+/// A path as people write it: `execution[1].steps`.
+pub(super) fn joined(path: &[String]) -> String {
+    let mut text = String::new();
+    for part in path {
+        if !text.is_empty() && !part.starts_with('[') {
+            text.push('.');
+        }
+        text.push_str(part);
+    }
+    text
+}
+
+/// A value as a message quotes it: numbers and texts themselves, else what it is.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => format!("`{text}`"),
+        other => kind(other).into(),
+    }
+}
+
 /// What a value is, with its article.
-pub(super) fn kind(value: &Value) -> &'static str {
+pub(crate) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "nothing",
         Value::Bool(_) => "a boolean",
