@@ -83,11 +83,13 @@ impl Rewriting {
                 Counters::count(&shared.counters.rewrites);
                 tracing::info!(before, after, "rewrote the log");
             }
+            // Given up since the store is being closed: the next start tries again.
+            Err(_) if shared.is_closing() => forget(shared),
             Err(error) => {
                 tracing::error!(%error, "the log could not be rewritten and goes on growing");
                 // Not again at once: the cause, a full disk say, will still be there.
                 self.dead_bytes_allowed = before * 2;
-                let _ = fs::remove_file(scan::temporary(&shared.path));
+                forget(shared);
             }
         }
     }
@@ -96,7 +98,7 @@ impl Rewriting {
     pub(crate) fn abandon(&mut self, shared: &Shared) {
         if self.thread.is_some() {
             self.join();
-            let _ = fs::remove_file(scan::temporary(&shared.path));
+            forget(shared);
         }
     }
 
@@ -106,6 +108,11 @@ impl Rewriting {
             let _ = thread.join();
         }
     }
+}
+
+/// Removes an unfinished file; a start would do so, too.
+fn forget(shared: &Shared) {
+    let _ = fs::remove_file(scan::temporary(&shared.path));
 }
 
 /// Copies what lives, and then what is written meanwhile until little of it is left.
