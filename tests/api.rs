@@ -8,7 +8,7 @@ use std::process::Stdio;
 use flate2::read::GzDecoder;
 use serde_json::Value;
 
-use crate::harness::http::{Answer, connect, exchange, read_answer, send};
+use crate::harness::http::{Answer, Client, connect, exchange, read_answer, send};
 use crate::harness::{EVENT, Service, signal, temp_dir};
 
 /// A request with more headers, each with its line end.
@@ -176,6 +176,35 @@ fn unzip(bytes: &[u8]) -> String {
     let mut text = String::new();
     GzDecoder::new(bytes).read_to_string(&mut text).unwrap();
     text
+}
+
+#[test]
+fn a_long_list_is_sent_as_it_was_when_it_was_asked_for() {
+    let dir = temp_dir();
+    let service = Service::start("events", dir.path());
+    let mut client = Client::connect(service.address).unwrap();
+    let event = EVENT.replace(&"d".repeat(20), &"\u{1f389}".repeat(400));
+    let mut paths = Vec::new();
+    // Twice what is kept as bytes.
+    for _ in 0..1700 {
+        let made = client.send("POST", "/events", &event).unwrap();
+        paths.push(made.header("location").unwrap().to_owned());
+    }
+    let whole = send(service.address, "GET", "/events", None);
+    assert_eq!(whole.json().as_array().unwrap().len(), 1700);
+    let length = whole.header("content-length").unwrap().parse();
+    assert_eq!(length, Ok(whole.body.len()));
+
+    let mut stream = connect(service.address);
+    stream.write_all(b"GET /events HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n").unwrap();
+    stream.read_exact(&mut [0; 12]).unwrap();
+    for path in &paths {
+        assert_eq!(client.send("DELETE", path, "").unwrap().status, 200);
+    }
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).unwrap();
+    assert!(rest.ends_with(&whole.body), "what was removed meanwhile is in it");
+    assert_eq!(send(service.address, "GET", "/events", None).body, "[]");
 }
 
 #[test]
