@@ -234,10 +234,10 @@ fn requests_writes_and_connections_are_counted() {
         ("eventpost_store_batch_writes_count", 1),
         ("eventpost_store_sync_seconds_count", 1),
         ("eventpost_resources", 1),
-        ("eventpost_connections ", 1),
     ] {
         assert_eq!(service.metric(sample), value, "{sample}");
     }
+    service.wait_for_metric("eventpost_connections ", 1);
     let size = std::fs::metadata(dir.path().join("log")).unwrap().len();
     assert_eq!(service.metric("eventpost_store_bytes"), size);
     let answer = send(service.address, "GET", "/metrics", None);

@@ -101,7 +101,7 @@ fn a_head_that_comes_too_slowly_is_given_up() {
     assert_eq!(statuses(&drip.join().unwrap()), [408]);
     let said = std::io::read_to_string(idle).unwrap();
     assert_eq!(said, "", "an idle connection is closed without a word");
-    assert_eq!(service.metric("eventpost_connections_timed_out_total"), 2);
+    service.wait_for_metric("eventpost_connections_timed_out_total", 2);
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn ten_thousand_connections_are_kept() {
         stream.read_exact(&mut status).unwrap();
         assert_eq!(&status, b"HTTP/1.1 200 OK");
     }
-    assert_eq!(service.metric("eventpost_connections "), CONNECTIONS as u64 + 1);
+    service.wait_for_metric("eventpost_connections ", CONNECTIONS as u64 + 1);
     assert!(service.memory() < 512 << 20, "{} bytes", service.memory());
     drop(open);
     wait_for("the connections to be closed", || (service.open_files() <= files + 1).then_some(()));

@@ -36,7 +36,7 @@ fn heads_that_are_too_large_are_refused() {
     let path = format!("GET /{long}{long}{long}{long} HTTP/1.1\r\nHost: t\r\n\r\n");
     let answer = statuses(&exchange(service.address, path.as_bytes()));
     assert!(answer == [414] || answer == [431], "{answer:?}");
-    assert_eq!(service.metric("eventpost_connections_malformed_total"), 4);
+    service.wait_for_metric("eventpost_connections_malformed_total", 4);
 }
 
 #[test]

@@ -83,6 +83,14 @@ impl Service {
         value.unwrap_or(0)
     }
 
+    /// Waits until a sample of `/metrics` has a value. How a connection ended is counted
+    /// after it is closed: a client may see the end first.
+    pub(crate) fn wait_for_metric(&self, sample: &str, value: u64) {
+        wait_for(&format!("{sample} to be {value}"), || {
+            (self.metric(sample) == value).then_some(())
+        });
+    }
+
     /// Resident memory, in bytes.
     pub(crate) fn memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
