@@ -29,7 +29,7 @@ use crate::id::{IdGenerator, ObjectId};
 use crate::json::ObjectWriter;
 use crate::resource::Resource;
 use crate::server::ServerMetrics;
-use crate::store::{Condition, Document, Listing, Outcome, Page, Revision, Store, StoreError};
+use crate::store::{Condition, Document, Listing, Outcome, Page, Store, StoreError, Tag};
 
 /// The REST API over one kind of resource.
 #[derive(Debug)]
@@ -101,12 +101,10 @@ impl<R: Resource, S: Store> Api<R, S> {
             let asked = (request.method(), request.uri());
             return Handling::Done(Some(self.finish(handled, route, asked, &context, begin)));
         }
-        let conditional = found.conditional;
         let api = Arc::clone(self);
         Handling::Working(Box::pin(async move {
             let (parts, body) = request.into_parts();
-            let condition =
-                if conditional { condition(&parts.headers) } else { Condition::default() };
+            let condition = condition(&parts.headers);
             let handled = api.answer(route, &parts, condition, body).await;
             api.finish(handled, route, (&parts.method, &parts.uri), &context, begin)
         }))
@@ -176,7 +174,7 @@ impl<R: Resource, S: Store> Api<R, S> {
     }
 
     async fn list(&self, condition: &Condition, headers: &HeaderMap) -> Handled {
-        if let Some(known) = unchanged(condition, self.store.revision(), headers)? {
+        if let Some(known) = unchanged(condition, self.store.revision().tag(), headers, u64::MAX)? {
             return Ok(known);
         }
         match self.list.get(&self.store).await? {
@@ -195,7 +193,7 @@ impl<R: Resource, S: Store> Api<R, S> {
     }
 
     async fn page(&self, page: Page, condition: &Condition, headers: &HeaderMap) -> Handled {
-        if let Some(known) = unchanged(condition, self.store.revision(), headers)? {
+        if let Some(known) = unchanged(condition, self.store.revision().tag(), headers, u64::MAX)? {
             return Ok(known);
         }
         let listing = self.store.list(page);
@@ -216,14 +214,11 @@ impl<R: Resource, S: Store> Api<R, S> {
 
     async fn read(&self, id: ObjectId, condition: &Condition, headers: &HeaderMap) -> Handled {
         let document = found_document(self.store.get(id).await)?;
-        if condition.is_always_true() || condition.holds(document.tag) {
-            return Ok(whole(StatusCode::OK, document, headers));
+        let bytes = document.bytes.len() as u64;
+        match unchanged(condition, document.tag, headers, bytes)? {
+            Some(known) => Ok(known),
+            None => Ok(whole(StatusCode::OK, document, headers)),
         }
-        if condition.matches.as_ref().is_some_and(|tags| !tags.contain(document.tag)) {
-            return Err(Problem::ConditionFailed);
-        }
-        let encoding = Encoding::choose(headers, document.bytes.len() as u64);
-        Ok(answer::not_modified(document.tag, encoding))
     }
 
     async fn create<B: Body>(&self, body: B) -> Handled {
@@ -292,21 +287,21 @@ fn found_document(document: Result<Option<Document>, StoreError>) -> Result<Docu
     document?.ok_or(Problem::NoSuchResource)
 }
 
-/// The answer of a list that the client knows already, if it does.
+/// The answer where the client knows already what it asks for, of so many bytes, if it
+/// does.
 fn unchanged(
     condition: &Condition,
-    revision: Revision,
+    tag: Tag,
     headers: &HeaderMap,
+    bytes: u64,
 ) -> Result<Option<Answer>, Problem> {
-    let tag = revision.tag();
-    if condition.is_always_true() || condition.holds(tag) {
+    if condition.holds(tag) {
         return Ok(None);
     }
     if condition.matches.as_ref().is_some_and(|tags| !tags.contain(tag)) {
         return Err(Problem::ConditionFailed);
     }
-    let encoding = Encoding::choose(headers, u64::MAX);
-    Ok(Some(answer::not_modified(tag, encoding)))
+    Ok(Some(answer::not_modified(tag, Encoding::choose(headers, bytes))))
 }
 
 /// A document as an answer, compressed where that is asked for and pays.

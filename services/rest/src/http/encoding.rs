@@ -37,7 +37,7 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Compresses a short body.
+/// Compresses a body at once.
 pub(crate) fn gzip_whole(plain: &[u8]) -> Bytes {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(plain).and_then(|()| encoder.finish()).expect("a vector takes all").into()

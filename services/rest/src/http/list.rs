@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, OnceCell};
 use super::content::Source;
 use super::encoding;
 use crate::json;
-use crate::store::{Chunks, Listing, Page, Revision, Store, StoreError};
+use crate::store::{Chunks, Listing, Page, Revision, Store, StoreError, blocking};
 
 /// The longest list that is kept, in bytes: some ten thousand resources.
 pub(crate) const KEPT: u64 = 4 << 20;
@@ -65,7 +65,7 @@ impl Kept {
     pub(crate) async fn gzip(&self) -> Result<Bytes, StoreError> {
         let compress = || {
             let plain = self.plain.clone();
-            blocking(move || join(encoding::gzip(std::iter::once(Ok(plain)))))
+            blocking(move || Ok(encoding::gzip_whole(&plain)))
         };
         self.gzip.get_or_try_init(compress).await.cloned()
     }
@@ -106,16 +106,4 @@ pub(crate) fn pieces(mut chunks: Chunks) -> Source {
         }
         Some(Ok(out.into()))
     }))
-}
-
-fn join(chunks: impl Iterator<Item = Result<Bytes, StoreError>>) -> Result<Bytes, StoreError> {
-    let chunks: Vec<_> = chunks.collect::<Result<_, _>>()?;
-    Ok(chunks.concat().into())
-}
-
-/// Runs what takes long or waits for the disk on a thread that may.
-async fn blocking(
-    work: impl FnOnce() -> Result<Bytes, StoreError> + Send + 'static,
-) -> Result<Bytes, StoreError> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(StoreError::Interrupted))
 }

@@ -16,13 +16,11 @@ use super::format::{self, HEADER_LEN, Kind};
 use super::index::{Index, Snapshot};
 use super::log::Shared;
 use super::metrics::Counters;
-use super::writing::BulkWriter;
-use super::{StoreError, read, scan};
+use super::writing::{BulkError, BulkWriter};
+use super::{StoreError, scan};
 
 /// Dead bytes that are not worth a rewrite.
 pub(crate) const DEAD_BYTES_ALLOWED: u64 = 64 << 20;
-/// What is read at a time.
-const CHUNK_BYTES: u64 = 256 << 10;
 /// Writes that came meanwhile and that the writer may copy, which makes others wait.
 /// More than this is copied beforehand.
 const SHORT_TAIL: u64 = 1 << 20;
@@ -136,7 +134,7 @@ fn rewrite(shared: &Shared) -> Result<Rewritten, StoreError> {
 fn copy_live(
     shared: &Shared,
     old: &File,
-    mut snapshot: Snapshot,
+    snapshot: Snapshot,
     copied: u64,
 ) -> Result<Rewritten, StoreError> {
     let io = |error: io::Error| StoreError::io(&shared.path, &error);
@@ -148,18 +146,16 @@ fn copy_live(
         .open(scan::temporary(&shared.path))
         .map_err(io)?;
     let mut writer = BulkWriter::new(&file, &format::header(shared.collection)).map_err(io)?;
-    loop {
-        check_open(shared)?;
-        let entries = snapshot.take(CHUNK_BYTES);
-        if entries.is_empty() {
-            break;
-        }
-        let documents = read::documents(old, &shared.path, &entries)?;
-        for (entry, document) in entries.iter().zip(&documents) {
-            writer.push(Kind::Put, entry.id, document).map_err(io)?;
-        }
-    }
-    let (_, index, end) = writer.finish().map_err(io)?;
+    let mut index = Index::default();
+    let copied_all = writer.push_all(old, &shared.path, snapshot, |id, location| {
+        index.apply(Kind::Put, id, location);
+        check_open(shared)
+    });
+    copied_all.map_err(|error| match error {
+        BulkError::Log(error) => error,
+        BulkError::Write(error) => io(error),
+    })?;
+    let end = writer.finish().map_err(io)?;
     Ok(Rewritten { file, index, end, copied })
 }
 

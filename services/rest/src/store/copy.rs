@@ -11,13 +11,10 @@ use std::path::{Path, PathBuf};
 
 use super::format::{self, HEADER_LEN, Kind};
 use super::index::Index;
-use super::writing::BulkWriter;
-use super::{StoreError, read, scan};
+use super::writing::{BulkError, BulkWriter};
+use super::{StoreError, scan};
 use crate::data_dir::DataDir;
 use crate::id::ObjectId;
-
-/// What is read of a log at a time.
-const CHUNK_BYTES: u64 = 256 << 10;
 
 /// What was copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,11 +78,7 @@ pub fn backup(dir: &Path, collection: &'static str, to: &Destination) -> Result<
     // What is appended from here on is not looked at. A write under way may be the last
     // of what is, and looks like one that was cut short; nobody has been answered for it.
     let length = log.metadata().map_err(store_io)?.len();
-    let mut index = Index::default();
-    let mut batches = scan::batches(&log, &path, length);
-    while let Some(batch) = batches.next()? {
-        batch.apply(&mut index, batch.start)?;
-    }
+    let (index, _) = scan::index(&log, &path, length)?;
     to.write(|out| write_copy(&log, &path, &index, collection, out))
 }
 
@@ -95,44 +88,15 @@ fn write_copy(
     index: &Index,
     collection: &str,
     out: &mut dyn Write,
-) -> Result<Copied, WriteError> {
+) -> Result<Copied, BulkError> {
     let mut copy = BulkWriter::new(out, &format::copy_header(collection))?;
-    let mut snapshot = index.snapshot(None, usize::MAX);
+    let snapshot = index.snapshot(None, usize::MAX);
     let documents = snapshot.len();
-    loop {
-        let entries = snapshot.take(CHUNK_BYTES);
-        if entries.is_empty() {
-            break;
-        }
-        let documents = read::documents(log, path, &entries)?;
-        for (entry, document) in entries.iter().zip(&documents) {
-            copy.push(Kind::Put, entry.id, document)?;
-        }
-    }
+    copy.push_all(log, path, snapshot, |_, _| Ok(()))?;
     copy.close_batch()?;
     let count = (documents as u64).to_le_bytes();
     copy.push(Kind::End, ObjectId::from_bytes([0; 12]), &count)?;
-    let (out, _, bytes) = copy.finish()?;
-    out.flush()?;
-    Ok(Copied { documents, bytes })
-}
-
-/// A failure while a copy is written: of the log or of the copy.
-enum WriteError {
-    Log(StoreError),
-    Copy(io::Error),
-}
-
-impl From<StoreError> for WriteError {
-    fn from(error: StoreError) -> Self {
-        Self::Log(error)
-    }
-}
-
-impl From<io::Error> for WriteError {
-    fn from(error: io::Error) -> Self {
-        Self::Copy(error)
-    }
+    Ok(Copied { documents, bytes: copy.finish()? })
 }
 
 /// Where a copy goes.
@@ -147,15 +111,15 @@ pub enum Destination {
 impl Destination {
     fn write(
         &self,
-        content: impl FnOnce(&mut dyn Write) -> Result<Copied, WriteError>,
+        content: impl FnOnce(&mut dyn Write) -> Result<Copied, BulkError>,
     ) -> Result<Copied, CopyError> {
         let path = match self {
             Self::Stdout => Path::new("standard output"),
             Self::File(path) => path,
         };
         let failed = |error| match error {
-            WriteError::Log(error) => CopyError::Store(error),
-            WriteError::Copy(source) => CopyError::Unwritable { path: path.into(), source },
+            BulkError::Log(error) => CopyError::Store(error),
+            BulkError::Write(source) => CopyError::Unwritable { path: path.into(), source },
         };
         match self {
             Self::Stdout => content(&mut BufWriter::new(io::stdout().lock())).map_err(failed),
@@ -176,13 +140,11 @@ impl Destination {
 fn write_file(
     unfinished: &Path,
     path: &Path,
-    content: impl FnOnce(&mut dyn Write) -> Result<Copied, WriteError>,
-) -> Result<Copied, WriteError> {
+    content: impl FnOnce(&mut dyn Write) -> Result<Copied, BulkError>,
+) -> Result<Copied, BulkError> {
     let mut file = File::create(unfinished)?;
     let copied = content(&mut BufWriter::new(&mut file))?;
-    file.sync_all()?;
-    fs::rename(unfinished, path)?;
-    scan::sync_folder(path)?;
+    scan::put_in_place(&file, unfinished, path)?;
     Ok(copied)
 }
 
@@ -219,12 +181,10 @@ fn restore_to(
     let mut file = File::create(unfinished).map_err(store_io)?;
     let mut new = BulkWriter::new(&mut file, &format::header(collection)).map_err(store_io)?;
     let documents = read_copy(from, collection, |id, document| {
-        new.push(Kind::Put, id, document).map_err(store_io)
+        new.push(Kind::Put, id, document).map(drop).map_err(store_io)
     })?;
-    let (_, _, bytes) = new.finish().map_err(store_io)?;
-    file.sync_all().map_err(store_io)?;
-    fs::rename(unfinished, log).map_err(store_io)?;
-    scan::sync_folder(log).map_err(store_io)?;
+    let bytes = new.finish().map_err(store_io)?;
+    scan::put_in_place(&file, unfinished, log).map_err(store_io)?;
     Ok(Copied { documents, bytes })
 }
 

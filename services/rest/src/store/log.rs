@@ -16,8 +16,8 @@ use super::index::{Index, Snapshot};
 use super::metrics::Counters;
 use super::recent::{Place, Recent};
 use super::{
-    Condition, Document, Listing, Outcome, Page, Revision, Store, StoreError, StoreMetrics, read,
-    scan,
+    Condition, Document, Listing, Outcome, Page, Revision, Store, StoreError, StoreMetrics,
+    blocking, read, scan,
 };
 use crate::data_dir::DataDir;
 use crate::id::ObjectId;
@@ -115,9 +115,7 @@ impl Store for LogStore {
         }
         // The disk must be asked, and other connections should not wait for that.
         let shared = Arc::clone(&self.shared);
-        tokio::task::spawn_blocking(move || shared.get(id))
-            .await
-            .unwrap_or_else(|_| Err(StoreError::Interrupted))
+        blocking(move || shared.get(id)).await
     }
 
     fn get_at_once(&self, id: ObjectId) -> Option<Result<Option<Document>, StoreError>> {
@@ -155,11 +153,7 @@ impl Store for LogStore {
         document: Bytes,
         condition: Condition,
     ) -> Result<Outcome<()>, StoreError> {
-        Ok(match self.write(id, Change::Replace(document, condition)).await? {
-            Outcome::Done(_) => Outcome::Done(()),
-            Outcome::NotFound => Outcome::NotFound,
-            Outcome::ConditionFailed => Outcome::ConditionFailed,
-        })
+        Ok(self.write(id, Change::Replace(document, condition)).await?.map(drop))
     }
 
     async fn remove(

@@ -118,6 +118,16 @@ pub enum Outcome<T> {
     ConditionFailed,
 }
 
+impl<T> Outcome<T> {
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Outcome<U> {
+        match self {
+            Self::Done(done) => Outcome::Done(change(done)),
+            Self::NotFound => Outcome::NotFound,
+            Self::ConditionFailed => Outcome::ConditionFailed,
+        }
+    }
+}
+
 /// Which documents to list, by ascending id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Page {
@@ -157,6 +167,13 @@ impl fmt::Debug for Listing {
             .field("revision", &self.revision)
             .finish_non_exhaustive()
     }
+}
+
+/// Runs what takes long or waits for the disk on a thread that may.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(StoreError::Interrupted))
 }
 
 /// Why the store could not do what was asked. Nothing was changed then.

@@ -37,12 +37,7 @@ pub(crate) fn open(dir: &Path, collection: &'static str) -> Result<Opened, Store
     let file = File::options().read(true).write(true).open(&path).map_err(io)?;
     check_header(&file, &path, collection)?;
     let length = file.metadata().map_err(io)?.len();
-    let mut index = Index::default();
-    let mut batches = batches(&file, &path, length);
-    while let Some(batch) = batches.next()? {
-        batch.apply(&mut index, batch.start)?;
-    }
-    let end = batches.end();
+    let (index, end) = index(&file, &path, length)?;
     if length > end {
         tracing::warn!(
             file = %path.display(),
@@ -54,14 +49,17 @@ pub(crate) fn open(dir: &Path, collection: &'static str) -> Result<Opened, Store
     Ok(Opened { path, file, index, end })
 }
 
-/// The batches of a log up to `length` bytes of it.
-pub(crate) fn batches<'a>(
-    file: &'a File,
-    path: &'a Path,
-    length: u64,
-) -> Batches<'a, BufReader<FileRange<'a>>> {
+/// What lives in the first `length` bytes of a log, and the end of the last whole batch
+/// in them.
+pub(crate) fn index(file: &File, path: &Path, length: u64) -> Result<(Index, u64), StoreError> {
     let start = HEADER_LEN as u64;
-    Batches::new(FileRange::new(file, start, length.max(start)), path, start)
+    let range = FileRange::new(file, start, length.max(start));
+    let mut batches = Batches::new(range, path, start);
+    let mut index = Index::default();
+    while let Some(batch) = batches.next()? {
+        batch.apply(&mut index, batch.start)?;
+    }
+    Ok((index, batches.end()))
 }
 
 /// The name under which a file is written that is to take the place of `path`.
@@ -80,8 +78,13 @@ fn create(path: &Path, collection: &str) -> io::Result<()> {
     let unfinished = temporary(path);
     let mut file = File::create(&unfinished)?;
     file.write_all(&format::header(collection))?;
+    put_in_place(&file, &unfinished, path)
+}
+
+/// Makes a finished file durable and gives it the name `path`, at once or not at all.
+pub(crate) fn put_in_place(file: &File, unfinished: &Path, path: &Path) -> io::Result<()> {
     file.sync_all()?;
-    fs::rename(&unfinished, path)?;
+    fs::rename(unfinished, path)?;
     sync_folder(path)
 }
 
