@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1::{Connection, SendRequest, handshake};
 use hyper::header::{CONTENT_TYPE, HOST};
 use hyper::{Method, Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
@@ -106,15 +107,25 @@ impl Endpoint {
     }
 }
 
+/// What went wrong with a connection.
+pub(crate) type ConnectionError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Connects to `HOST:PORT`. The second is the connection's work, which somebody must do.
+pub(crate) async fn connect(
+    authority: &str,
+) -> Result<(SendRequest<Full<Bytes>>, Connection<TokioIo<TcpStream>, Full<Bytes>>), ConnectionError>
+{
+    let stream = TcpStream::connect(authority).await?;
+    stream.set_nodelay(true)?;
+    Ok(handshake(TokioIo::new(stream)).await?)
+}
+
 /// Sends a request over a connection of its own and reads the whole answer.
 async fn exchange(
     authority: &str,
     request: Request<Full<Bytes>>,
-) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
-    let stream = TcpStream::connect(authority).await?;
-    stream.set_nodelay(true)?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+) -> Result<Answer, ConnectionError> {
+    let (mut sender, connection) = connect(authority).await?;
     let exchange = async {
         let answer = sender.send_request(request).await?;
         let status = answer.status();

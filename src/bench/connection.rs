@@ -6,12 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use hyper::client::conn::http1::SendRequest;
 
 use super::stats::Outcome;
-use crate::http::Endpoint;
+use crate::http::{self, Endpoint};
 
 /// A connection to a service.
 #[derive(Debug)]
@@ -78,10 +76,7 @@ impl<'a> Connection<'a> {
 }
 
 async fn connect(endpoint: &Endpoint) -> Result<SendRequest<Full<Bytes>>, String> {
-    let refused = |error: std::io::Error| format!("cannot connect: {error}");
-    let stream = TcpStream::connect(endpoint.authority()).await.map_err(refused)?;
-    stream.set_nodelay(true).map_err(refused)?;
-    let (sender, connection) = http1::handshake(TokioIo::new(stream))
+    let (sender, connection) = http::connect(endpoint.authority())
         .await
         .map_err(|error| format!("cannot connect: {error}"))?;
     // What ends it shows at the next request.

@@ -17,7 +17,7 @@ const NAME: &str = "lowercase letters, digits and hyphens, a letter first, at mo
 /// Reads the whole file.
 pub(super) fn config(root: &Value, origin: &Origin, problems: &Problems) -> Option<Config> {
     let mut top = Section::new(root, Vec::new(), problems);
-    let stack = required(&mut top, "stack", |top| top.parsed("stack", Name::new, NAME));
+    let stack = top.required("stack", |top| top.parsed("stack", Name::new, NAME));
     let region = top.parsed("region", region, "a region, like us-east-1");
     let instance_type = top.parsed("instance_type", instance_type, "a type, like t2.xlarge");
     let image = top.parsed("image", image, "`ubuntu-18.04` or an image's id, ami-…");
@@ -25,7 +25,7 @@ pub(super) fn config(root: &Value, origin: &Origin, problems: &Problems) -> Opti
     let group = top.section("security_group").map(security_group);
     let docker = top.section("docker").and_then(docker);
     let hosts = top.section("hosts").map(hosts);
-    let services = required(&mut top, "services", |top| top.section("services").map(services));
+    let services = top.required("services", |top| top.section("services").map(services));
     top.finish();
     let stack = stack?;
     Some(Config {
@@ -43,18 +43,6 @@ pub(super) fn config(root: &Value, origin: &Origin, problems: &Problems) -> Opti
         stack,
         services: services?,
     })
-}
-
-/// Reads a key that must be there.
-fn required<'a, T>(
-    section: &mut Section<'a>,
-    key: &'static str,
-    read: impl FnOnce(&mut Section<'a>) -> Option<T>,
-) -> Option<T> {
-    if section.is_mapping() && section.take(key).is_none() {
-        section.own_problem(format!("`{key}` is missing"));
-    }
-    read(section)
 }
 
 fn ssh(mut section: Section<'_>) -> Ssh {

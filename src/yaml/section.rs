@@ -64,6 +64,18 @@ impl<'a> Section<'a> {
         self.mapping?.get(key).filter(|value| !value.is_null())
     }
 
+    /// Reads a key that must be there.
+    pub(crate) fn required<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Option<T> {
+        if self.is_mapping() && self.take(key).is_none() {
+            self.own_problem(format!("`{key}` is missing"));
+        }
+        read(self)
+    }
+
     /// A string.
     pub(crate) fn text(&mut self, key: &'static str) -> Option<&'a str> {
         let value = self.take(key)?;

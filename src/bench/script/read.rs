@@ -1,5 +1,6 @@
 //! This module owns what each key of a script means and what its value must be.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -12,7 +13,7 @@ use serde_yaml::Value;
 
 use super::extract::{Extractor, Group};
 use super::template::Template;
-use super::{Execution, Request, Scenario, Script, file};
+use super::{Execution, Request, Scenario, Script};
 use crate::http::Endpoint;
 use crate::yaml::{Problems, Section, kind};
 
@@ -56,41 +57,30 @@ type Scenarios = BTreeMap<String, Option<Arc<Scenario>>>;
 /// Reads the whole script.
 pub(super) fn script(root: &Value, folder: &Path, problems: &Problems) -> Option<Script> {
     let mut top = Section::new(root, Vec::new(), problems);
-    let scenarios = match top.section("scenarios") {
-        Some(section) => scenarios(section, folder),
-        None => missing(&top, "scenarios"),
-    };
-    let executions: Option<Vec<_>> = match top.list("execution") {
-        Some(items) => items
+    let scenarios = top.required("scenarios", |top| top.section("scenarios"));
+    let scenarios = scenarios.map(|section| self::scenarios(section, folder)).unwrap_or_default();
+    let items = top.required("execution", |top| top.list("execution"));
+    let executions = items.and_then(|items| {
+        items
             .into_iter()
             .map(|(path, value)| execution(Section::new(value, path, problems), &scenarios))
             .map(|execution| execution.map(Arc::new))
-            .collect(),
-        None => missing(&top, "execution"),
-    };
+            .collect()
+    });
     top.unsupported(TOP);
     top.finish();
     Some(Script { executions: executions? })
 }
 
-fn missing<T: Default>(section: &Section<'_>, key: &str) -> T {
-    if section.is_mapping() {
-        section.own_problem(format!("`{key}` is missing"));
-    }
-    T::default()
-}
-
 fn execution(mut section: Section<'_>, scenarios: &Scenarios) -> Option<Execution> {
-    let scenario = section.text("scenario").and_then(|name| {
+    let scenario = section.required("scenario", |section| section.text("scenario"));
+    let scenario = scenario.and_then(|name| {
         let scenario = scenarios.get(name);
         if scenario.is_none() {
             section.problem("scenario", format!("there is no scenario `{name}`"));
         }
         scenario?.clone()
     });
-    if section.is_mapping() && section.take("scenario").is_none() {
-        section.own_problem("`scenario` is missing");
-    }
     let users = section.whole("concurrency", 1..=100_000);
     let throughput = section.number("throughput").filter(|rate| *rate > 0.0);
     let ramp_up = duration(&mut section, "ramp-up");
@@ -134,22 +124,21 @@ struct Common {
 }
 
 fn scenario(mut section: Section<'_>, name: &str, folder: &Path) -> Option<Scenario> {
-    let endpoint = section.text("default-address").and_then(|text| {
+    let address = section.required("default-address", |section| section.text("default-address"));
+    let endpoint = address.and_then(|text| {
         let endpoint = text.trim_end_matches('/').parse::<Endpoint>();
         endpoint.map_err(|message| section.problem("default-address", message)).ok()
     });
-    if section.is_mapping() && section.take("default-address").is_none() {
-        section.own_problem("`default-address` is missing");
-    }
     let common = Common {
         headers: section.section("headers").map(headers).unwrap_or_default(),
         timeout: duration(&mut section, "timeout").unwrap_or(TIMEOUT),
         think_time: duration(&mut section, "think-time").unwrap_or_default(),
     };
     let keepalive = section.boolean("keepalive");
-    let items = section.list("requests").unwrap_or_else(|| missing(&section, "requests"));
+    let items = section.required("requests", |section| section.list("requests"));
     let problems = section.problems();
     let requests: Vec<_> = items
+        .unwrap_or_default()
         .into_iter()
         .map(|(path, value)| request(value, path, &common, folder, problems))
         .collect();
@@ -170,14 +159,9 @@ fn request(
     folder: &Path,
     problems: &Problems,
 ) -> Option<Request> {
-    // A text alone is a URL to get.
-    let shorthand = serde_yaml::Mapping::from_iter([("url".into(), value.clone())]).into();
-    let value = if value.is_string() { &shorthand } else { value };
-    let mut section = Section::new(value, path, problems);
-    let url = template(&mut section, "url");
-    if section.is_mapping() && section.take("url").is_none() {
-        section.own_problem("`url` is missing");
-    }
+    let value = spelled_out(value, "url");
+    let mut section = Section::new(&value, path, problems);
+    let url = section.required("url", |section| template(section, "url"));
     if url.as_ref().is_some_and(|url| !url.start().starts_with('/')) {
         section.problem("url", "must begin with /; `default-address` says where it goes");
     }
@@ -185,7 +169,7 @@ fn request(
     let label = section.text("label").or(section.text("url")).unwrap_or_default().to_owned();
     let body = match (template(&mut section, "body"), section.text("body-file")) {
         (body, None) => body,
-        (None, Some(name)) => match fs::read_to_string(file(folder, name)) {
+        (None, Some(name)) => match fs::read_to_string(folder.join(name)) {
             Ok(text) => filled(&section, "body-file", &text),
             Err(error) => {
                 section.problem("body-file", format!("`{name}` cannot be read: {error}"));
@@ -238,26 +222,22 @@ fn extractors(mut section: Section<'_>) -> Vec<Extractor> {
     let entries = section.entries();
     let extractors = entries.into_iter().filter_map(|(variable, value)| {
         let path = section.path_of(&variable);
-        // A text alone is the expression.
-        let shorthand = serde_yaml::Mapping::from_iter([("regexp".into(), value.clone())]).into();
-        let value = if value.is_string() { &shorthand } else { value };
-        extractor(Section::new(value, path, section.problems()), variable)
+        let value = spelled_out(value, "regexp");
+        extractor(Section::new(&value, path, section.problems()), variable)
     });
     extractors.collect()
 }
 
 fn extractor(mut section: Section<'_>, variable: String) -> Option<Extractor> {
-    let regexp = section.text("regexp").and_then(|text| {
+    let regexp = section.required("regexp", |section| section.text("regexp"));
+    let regexp = regexp.and_then(|text| {
         let regexp = regex::bytes::Regex::new(text);
         regexp.map_err(|error| section.problem("regexp", error.to_string())).ok()
     });
-    if section.is_mapping() && section.take("regexp").is_none() {
-        section.own_problem("`regexp` is missing");
-    }
     let match_no = section.whole("match-no", 0..=1_000_000);
     let default = section.text("default").map(str::to_owned);
     let template = match section.take("template") {
-        None => Some(Group::new("1")).flatten(),
+        None => Group::new("1"),
         Some(Value::Number(number)) => Group::new(&number.to_string()),
         Some(value) => value.as_str().and_then(Group::new),
     };
@@ -276,6 +256,15 @@ fn extractor(mut section: Section<'_>, variable: String) -> Option<Extractor> {
     }
     section.finish();
     Some(Extractor { variable, regexp, match_no: match_no.unwrap_or(1), template, default })
+}
+
+/// A value that may be a text alone, which stands for a mapping of `key` to it.
+fn spelled_out<'a>(value: &'a Value, key: &str) -> Cow<'a, Value> {
+    if value.is_string() {
+        Cow::Owned(serde_yaml::Mapping::from_iter([(key.into(), value.clone())]).into())
+    } else {
+        Cow::Borrowed(value)
+    }
 }
 
 fn template(section: &mut Section<'_>, key: &'static str) -> Option<Template> {

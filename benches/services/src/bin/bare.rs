@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 
+use bench_services::argument;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Response;
@@ -14,9 +15,7 @@ use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() {
-    let mut args = std::env::args().skip(1).map(|arg| arg.parse::<usize>().expect("a number"));
-    let (port, bytes) = (args.next().expect("PORT"), args.next().expect("BYTES"));
-    let port = u16::try_from(port).expect("a port");
+    let (port, bytes): (u16, usize) = (argument(1, "PORT"), argument(2, "BYTES"));
     let body = Bytes::from("x".repeat(bytes));
     let listener = TcpListener::bind(("127.0.0.1", port)).await.expect("a free port");
     loop {
