@@ -136,6 +136,9 @@ fn scenario(mut section: Section<'_>, name: &str, folder: &Path) -> Option<Scena
     };
     let keepalive = section.boolean("keepalive");
     let items = section.required("requests", |section| section.list("requests"));
+    if items.as_ref().is_some_and(Vec::is_empty) {
+        section.problem("requests", "must have at least one request");
+    }
     let problems = section.problems();
     let requests: Vec<_> = items
         .unwrap_or_default()
@@ -148,7 +151,7 @@ fn scenario(mut section: Section<'_>, name: &str, folder: &Path) -> Option<Scena
         name: name.into(),
         endpoint: endpoint?,
         keepalive: keepalive.unwrap_or(true),
-        requests: requests.into_iter().collect::<Option<Vec<_>>>().filter(|all| !all.is_empty())?,
+        requests: requests.into_iter().collect::<Option<_>>()?,
     })
 }
 

@@ -85,6 +85,14 @@ fn an_execution_must_come_to_an_end() {
 }
 
 #[test]
+fn a_scenario_must_have_requests() {
+    let text = SMALL.replace("requests:\n    - /events", "requests: []");
+    let errors = read(&text).unwrap_err();
+    let expected = "line 7: scenarios.one.requests: must have at least one request";
+    assert!(errors.contains(expected), "{errors}");
+}
+
+#[test]
 fn values_are_changed_from_the_command_line() {
     let changes: Vec<Override> = ["execution.0.hold-for=5s", "execution.0.throughput=12.5"]
         .map(|text| text.parse().unwrap())
