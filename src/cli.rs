@@ -13,7 +13,7 @@ Exit codes:
   0    done
   1    something failed; the message says what and how to mend it
   2    bad command line
-  3    status: not every service is healthy
+  3    status: not every service is healthy; bench: a pass/fail criterion failed
   78   eventpost.yml, a fixtures file or a load script is not valid
   130  interrupted (143: terminated); the message says what is left";
 
@@ -160,18 +160,30 @@ pub struct Bench {
     )]
     pub script: Option<PathBuf>,
 
-    /// Put it on the services of this machine
-    #[arg(long, conflicts_with = "url")]
+    /// Put it on the services of this machine instead of those of the deployed stack
+    #[arg(long, conflicts_with_all = ["url", "as_written", "hosts", "from"])]
     pub local: bool,
 
-    /// Put it on these services instead of those that the script names, as in
-    /// events=http://HOST:PORT; may be repeated
-    #[arg(long, value_name = "SERVICE=URL")]
+    /// Put it on these services instead, as in events=http://HOST:PORT; may be repeated
+    #[arg(long, value_name = "SERVICE=URL", conflicts_with_all = ["hosts", "from"])]
     pub url: Vec<ServiceUrl>,
 
-    /// Put it on the services of the deployed stack
-    #[arg(long, conflicts_with_all = ["url", "local"])]
-    pub deployed: bool,
+    /// Put it where the script says
+    #[arg(long, conflicts_with_all = ["url", "hosts", "from"])]
+    pub as_written: bool,
+
+    /// Put it on services on machines that exist instead of EC2
+    #[arg(long, value_name = "SERVICE=ADDRESS,…", value_delimiter = ',')]
+    pub hosts: Vec<HostAddress>,
+
+    /// Where the load comes from: this machine, the services' own hosts, or both in turn
+    #[arg(long, value_enum, default_value_t = From::Laptop)]
+    pub from: From,
+
+    /// Send so many requests a second whether or not they are answered (an open loop), in
+    /// each execution or in one scenario's; may be repeated
+    #[arg(long, value_name = "[SCENARIO=]N")]
+    pub rate: Vec<Rate>,
 
     /// Change a value of the script, as in execution.0.hold-for=5s; may be repeated
     #[arg(short = 'o', long = "option", value_name = "KEY=VALUE")]
@@ -181,9 +193,61 @@ pub struct Bench {
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub output: Output,
 
+    /// Write the result as a page that a browser shows, with pictures
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+
+    /// Write the result as comma-separated values
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+
+    /// Compare with an earlier result, which `--output json` printed
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+
+    /// Say what happens as lines of JSON on standard output, for the machine that has sent
+    /// this one its load
+    #[arg(long, hide = true, conflicts_with_all = ["html", "csv", "baseline"])]
+    pub relayed: bool,
+
     /// Which deployment
     #[command(flatten)]
     pub stack: Stack,
+}
+
+/// Where a load comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum From {
+    /// This machine: the services and the network between.
+    Laptop,
+    /// Each service's own host: the service alone.
+    Host,
+    /// The one, and then the other.
+    Both,
+}
+
+/// `[SCENARIO=]N` on the command line.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rate {
+    /// The scenario; without, all of them.
+    pub scenario: Option<String>,
+    /// Requests a second.
+    pub per_second: f64,
+}
+
+impl FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (scenario, number) = match text.rsplit_once('=') {
+            Some((scenario, number)) => (Some(scenario.into()), number),
+            None => (None, text),
+        };
+        let per_second = number.parse().ok().filter(|n: &f64| *n > 0.0 && *n <= 10_000_000.0);
+        let per_second =
+            per_second.ok_or_else(|| format!("`{text}` must be like 2000 or events-read=2000"))?;
+        Ok(Self { scenario, per_second })
+    }
 }
 
 /// `eventpost seed`

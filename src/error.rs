@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use crate::bench::BenchError;
 use crate::bench::script::ScriptErrors;
 use crate::binary::BinaryError;
 use crate::config::ConfigErrors;
@@ -25,6 +26,9 @@ pub enum Error {
     /// The script of a load test is not valid.
     #[error(transparent)]
     Script(#[from] ScriptErrors),
+    /// A load could not be put on.
+    #[error(transparent)]
+    Bench(#[from] BenchError),
     /// A service's program could not be built or found.
     #[error(transparent)]
     Binary(#[from] BinaryError),

@@ -1,8 +1,10 @@
 //! This module owns what the work says while it goes on. Work emits events and
 //! knows nothing of terminals; displays (`progress`) only listen.
 
+use serde::{Deserialize, Serialize};
+
 /// Something that happened to a subject: a service, or the build of one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// Whom it is about.
     pub subject: String,
@@ -11,7 +13,7 @@ pub struct Event {
 }
 
 /// What happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     /// A step began; it lasts until the next event of the subject.
     Step(String),

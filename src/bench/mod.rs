@@ -3,19 +3,46 @@
 //!
 //! ```text
 //! script      the file -> Script, every problem reported at once
-//! pace        when a request may be sent
+//! pace        when a request is sent
+//! timer       waiting for that moment exactly
+//! request     a request's bytes
+//! exchange    a request out, its answer in
 //! connection  one user's connection
 //! user        one user from its start to its end
 //! stats       what was measured
-//! run         all users of all executions
+//! load        one execution while it runs, shared by its users
+//! run         all users of all executions, collected once a second
+//! live        what is said meanwhile
+//! judge       pass/fail criteria
+//! outcome     the result
+//! machine     where it came from
+//! page        the result as a page with pictures
 //! ```
 
 mod connection;
+mod exchange;
+mod judge;
+mod live;
+mod load;
+mod machine;
+pub mod outcome;
 mod pace;
+pub mod page;
+mod request;
 mod run;
 pub mod script;
 mod stats;
+mod timer;
 mod user;
 
-pub use run::{Measured, run};
-pub use stats::{LabelStats, Stats};
+pub use run::{Ran, run};
+
+/// The time, as results say it (RFC 3339, UTC, to the second).
+pub fn now() -> String {
+    jiff::Timestamp::from_second(jiff::Timestamp::now().as_second()).unwrap_or_default().to_string()
+}
+
+/// The system refused something that a load takes.
+#[derive(Debug, thiserror::Error)]
+#[error("the load cannot run: {0}")]
+pub struct BenchError(std::io::Error);

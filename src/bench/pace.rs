@@ -1,5 +1,6 @@
-//! This module owns when a request may be sent: all users of an execution together keep
-//! to its throughput.
+//! This module owns when a request is sent: in a closed loop all users of an execution
+//! together keep to its throughput, in an open one they share its requests as these are
+//! due, whether or not anybody is ready.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -10,37 +11,75 @@ use super::script::Execution;
 /// without this the throughput would stay below its bound. More would be a burst.
 const CATCH_UP: Duration = Duration::from_millis(10);
 
-/// Hands out times at which requests may be sent.
+/// Hands out times at which requests may be sent, since the execution began.
 #[derive(Debug)]
 pub(super) struct Pace {
-    throughput: f64,
+    per_second: f64,
     ramp_up: Duration,
     steps: Option<u32>,
     next: Mutex<Duration>,
 }
 
+/// When a request of an open loop is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Due {
+    pub(super) at: Duration,
+    /// Requests before it that nobody waits for any longer.
+    pub(super) dropped: u64,
+}
+
 impl Pace {
-    /// The pace of an execution, if it has a bound.
+    /// The pace of an execution: its rate in an open loop, its bound in a closed one, if
+    /// it has one.
     pub(super) fn of(execution: &Execution) -> Option<Self> {
         Some(Self {
-            throughput: execution.throughput?,
+            per_second: execution.rate.or(execution.throughput)?,
             ramp_up: execution.ramp_up,
             steps: execution.steps,
-            next: Mutex::new(Duration::ZERO),
+            next: Mutex::default(),
         })
     }
 
-    /// The time, since the execution began, at which a request may be sent that could be
-    /// sent `now`.
+    /// In a closed loop, the time at which a request may be sent that could be sent `now`.
     pub(super) fn claim(&self, now: Duration) -> Duration {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let at = (*next).max(now.saturating_sub(CATCH_UP));
-        *next = at + Duration::from_secs_f64(1.0 / self.rate(at));
+        *next = self.after(at);
         at
     }
 
+    /// In an open loop, when the next request is due. It may have been due long ago;
+    /// beyond `patience` it is dropped.
+    pub(super) fn due(&self, now: Duration, patience: Duration) -> Due {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut dropped = 0;
+        while *next + patience < now {
+            *next = self.after(*next);
+            dropped += 1;
+        }
+        let at = *next;
+        *next = self.after(at);
+        Due { at, dropped }
+    }
+
+    /// In an open loop, how many requests were due before `end` that nobody has claimed.
+    /// Each is counted once.
+    pub(super) fn unclaimed(&self, end: Duration) -> u64 {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut count = 0;
+        while *next < end {
+            *next = self.after(*next);
+            count += 1;
+        }
+        count
+    }
+
+    fn after(&self, at: Duration) -> Duration {
+        at + Duration::from_secs_f64(1.0 / self.per_second(at))
+    }
+
     /// Requests a second at a time: it rises with the users.
-    fn rate(&self, at: Duration) -> f64 {
+    pub(super) fn per_second(&self, at: Duration) -> f64 {
         let share = match self.steps {
             _ if at >= self.ramp_up => 1.0,
             Some(steps) => {
@@ -51,13 +90,17 @@ impl Pace {
             None => at.as_secs_f64() / self.ramp_up.as_secs_f64(),
         };
         // It begins with one a second, as Taurus's does.
-        (self.throughput * share).max(self.throughput.min(1.0))
+        (self.per_second * share).max(self.per_second.min(1.0))
     }
 }
 
 /// When a user starts, of `users` that start evenly or in steps.
 pub(super) fn start_of(user: u32, execution: &Execution) -> Duration {
     let (users, ramp_up) = (execution.users, execution.ramp_up);
+    // In an open loop the rate rises, and whoever is free sends.
+    if execution.rate.is_some() {
+        return Duration::ZERO;
+    }
     match execution.steps {
         // The first step's users are there from the beginning.
         Some(steps) => {
@@ -72,9 +115,9 @@ pub(super) fn start_of(user: u32, execution: &Execution) -> Duration {
 mod tests {
     use super::*;
 
-    fn pace(throughput: f64, ramp_up: u64, steps: Option<u32>) -> Pace {
+    fn pace(per_second: f64, ramp_up: u64, steps: Option<u32>) -> Pace {
         let (ramp_up, next) = (Duration::from_secs(ramp_up), Mutex::default());
-        Pace { throughput, ramp_up, steps, next }
+        Pace { per_second, ramp_up, steps, next }
     }
 
     /// Requests that users who are always ready may send within some seconds.
@@ -102,5 +145,17 @@ mod tests {
         let later = Duration::from_secs(60);
         let at_once = (0..100).take_while(|_| pace.claim(later) <= later).count();
         assert!(at_once <= 11, "{at_once}");
+    }
+
+    #[test]
+    fn an_open_loop_forgets_no_request() {
+        let pace = pace(100.0, 0, None);
+        let at = |millis| Duration::from_millis(millis);
+        assert_eq!(pace.due(at(0), at(100)), Due { at: at(0), dropped: 0 });
+        assert_eq!(pace.due(at(500), at(1000)), Due { at: at(10), dropped: 0 });
+        // 20 to 890 ms are given up: 88 of them.
+        assert_eq!(pace.due(at(1000), at(100)), Due { at: at(900), dropped: 88 });
+        assert_eq!(pace.unclaimed(at(1000)), 9);
+        assert_eq!(pace.unclaimed(at(1000)), 0);
     }
 }

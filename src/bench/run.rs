@@ -1,109 +1,243 @@
-//! This module owns running all users of all executions, and what is seen of them while
-//! they run.
+//! This module owns running all users of all executions, and collecting once a second
+//! what they measured.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use super::pace::Pace;
-use super::script::{Execution, Script};
-use super::stats::{Outcome, Stats};
-use super::user::{self, Crowd};
+use super::judge::{Judge, Part};
+use super::load::Load;
+use super::outcome::{
+    ExecutionOutcome, LabelOutcome, Second, Verdict, curve, per_second, quantile_ms,
+};
+use super::script::Script;
+use super::stats::{Measured, Stats};
+use super::{BenchError, live, user};
 use crate::event::{EventSink, Reporter};
 use crate::wait::humane;
 
-/// What an execution measured.
+/// How often what was measured is collected.
+const TICK: Duration = Duration::from_secs(1);
+
+/// What a load came to.
 #[derive(Debug)]
-pub struct Measured {
-    /// What all its users measured.
-    pub stats: Stats,
-    /// From its beginning, after the delay, to its last answer.
-    pub took: Duration,
+pub struct Ran {
+    /// Each execution, in the script's order.
+    pub executions: Vec<ExecutionOutcome>,
+    /// Each criterion, in the script's order.
+    pub criteria: Vec<Verdict>,
 }
 
-/// What happens in an execution at the moment.
-#[derive(Debug, Default)]
-pub(super) struct Live {
-    users: AtomicU32,
-    requests: AtomicU64,
-    errors: AtomicU64,
-}
-
-/// A user that has started.
-pub(super) struct Active<'a>(&'a Live);
-
-impl Live {
-    pub(super) fn user(&self) -> Active<'_> {
-        self.users.fetch_add(1, Ordering::Relaxed);
-        Active(self)
-    }
-
-    pub(super) fn request(&self, outcome: &Outcome) {
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        if !matches!(outcome, Outcome::Answered(_)) {
-            self.errors.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-}
-
-impl Drop for Active<'_> {
-    fn drop(&mut self) {
-        self.0.users.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Runs a script to its end; what was measured comes in the order of its executions.
-pub async fn run(script: &Script, sink: &dyn EventSink) -> Vec<Measured> {
-    join_all(script.executions.iter().map(|execution| run_one(execution, sink))).await
-}
-
-async fn run_one(execution: &Arc<Execution>, sink: &dyn EventSink) -> Measured {
-    let reporter = Reporter::new(sink, &execution.scenario.name);
-    if !execution.delay.is_zero() {
-        reporter.step(format!("waiting {}", humane(execution.delay)));
-        tokio::time::sleep(execution.delay).await;
-    }
-    let lasts = user::lasts(execution).map(|lasts| format!(" for {}", humane(lasts)));
-    reporter.step(format!("{} users{}", execution.users, lasts.unwrap_or_default()));
-    let live = Arc::new(Live::default());
+/// Runs a script to its end, or until one of its criteria stops it. `from` says where the
+/// load comes from.
+pub async fn run(script: &Script, from: &str, sink: &dyn EventSink) -> Result<Ran, BenchError> {
     let begin = Instant::now();
-    let (pace, crowd_live) = (Pace::of(execution), Arc::clone(&live));
-    let crowd = Arc::new(Crowd { execution: Arc::clone(execution), pace, begin, live: crowd_live });
-    // Dropped with this future when a signal comes, and all users with it.
-    let mut running: JoinSet<_> =
-        (0..execution.users).map(|number| user::run(number, Arc::clone(&crowd))).collect();
-    let users = async {
-        let mut stats = Stats::new(execution.scenario.requests.len());
-        while let Some(user) = running.join_next().await {
-            match user {
-                Ok(measured) => stats.add(&measured),
-                Err(error) => std::panic::resume_unwind(error.into_panic()),
+    let loads: Vec<_> = script.executions.iter().map(|it| Arc::new(Load::new(it, begin))).collect();
+    // Dropped with this future when a signal comes, and all users with them.
+    let users: Vec<JoinSet<_>> = loads.iter().map(start).collect();
+    let mut collected: Vec<_> = loads.iter().map(|load| Collected::new(load, sink)).collect();
+    let mut judge = Judge::new(script);
+    let all = loads.iter().zip(users).enumerate();
+    let mut running: FuturesUnordered<_> =
+        all.map(|(number, (load, users))| finish(number, load, users)).collect();
+    let mut ticks = interval_at(begin + TICK, TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    while !running.is_empty() {
+        tokio::select! {
+            biased;
+            Some(ended) = running.next() => {
+                collected[ended.map_err(BenchError)?].collect(begin, Instant::now());
+            }
+            _ = ticks.tick() => {
+                let now = Instant::now();
+                for one in &mut collected {
+                    one.collect(begin, now);
+                }
+                if judged(&mut judge, &mut collected, now - begin) {
+                    break;
+                }
             }
         }
-        stats
-    };
-    let stats = tokio::select! {
-        stats = users => stats,
-        never = watch(&live, reporter) => match never {},
-    };
-    let took = begin.elapsed();
-    reporter.done(format!("{} requests", live.requests.load(Ordering::Relaxed)));
-    Measured { stats, took }
+    }
+    // What was collected since the last second.
+    judged(&mut judge, &mut collected, begin.elapsed());
+    let parts: Vec<_> = collected.iter().map(Collected::whole).collect();
+    let criteria = judge.finish(begin.elapsed().as_secs_f64(), &parts);
+    let executions = collected.into_iter().map(|one| one.outcome(from)).collect();
+    Ok(Ran { executions, criteria })
 }
 
-/// Says every second how it goes.
-async fn watch(live: &Live, reporter: Reporter<'_>) -> std::convert::Infallible {
-    let mut before = 0;
-    loop {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let requests = live.requests.load(Ordering::Relaxed);
-        let errors = live.errors.load(Ordering::Relaxed);
-        let users = live.users.load(Ordering::Relaxed);
-        let rate = requests - std::mem::replace(&mut before, requests);
-        reporter.detail(format!("{users} users, {rate} requests/s, {errors} errors"));
+fn start(load: &Arc<Load>) -> JoinSet<std::io::Result<()>> {
+    (0..load.execution.users).map(|number| user::run(number, Arc::clone(load))).collect()
+}
+
+/// Holds the criteria against what was collected last. True where the load must stop.
+fn judged(judge: &mut Judge<'_>, collected: &mut [Collected<'_>], at: Duration) -> bool {
+    let parts: Vec<_> = collected.iter().map(Collected::second_part).collect();
+    let stops = judge.second(at.as_secs_f64(), &parts);
+    for one in collected {
+        one.is_fresh = false;
+    }
+    stops
+}
+
+/// Waits until all users of an execution have come to their end, and says which it is.
+async fn finish(
+    number: usize,
+    load: &Load,
+    mut users: JoinSet<std::io::Result<()>>,
+) -> std::io::Result<usize> {
+    while let Some(user) = users.join_next().await {
+        match user {
+            Ok(ended) => ended?,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+    load.end();
+    Ok(number)
+}
+
+/// What has been collected of an execution so far.
+struct Collected<'a> {
+    load: &'a Load,
+    reporter: Reporter<'a>,
+    whole: Stats,
+    /// Of the last second.
+    second: Stats,
+    /// Whether it is to be judged yet.
+    is_fresh: bool,
+    spare: Stats,
+    /// The most users in the last second.
+    users: u32,
+    timeline: Vec<Second>,
+    /// When the last second ended, after the execution's beginning.
+    until: Option<Duration>,
+    /// Requests and time since all users had started.
+    hold: (u64, Duration),
+}
+
+impl<'a> Collected<'a> {
+    fn new(load: &'a Load, sink: &'a dyn EventSink) -> Self {
+        let execution = &load.execution;
+        let stats = || Stats::new(execution.scenario.requests.len(), execution.rate.is_some());
+        let reporter = Reporter::new(sink, &execution.scenario.name);
+        reporter.step(if execution.delay.is_zero() {
+            live::opening(execution)
+        } else {
+            format!("waiting {}", humane(execution.delay))
+        });
+        Self {
+            load,
+            reporter,
+            whole: stats(),
+            second: stats(),
+            is_fresh: false,
+            spare: stats(),
+            users: 0,
+            timeline: Vec::new(),
+            until: None,
+            hold: Default::default(),
+        }
+    }
+
+    /// Collects what was measured since the last time.
+    fn collect(&mut self, begin: Instant, now: Instant) {
+        let last = self.until;
+        let is_new = |ran: &Duration| match ran.saturating_sub(last.unwrap_or_default()) {
+            // Begun at the very end of the second.
+            little if !self.load.has_ended() => little > TICK / 20,
+            little => !little.is_zero(),
+        };
+        let Some(ran) = self.load.ran(now).filter(is_new) else { return };
+        self.users = self.load.most_users();
+        self.is_fresh = true;
+        if last.is_none() && !self.load.execution.delay.is_zero() {
+            self.reporter.step(live::opening(&self.load.execution));
+        }
+        self.second.reset();
+        self.load.collect(&mut self.second, &mut self.spare);
+        self.whole.add(&self.second);
+        let Some(all) = Measured::sum(&self.second.0) else { return };
+        let lasted = ran.saturating_sub(last.unwrap_or_default());
+        self.note_hold(all.count, last.unwrap_or_default(), ran);
+        let at = (self.load.begin + ran - begin).as_secs_f64();
+        let second = self.row(&all, at, lasted, ran);
+        let failed = self.whole.0.iter().map(Measured::failed).sum();
+        self.reporter.detail(live::line(&self.load.execution, &second, failed, ran));
+        self.timeline.push(second);
+        self.until = Some(ran);
+        if self.load.has_ended() {
+            self.reporter.done(live::closing(&self.whole));
+        }
+    }
+
+    fn row(&self, all: &Measured, at: f64, lasted: Duration, ran: Duration) -> Second {
+        let quantile = |quantile| quantile_ms(&all.time, quantile);
+        let pace = self.load.pace.as_ref();
+        Second {
+            at,
+            seconds: lasted.as_secs_f64(),
+            users: self.users,
+            // In the middle of a step, not at its edge.
+            cap: pace.map(|pace| pace.per_second(ran.saturating_sub(lasted / 2))),
+            requests: all.count,
+            errors: all.failed(),
+            p50_ms: quantile(0.5),
+            p90_ms: quantile(0.9),
+            p99_ms: quantile(0.99),
+        }
+    }
+
+    /// Counts what happened while all users were there, and none had ended yet.
+    fn note_hold(&mut self, requests: u64, from: Duration, to: Duration) {
+        let execution = &self.load.execution;
+        // What is collected at a second's end may be some milliseconds late.
+        let late = Duration::from_millis(100);
+        let ends = execution.lasts();
+        if from + late >= execution.ramp_up && ends.is_some_and(|ends| to <= ends + late) {
+            self.hold.0 += requests;
+            self.hold.1 += to.saturating_sub(from);
+        }
+    }
+
+    fn second_part(&self) -> Option<Part<'_>> {
+        let part = Part { users: self.users, stats: &self.second };
+        self.is_fresh.then_some(part)
+    }
+
+    fn whole(&self) -> Option<Part<'_>> {
+        self.until?;
+        Some(Part { users: self.load.execution.users, stats: &self.whole })
+    }
+
+    fn outcome(self, from: &str) -> ExecutionOutcome {
+        let execution = &*self.load.execution;
+        let sum = Measured::sum(&self.whole.0).unwrap_or_else(|| Measured::new(false));
+        let took = self.until.unwrap_or_default();
+        let missed = self.load.missed();
+        let (hold, hold_time) = self.hold;
+        ExecutionOutcome {
+            from: from.into(),
+            scenario: execution.scenario.name.clone(),
+            url: execution.endpoint().to_string(),
+            users: execution.users,
+            cap: execution.throughput.filter(|_| execution.rate.is_none()),
+            rate: execution.rate,
+            delay: execution.delay.as_secs_f64(),
+            seconds: took.as_secs_f64(),
+            requests: sum.count,
+            errors: sum.failed(),
+            late: missed.map(|(late, _)| late),
+            dropped: missed.map(|(_, dropped)| dropped),
+            overall_per_second: per_second(sum.count, took),
+            hold_per_second: (!hold_time.is_zero()).then(|| per_second(hold, hold_time)),
+            bytes: sum.bytes,
+            labels: LabelOutcome::all(execution, &self.whole),
+            timeline: self.timeline,
+            curve: curve(&sum.time),
+        }
     }
 }

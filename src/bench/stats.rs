@@ -1,5 +1,5 @@
-//! This module owns what was measured: a histogram for each label, errors by kind, and
-//! requests by second.
+//! This module owns what is measured: a histogram for each request of a scenario, and
+//! failures by kind.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,141 +8,183 @@ use hdrhistogram::Histogram;
 
 /// The longest time that is told apart, in microseconds: ten minutes.
 const LONGEST: u64 = 600_000_000;
+/// Digits of a time that are kept.
+const DIGITS: u8 = 3;
 
-/// What one or several users of a scenario measured.
+/// What was measured of each request of a scenario, by its number.
 #[derive(Debug)]
-pub struct Stats {
-    /// By the number of the request in the scenario.
-    pub requests: Vec<LabelStats>,
-    /// Requests that ended in each second since the execution began.
-    pub seconds: Vec<u32>,
-}
+pub(super) struct Stats(pub(super) Vec<Measured>);
 
-/// What was measured under one label.
+/// What was measured of one request, or of several together.
 #[derive(Debug)]
-pub struct LabelStats {
-    /// Time from sending a request to the end of its answer, in microseconds, of those
-    /// that were answered.
-    pub time: Histogram<u64>,
+pub(super) struct Measured {
+    /// Response times in microseconds, of those that were answered: in a closed loop
+    /// from sending to the end of the answer, in an open one from when it was due.
+    pub(super) time: Histogram<u64>,
+    /// In an open loop, times from sending to the end of the answer.
+    pub(super) service: Option<Histogram<u64>>,
     /// Requests sent.
-    pub count: u64,
-    /// Failed requests by what went wrong.
-    pub errors: BTreeMap<String, u64>,
+    pub(super) count: u64,
     /// Bytes of bodies received.
-    pub bytes: u64,
+    pub(super) bytes: u64,
+    /// Answers by status.
+    pub(super) statuses: BTreeMap<u16, u64>,
+    /// Failed requests by what went wrong.
+    pub(super) errors: BTreeMap<String, u64>,
 }
 
-/// How a request ended.
+/// How one request went.
 #[derive(Debug)]
-pub(super) enum Outcome {
-    /// With an answer of so many bytes.
-    Answered(u64),
-    /// With an answer that says no.
-    Refused(u16, u64),
-    /// Without one.
-    Failed(String),
+pub(super) struct Sample {
+    /// From sending it to the end of its answer.
+    pub(super) service: Duration,
+    /// From when it was due.
+    pub(super) response: Duration,
+    /// What was answered, if anything was.
+    pub(super) answer: Option<Answered>,
+    /// What went wrong.
+    pub(super) error: Option<String>,
 }
 
-impl LabelStats {
-    fn new() -> Self {
-        let time = Histogram::new_with_bounds(1, LONGEST, 3).expect("valid bounds");
-        Self { time, count: 0, errors: BTreeMap::new(), bytes: 0 }
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Answered {
+    pub(super) status: u16,
+    pub(super) bytes: u64,
+}
+
+impl Stats {
+    /// Of so many requests, in an open loop or a closed one.
+    pub(super) fn new(requests: usize, open: bool) -> Self {
+        Self((0..requests).map(|_| Measured::new(open)).collect())
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        for (own, others) in self.0.iter_mut().zip(&other.0) {
+            own.add(others);
+        }
+    }
+
+    /// Forgets everything, and keeps the room for more.
+    pub(super) fn reset(&mut self) {
+        self.0.iter_mut().for_each(Measured::reset);
+    }
+}
+
+impl Measured {
+    pub(super) fn new(open: bool) -> Self {
+        Self {
+            time: histogram(),
+            service: open.then(histogram),
+            count: 0,
+            bytes: 0,
+            statuses: BTreeMap::new(),
+            errors: BTreeMap::new(),
+        }
+    }
+
+    /// Of several requests together; `None` for none.
+    pub(super) fn sum<'a>(all: impl IntoIterator<Item = &'a Self>) -> Option<Self> {
+        let mut all = all.into_iter();
+        let mut sum = Self::new(false);
+        let first = all.next()?;
+        sum.service = first.service.as_ref().map(|_| histogram());
+        sum.add(first);
+        all.for_each(|other| sum.add(other));
+        Some(sum)
+    }
+
+    pub(super) fn record(&mut self, sample: Sample) {
+        self.count += 1;
+        if let Some(Answered { status, bytes }) = sample.answer {
+            note(&mut self.time, sample.response);
+            if let Some(service) = &mut self.service {
+                note(service, sample.service);
+            }
+            self.bytes += bytes;
+            *self.statuses.entry(status).or_default() += 1;
+        }
+        if let Some(error) = sample.error {
+            *self.errors.entry(error).or_default() += 1;
+        }
     }
 
     /// Failed requests.
-    pub fn failed(&self) -> u64 {
+    pub(super) fn failed(&self) -> u64 {
         self.errors.values().sum()
     }
 
-    /// Adds what another measured under the same label.
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.time.add(&other.time).expect("the same bounds");
+    fn add(&mut self, other: &Self) {
+        self.time += &other.time;
+        if let (Some(own), Some(others)) = (&mut self.service, &other.service) {
+            *own += others;
+        }
         self.count += other.count;
         self.bytes += other.bytes;
+        for (status, count) in &other.statuses {
+            *self.statuses.entry(*status).or_default() += count;
+        }
         for (kind, count) in &other.errors {
             *self.errors.entry(kind.clone()).or_default() += count;
         }
     }
-}
 
-impl Default for LabelStats {
-    fn default() -> Self {
-        Self::new()
+    fn reset(&mut self) {
+        self.time.reset();
+        if let Some(service) = &mut self.service {
+            service.reset();
+        }
+        (self.count, self.bytes) = (0, 0);
+        self.statuses.clear();
+        self.errors.clear();
     }
 }
 
-impl Stats {
-    pub(super) fn new(requests: usize) -> Self {
-        let requests = (0..requests).map(|_| LabelStats::new()).collect();
-        Self { requests, seconds: Vec::new() }
-    }
+/// One that begins small: a user's requests take a narrow range of times, and there are
+/// many users.
+fn histogram() -> Histogram<u64> {
+    let mut histogram = Histogram::new_with_max(4095, DIGITS).expect("valid bounds");
+    histogram.auto(true);
+    histogram
+}
 
-    /// Notes a request that ended `at` so long after the execution began.
-    pub(super) fn record(
-        &mut self,
-        request: usize,
-        at: Duration,
-        time: Duration,
-        outcome: Outcome,
-    ) {
-        let second = usize::try_from(at.as_secs()).expect("no load lasts that long");
-        if self.seconds.len() <= second {
-            self.seconds.resize(second + 1, 0);
-        }
-        self.seconds[second] += 1;
-        let own = &mut self.requests[request];
-        own.count += 1;
-        let error = match outcome {
-            Outcome::Answered(bytes) => {
-                own.bytes += bytes;
-                None
-            }
-            Outcome::Refused(status, bytes) => {
-                own.bytes += bytes;
-                Some(format!("status {status}"))
-            }
-            Outcome::Failed(error) => {
-                *own.errors.entry(error).or_default() += 1;
-                return;
-            }
-        };
-        let micros = u64::try_from(time.as_micros()).unwrap_or(LONGEST);
-        own.time.saturating_record(micros.max(1));
-        if let Some(error) = error {
-            *own.errors.entry(error).or_default() += 1;
-        }
-    }
-
-    pub(super) fn add(&mut self, other: &Self) {
-        for (own, others) in self.requests.iter_mut().zip(&other.requests) {
-            own.add(others);
-        }
-        if self.seconds.len() < other.seconds.len() {
-            self.seconds.resize(other.seconds.len(), 0);
-        }
-        for (own, others) in self.seconds.iter_mut().zip(&other.seconds) {
-            *own += others;
-        }
-    }
+/// At least a microsecond, since a histogram begins there, and at most the longest time.
+fn note(histogram: &mut Histogram<u64>, time: Duration) {
+    let micros = u64::try_from(time.as_micros()).unwrap_or(LONGEST).clamp(1, LONGEST);
+    histogram.record(micros).expect("it grows as far as the longest time");
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn sample(millis: u64, answer: Option<(u16, u64)>, error: Option<&str>) -> Sample {
+        let time = Duration::from_millis(millis);
+        Sample {
+            service: time,
+            response: time + Duration::from_millis(1),
+            answer: answer.map(|(status, bytes)| Answered { status, bytes }),
+            error: error.map(str::to_owned),
+        }
+    }
+
     #[test]
-    fn what_users_measured_adds_up() {
-        let ms = Duration::from_millis;
-        let (mut one, mut two) = (Stats::new(2), Stats::new(2));
-        one.record(0, ms(100), ms(5), Outcome::Answered(10));
-        one.record(1, ms(2100), ms(7), Outcome::Refused(404, 3));
-        two.record(0, ms(900), ms(9), Outcome::Failed("timed out".into()));
+    fn what_was_measured_adds_up() {
+        let (mut one, mut two) = (Stats::new(2, true), Stats::new(2, true));
+        one.0[0].record(sample(5, Some((200, 10)), None));
+        one.0[1].record(sample(7, Some((404, 3)), Some("status 404")));
+        two.0[0].record(sample(9, None, Some("timed out")));
+        two.0[1].record(sample(900_000, Some((200, 1)), None));
         one.add(&two);
-        assert_eq!(one.seconds, [2, 0, 1]);
-        let first = &one.requests[0];
+        let first = &one.0[0];
         assert_eq!((first.count, first.bytes, first.failed()), (2, 10, 1));
         assert_eq!(first.time.len(), 1, "a request without an answer has no time");
-        assert_eq!(one.requests[1].errors["status 404"], 1);
-        assert!(one.requests[1].time.max() >= 7000);
+        let service = first.service.as_ref().unwrap();
+        assert_eq!((first.time.max() / 100, service.max() / 100), (60, 50));
+        let sum = Measured::sum(&one.0).unwrap();
+        assert_eq!((sum.count, sum.statuses[&200], sum.errors["status 404"]), (4, 2, 1));
+        // Beyond the longest time, it is the longest.
+        assert!(sum.time.max() >= LONGEST);
+        one.reset();
+        assert_eq!((one.0[1].count, one.0[1].time.len(), one.0[1].failed()), (0, 0, 0));
     }
 }

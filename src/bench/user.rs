@@ -2,125 +2,148 @@
 //! time is over.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::Request;
-use hyper::header::{CONNECTION, HOST, HeaderValue};
 use tokio::time::Instant;
 
-use super::connection::Connection;
-use super::pace::{self, Pace};
-use super::run::Live;
-use super::script::{self, Execution, Scenario, Variables};
-use super::stats::Stats;
+use super::connection::{Connection, Outgoing};
+use super::exchange::Answer;
+use super::load::Load;
+use super::pace;
+use super::request::Buffer;
+use super::script::{Reply, Request, Variables};
+use super::stats::{Answered, Sample};
+use super::timer::Timer;
 
-/// What the users of an execution share.
-#[derive(Debug)]
-pub(super) struct Crowd {
-    pub(super) execution: Arc<Execution>,
-    pub(super) pace: Option<Pace>,
-    /// When the execution begins, its delay included.
-    pub(super) begin: Instant,
-    pub(super) live: Arc<Live>,
-}
-
-/// Runs the user of a number, from 0, and returns what it measured.
-pub(super) async fn run(number: u32, crowd: Arc<Crowd>) -> Stats {
-    let execution = &*crowd.execution;
-    let scenario = &*execution.scenario;
-    let start = crowd.begin + pace::start_of(number, execution);
-    let end = lasts(execution).map(|lasts| crowd.begin + lasts);
-    tokio::time::sleep_until(start).await;
-    let _user = crowd.live.user();
+/// Runs the user of a number, from 0, to its end.
+pub(super) async fn run(number: u32, load: Arc<Load>) -> std::io::Result<()> {
+    let execution = &*load.execution;
+    tokio::time::sleep_until(load.begin + pace::start_of(number, execution)).await;
+    let _active = load.user();
     let mut user = User {
-        scenario,
-        crowd: &crowd,
-        end,
-        connection: Connection::new(execution.endpoint(), scenario.keepalive),
+        number,
+        load: &load,
+        end: execution.lasts().map(|lasts| load.begin + lasts),
+        timer: execution.rate.map(|_| Timer::new()).transpose()?,
+        connection: Connection::new(execution.endpoint(), execution.scenario.keepalive),
         variables: Variables::new(),
         random: u64::from(number).wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15),
-        stats: Stats::new(scenario.requests.len()),
+        buffer: Buffer::default(),
+        answer: Answer::default(),
     };
     let mut rounds = 0;
-    while execution.iterations.is_none_or(|iterations| rounds < iterations) && user.round().await {
+    while execution.iterations.is_none_or(|iterations| rounds < iterations) && user.round().await? {
         rounds += 1;
     }
-    user.stats
+    Ok(())
 }
 
 struct User<'a> {
-    scenario: &'a Scenario,
-    crowd: &'a Crowd,
+    number: u32,
+    load: &'a Load,
     end: Option<Instant>,
+    /// For moments that must be kept exactly, as an open loop's.
+    timer: Option<Timer>,
     connection: Connection<'a>,
     variables: Variables,
     random: u64,
-    stats: Stats,
+    buffer: Buffer,
+    answer: Answer,
 }
 
 impl User<'_> {
     /// Goes through the scenario once; false when its time was over before the end.
-    async fn round(&mut self) -> bool {
-        for (number, request) in self.scenario.requests.iter().enumerate() {
-            if !self.wait().await {
-                return false;
-            }
-            self.send(number, request).await;
+    async fn round(&mut self) -> std::io::Result<bool> {
+        let load = self.load;
+        for (number, request) in load.execution.scenario.requests.iter().enumerate() {
+            let Some(due) = self.wait(request).await? else { return Ok(false) };
+            self.send(number, request, due).await;
             if !request.think_time.is_zero() {
                 tokio::time::sleep(request.think_time).await;
             }
         }
-        true
+        Ok(true)
     }
 
-    /// Waits until the next request may be sent; false when its time is over by then.
-    async fn wait(&self) -> bool {
+    /// Waits until the request may be sent, and says since when it was due; `None` when
+    /// the user's time is over by then.
+    async fn wait(&self, request: &Request) -> std::io::Result<Option<Instant>> {
         let now = Instant::now();
-        let mut at = now;
-        if let Some(pace) = &self.crowd.pace {
-            at = self.crowd.begin + pace.claim(now - self.crowd.begin);
+        let Some(pace) = &self.load.pace else {
+            return Ok(Some(now).filter(|_| !self.is_over(now)));
+        };
+        // Those who come after the end claim nothing more.
+        if self.is_over(now) {
+            return Ok(None);
         }
-        if self.end.is_some_and(|end| at.max(now) >= end) {
-            return false;
+        let since_begin = now - self.load.begin;
+        let Some(timer) = &self.timer else {
+            let at = (self.load.begin + pace.claim(since_begin)).max(now);
+            if !self.is_over(at) && at > now {
+                tokio::time::sleep_until(at).await;
+            }
+            return Ok(Some(at).filter(|at| !self.is_over(*at)));
+        };
+        let due = pace.due(since_begin, request.timeout);
+        self.load.note_dropped(due.dropped);
+        let at = self.load.begin + due.at;
+        if self.is_over(at) {
+            return Ok(None);
         }
-        if at > now {
-            tokio::time::sleep_until(at).await;
+        if at < now {
+            self.load.note_late();
         }
-        true
+        timer.sleep_until(at).await?;
+        Ok(Some(at))
     }
 
-    async fn send(&mut self, number: usize, request: &script::Request) {
+    fn is_over(&self, moment: Instant) -> bool {
+        self.end.is_some_and(|end| moment >= end)
+    }
+
+    async fn send(&mut self, number: usize, request: &Request, due: Instant) {
+        let prepared = &self.load.requests[number];
         let sent = Instant::now();
-        let (outcome, body) = match self.request(request) {
-            Ok(filled) => self.connection.exchange(filled, request.timeout).await,
-            Err(error) => (super::stats::Outcome::Failed(error), Bytes::new()),
+        let exchanged = match prepared.write(request, &self.variables, &mut self.buffer) {
+            Ok(()) => {
+                let bytes = &self.buffer.bytes;
+                let outgoing = Outgoing { bytes, is_head: prepared.is_head, keep: prepared.keep };
+                self.connection.exchange(outgoing, sent, request.timeout, &mut self.answer).await
+            }
+            Err(error) => Err(error),
         };
         let ended = Instant::now();
-        for extractor in &request.extractors {
-            let random = &mut self.random;
-            extractor.extract(&body, &mut self.variables, |below| below_random(random, below));
-        }
-        self.crowd.live.request(&outcome);
-        self.stats.record(number, ended - self.crowd.begin, ended - sent, outcome);
+        // In a closed loop nothing is due before it is sent.
+        let begin = if self.timer.is_some() { due } else { sent };
+        let (answer, error) = self.judge(request, exchanged);
+        let sample = Sample { service: ended - sent, response: ended - begin, answer, error };
+        self.load.record(self.number, number, sample);
     }
 
-    fn request(&self, request: &script::Request) -> Result<Request<Full<Bytes>>, String> {
-        let path = request.path.fill(&self.variables);
-        let mut filled = Request::builder()
-            .method(&request.method)
-            .uri(path)
-            .header(HOST, self.crowd.execution.endpoint().authority());
-        for (name, value) in &request.headers {
-            filled = filled.header(name, value.fill(&self.variables));
+    /// Takes what later requests need out of the answer, and says what is wrong with it.
+    fn judge(
+        &mut self,
+        request: &Request,
+        exchanged: Result<(), String>,
+    ) -> (Option<Answered>, Option<String>) {
+        if let Err(error) = exchanged {
+            self.extract(request, &Reply::default());
+            return (None, Some(error));
         }
-        if !self.scenario.keepalive {
-            filled = filled.header(CONNECTION, HeaderValue::from_static("close"));
+        let answer = std::mem::take(&mut self.answer);
+        let reply = Reply { status: answer.status, head: &answer.head, body: &answer.body };
+        self.extract(request, &reply);
+        let error = request.complaint(&reply);
+        let answered = Answered { status: answer.status, bytes: answer.bytes };
+        // Its buffers are used again.
+        self.answer = answer;
+        (Some(answered), error)
+    }
+
+    fn extract(&mut self, request: &Request, reply: &Reply<'_>) {
+        for extractor in &request.extractors {
+            let random = &mut self.random;
+            extractor.extract(reply, &mut self.variables, |below| below_random(random, below));
         }
-        let body = request.body.as_ref().map(|body| body.fill(&self.variables));
-        let body = Full::from(Bytes::from(body.unwrap_or_default()));
-        filled.body(body).map_err(|error| format!("cannot be sent: {error}"))
     }
 }
 
@@ -130,14 +153,4 @@ fn below_random(state: &mut u64, below: usize) -> usize {
     *state ^= *state >> 7;
     *state ^= *state << 17;
     usize::try_from(*state % below as u64).unwrap_or(0)
-}
-
-/// How long an execution lasts at most from its beginning; `None` where its iterations
-/// decide.
-pub(super) fn lasts(execution: &Execution) -> Option<Duration> {
-    match (execution.hold_for, execution.iterations) {
-        (None, Some(_)) => None,
-        // Without anything to hold, the load ends with its ramp-up.
-        (hold, _) => Some(execution.ramp_up + hold.unwrap_or_default()),
-    }
 }

@@ -1,12 +1,15 @@
 //! This module owns where the services of a stack answer.
 
+use std::net::IpAddr;
 use std::path::Path;
 
+use crate::cli::HostAddress;
 use crate::commands::hosts;
 use crate::config::Config;
 use crate::error::Error;
 use crate::http::Endpoint;
 use crate::local::{self, StackFolder};
+use crate::provider::Machine;
 use crate::provider::ec2::Ec2;
 
 /// The services of the local stack, all of which must run, in their order.
@@ -27,23 +30,42 @@ pub(super) async fn local(
     Ok(endpoints)
 }
 
-/// The services of the stack on its hosts, all of which must be there, in their order.
-pub(super) async fn deployed(config: &Config) -> Result<Vec<Endpoint>, Error> {
-    let mut addresses = hosts::named(config, &[])?;
+/// A service on a host.
+#[derive(Debug)]
+pub(super) struct Deployed {
+    /// Where it answers.
+    pub(super) endpoint: Endpoint,
+    /// Its host's address.
+    pub(super) address: IpAddr,
+    /// Its host, where that is one of EC2's.
+    pub(super) machine: Option<Machine>,
+}
+
+/// The services of the stack on its hosts, all of which must be there, in their order:
+/// on those that `arguments` or the file name, else on EC2.
+pub(super) async fn deployed(
+    config: &Config,
+    arguments: &[HostAddress],
+) -> Result<Vec<Deployed>, Error> {
+    let addresses = hosts::named(config, arguments)?;
+    let mut machines = Vec::new();
     if addresses.is_empty() {
         let ec2 = Ec2::connect(config.region.as_deref()).await?;
-        let mut machines = ec2.machines(config.stack.as_str()).await?;
+        machines = ec2.machines(config.stack.as_str()).await?;
         machines.retain(|machine| machine.is_alive() && machine.serving);
-        let known = machines.into_iter().filter_map(|m| Some((m.service, m.address?)));
-        addresses = known.collect();
     }
-    let mut endpoints = Vec::new();
+    let mut deployed = Vec::new();
     for service in &config.services {
-        let Some(address) = addresses.get(service.name.as_str()) else {
-            let problem = format!("{} has no host: `eventpost up` launches one", service.name);
+        let name = service.name.as_str();
+        let at = machines.iter().position(|it| it.service == name && it.address.is_some());
+        let machine = at.map(|at| machines.swap_remove(at));
+        let own = machine.as_ref().and_then(|machine| machine.address);
+        let Some(address) = own.or_else(|| addresses.get(name).copied()) else {
+            let problem = format!("{name} has no host: `eventpost up` launches one");
             return Err(Error::NotRunning(problem));
         };
-        endpoints.push(Endpoint::at((*address, service.port).into()));
+        let endpoint = Endpoint::at((address, service.port).into());
+        deployed.push(Deployed { endpoint, address, machine });
     }
-    Ok(endpoints)
+    Ok(deployed)
 }

@@ -61,7 +61,10 @@ pub(super) async fn run(args: &Seed) -> Result<ExitCode, Error> {
             targets(&config, endpoints::local(state_dir, &config).await?)?
         }
         (false, false) => named(args, &config)?,
-        (false, true) => targets(&config, endpoints::deployed(&config).await?)?,
+        (false, true) => {
+            let deployed = endpoints::deployed(&config, &[]).await?;
+            targets(&config, deployed.into_iter().map(|it| it.endpoint).collect())?
+        }
     };
     let display = progress::display();
     let work =

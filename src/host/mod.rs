@@ -138,7 +138,7 @@ impl Host {
 
     /// Runs a command that must succeed. `doing` completes "while …" and "… failed".
     pub async fn run(&self, doing: &'static str, command: Command) -> Result<Output, HostError> {
-        self.watch(doing, command, |_| ()).await
+        self.run_watching(doing, command, |_| ()).await
     }
 
     /// Runs a command that must succeed, and reports each line that it prints.
@@ -153,10 +153,11 @@ impl Host {
             Progress::Line(line) => reporter.detail(format!("{doing}: {line}")),
             Progress::Sent(bytes) => reporter.bytes(doing, bytes as u64, total as u64),
         };
-        self.watch(doing, command, report).await
+        self.run_watching(doing, command, report).await
     }
 
-    async fn watch(
+    /// Runs a command that must succeed, and hands over what it is at.
+    pub async fn run_watching(
         &self,
         doing: &'static str,
         command: Command,

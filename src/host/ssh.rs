@@ -25,7 +25,7 @@ const KEEPALIVE: u32 = 5;
 /// How long at most nothing is looked at while a command is silent.
 const PAUSE: Duration = Duration::from_millis(250);
 /// How much of a command's output is kept: the last part.
-const KEPT_BYTES: usize = 1 << 20;
+const KEPT_BYTES: usize = 16 << 20;
 
 /// Why a connection did not come about.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use crate::event::{Event, EventSink, Kind};
 use crate::wait::humane;
 
 /// Room for the longest subject, so that the lines stand in columns.
-const SUBJECT_WIDTH: usize = 14;
+const SUBJECT_WIDTH: usize = 19;
 
 /// Shows events as live lines. Colours go away where `NO_COLOR` is set, which the
 /// library sees to.

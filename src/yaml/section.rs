@@ -64,6 +64,11 @@ impl<'a> Section<'a> {
         self.mapping?.get(key).filter(|value| !value.is_null())
     }
 
+    /// The value of a key that is to be taken yet.
+    pub(crate) fn peek(&self, key: &str) -> Option<&'a Value> {
+        self.mapping?.get(key)
+    }
+
     /// Reads a key that must be there.
     pub(crate) fn required<T>(
         &mut self,

@@ -2,13 +2,18 @@
 //! the syntax of [Taurus](https://gettaurus.org/docs/ExecutionSettings/). What it cannot
 //! do as Taurus does is refused by name, so that a script never means less than it says.
 
+mod assert;
+mod criteria;
+mod duration;
 mod extract;
+mod part;
 mod read;
+mod reply;
 mod template;
 
 use std::fmt;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,11 +21,18 @@ use hyper::Method;
 use hyper::header::HeaderName;
 use serde_yaml::Value;
 
+use super::exchange::Keep;
 use crate::http::Endpoint;
 use crate::yaml::{self, Located};
 
+pub use assert::Assertion;
+pub use criteria::Criterion;
+pub(super) use criteria::{Chosen, Condition, Logic, Measure};
 pub use extract::Extractor;
+pub(super) use reply::Reply;
+use reply::Subject;
 pub use template::{Template, Variables};
+pub(super) use template::{in_header, in_path};
 
 /// The script that is run where none is named.
 pub const FILE: &str = "performance_testing.yml";
@@ -33,6 +45,12 @@ const DEFAULT: &str = include_str!("../../../performance_testing.yml");
 pub struct Script {
     /// What is done at the same time.
     pub executions: Vec<Arc<Execution>>,
+    /// When the load has failed.
+    pub criteria: Vec<Criterion>,
+    /// The script as YAML, with the changes of the command line.
+    source: Value,
+    /// Where files that it names are.
+    folder: PathBuf,
 }
 
 /// A scenario and its load.
@@ -46,6 +64,9 @@ pub struct Execution {
     pub users: u32,
     /// Requests a second that all users together may send.
     pub throughput: Option<f64>,
+    /// Requests a second that are due whether or not a user is free to send them: an open
+    /// loop, in which the throughput bounds nothing.
+    pub rate: Option<f64>,
     /// The time in which the users start and the throughput rises.
     pub ramp_up: Duration,
     /// In how many steps they do; without, evenly.
@@ -90,6 +111,10 @@ pub struct Request {
     pub think_time: Duration,
     /// What is taken from its answer for later requests.
     pub extractors: Vec<Extractor>,
+    /// What its answer must be like.
+    pub assertions: Vec<Assertion>,
+    /// Whether an answer that sends elsewhere is a good one.
+    pub redirects_are_answers: bool,
 }
 
 /// Everything that is wrong with a script.
@@ -139,26 +164,93 @@ fn parse(
     script.map_err(|problems| ScriptErrors { name, problems })
 }
 
+/// Reads a text as a script of the name `load.yml`, without files.
+#[cfg(test)]
+pub(super) fn read_text(text: &str) -> Result<Script, String> {
+    parse(text, "load.yml".into(), Path::new(""), &[]).map_err(|errors| errors.to_string())
+}
+
 impl Execution {
     /// Where the requests go.
     pub fn endpoint(&self) -> &Endpoint {
         self.endpoint.as_ref().unwrap_or(&self.scenario.endpoint)
     }
+
+    /// How long it lasts at most from its beginning; `None` where its iterations decide.
+    pub fn lasts(&self) -> Option<Duration> {
+        match (self.hold_for, self.iterations) {
+            (None, Some(_)) => None,
+            // Without anything to hold, the load ends with its ramp-up.
+            (hold, _) => Some(self.ramp_up + hold.unwrap_or_default()),
+        }
+    }
+}
+
+impl Request {
+    /// What of its answer must be kept.
+    pub(super) fn keep(&self) -> Keep {
+        let extracted = self.extractors.iter().map(Extractor::subject);
+        let subjects = extracted.chain(self.assertions.iter().map(|it| it.subject));
+        let mut keep = Keep { head: false, body: false };
+        for subject in subjects {
+            keep.head |= subject == Subject::Headers;
+            keep.body |= subject == Subject::Body;
+        }
+        keep
+    }
+
+    /// What is wrong with an answer, if anything is.
+    pub(super) fn complaint(&self, reply: &Reply<'_>) -> Option<String> {
+        let is_ignored = self.assertions.iter().any(|assertion| assertion.assume_success);
+        match reply.status {
+            300..=399 if !self.redirects_are_answers && !is_ignored => {
+                return Some(format!("status {} (redirects are not followed)", reply.status));
+            }
+            400.. if !is_ignored => return Some(format!("status {}", reply.status)),
+            _ => {}
+        }
+        self.assertions.iter().find_map(|assertion| assertion.complaint(reply))
+    }
 }
 
 impl Script {
-    /// Sends the requests of scenarios that are for one service, by the first part of
-    /// their paths, to where that service answers.
+    /// Makes open loops of the executions of a scenario, or of all where none is named.
+    /// False where there is none.
+    pub fn set_rate(&mut self, scenario: Option<&str>, rate: f64) -> bool {
+        let mut found = false;
+        for execution in &mut self.executions {
+            if scenario.is_none_or(|name| name == execution.scenario.name) {
+                Arc::make_mut(execution).rate = Some(rate);
+                found = true;
+            }
+        }
+        found
+    }
+
+    /// Sends the requests of scenarios that are for one service to where that service
+    /// answers.
     pub fn direct(&mut self, collection: &str, endpoint: &Endpoint) {
+        for number in self.of_service(collection) {
+            Arc::make_mut(&mut self.executions[number]).endpoint = Some(endpoint.clone());
+        }
+    }
+
+    /// The executions whose requests are all for one service, by the first part of their
+    /// paths.
+    pub(crate) fn of_service(&self, collection: &str) -> Vec<usize> {
         let is_below = |request: &Request| {
             let below = request.path.start().strip_prefix(collection);
             below.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
         };
-        for execution in &mut self.executions {
-            if execution.scenario.requests.iter().all(is_below) {
-                Arc::make_mut(execution).endpoint = Some(endpoint.clone());
-            }
-        }
+        let all = self.executions.iter().enumerate();
+        let own = all.filter(|(_, execution)| execution.scenario.requests.iter().all(is_below));
+        own.map(|(number, _)| number).collect()
+    }
+
+    /// How long it lasts at most; `None` where iterations decide.
+    pub(crate) fn lasts(&self) -> Option<Duration> {
+        let ends = self.executions.iter().map(|it| Some(it.delay + it.lasts()?));
+        ends.collect::<Option<Vec<_>>>()?.into_iter().max()
     }
 }
 

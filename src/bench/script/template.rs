@@ -15,6 +15,13 @@ enum Piece {
     Variable(String),
 }
 
+/// A variable that cannot stand where it is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unfit {
+    variable: String,
+    why: &'static str,
+}
+
 impl Template {
     /// Reads `${name}` as a variable. What calls a function of `JMeter`, `${__name(…)}`,
     /// is returned as the error.
@@ -38,20 +45,50 @@ impl Template {
         Ok(Self(pieces))
     }
 
-    /// The text with the variables' values; one that has none stays as it stands, as in
-    /// `JMeter`.
-    pub fn fill(&self, variables: &Variables) -> String {
-        let mut text = String::new();
+    /// Text that has no variables, whatever it looks like.
+    pub(super) fn raw(text: &str) -> Self {
+        Self(vec![Piece::Text(text.into())])
+    }
+
+    /// Appends the text with the variables' values; one that has none stays as it
+    /// stands, as in `JMeter`.
+    pub(crate) fn fill(&self, variables: &Variables, text: &mut Vec<u8>) {
         for piece in &self.0 {
             match piece {
-                Piece::Text(piece) => text.push_str(piece),
+                Piece::Text(piece) => text.extend_from_slice(piece.as_bytes()),
                 Piece::Variable(name) => match variables.get(name) {
-                    Some(value) => text.push_str(value),
-                    None => text.extend(["${", name, "}"]),
+                    Some(value) => text.extend_from_slice(value.as_bytes()),
+                    None => {
+                        for part in ["${", name, "}"] {
+                            text.extend_from_slice(part.as_bytes());
+                        }
+                    }
                 },
             }
         }
-        text
+    }
+
+    /// Appends the text, of which every byte must be allowed: a value taken from an
+    /// answer must not turn one request into two.
+    pub(crate) fn fill_checked(
+        &self,
+        variables: &Variables,
+        text: &mut Vec<u8>,
+        is_allowed: fn(u8) -> bool,
+    ) -> Result<(), Unfit> {
+        for name in self.variables() {
+            let why = match variables.get(name) {
+                Some(value) if !value.bytes().all(is_allowed) => {
+                    "has a character that cannot stand there"
+                }
+                // Without a value it would stand there as it is written.
+                None if !is_allowed(b'{') => "has no value",
+                _ => continue,
+            };
+            return Err(Unfit { variable: name.into(), why });
+        }
+        self.fill(variables, text);
+        Ok(())
     }
 
     /// The text before the first variable.
@@ -61,4 +98,35 @@ impl Template {
             _ => "",
         }
     }
+
+    /// Whether every byte of the text around the variables is allowed.
+    pub(super) fn allows(&self, is_allowed: fn(u8) -> bool) -> bool {
+        self.0.iter().all(|piece| match piece {
+            Piece::Text(text) => text.bytes().all(is_allowed),
+            Piece::Variable(_) => true,
+        })
+    }
+
+    fn variables(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|piece| match piece {
+            Piece::Text(_) => None,
+            Piece::Variable(name) => Some(name.as_str()),
+        })
+    }
+}
+
+impl std::fmt::Display for Unfit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "cannot be sent: ${{{}}} {}", self.variable, self.why)
+    }
+}
+
+/// Bytes that may stand in a request's path and query (RFC 3986, section 3).
+pub(crate) fn in_path(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte)
+}
+
+/// Bytes that may stand in the value of a header.
+pub(crate) fn in_header(byte: u8) -> bool {
+    byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }

@@ -1,10 +1,7 @@
 //! Scripts as they are read, and every mistake in them with its line.
 
+use super::read_text as read;
 use super::*;
-
-fn read(text: &str) -> Result<Script, String> {
-    parse(text, "load.yml".into(), Path::new(""), &[]).map_err(|errors| errors.to_string())
-}
 
 const SMALL: &str = "execution:
 - scenario: one
@@ -54,7 +51,7 @@ scenarios:
     requests:
     - {url: events, method: GET}
     - url: /events/${__Random(1,2)}
-      extract-jsonpath: {id: $.id}
+      extract-xpath: {id: /id}
       extract-regexp:
         id: {regexp: 'id', match-no: -1}
         other: '('
@@ -67,12 +64,12 @@ modules: {}
     has("line 2: execution[0].scenario: there is no scenario `two`");
     has("line 3: execution[0].concurrency: must be a whole number from 1 to 100000, not 0");
     has("line 4: execution[0].hold-for: must be a time");
-    has("line 5: execution[0].executor: is not supported");
+    has("line 5: execution[0].executor: only `jmeter` is supported");
     has("line 8: scenarios.one.default-address: ");
     has("line 9: scenarios.one.keep-alive: is not a key here; did you mean `keepalive`?");
     has("line 11: scenarios.one.requests[0].url: must begin with /");
     has("line 12: scenarios.one.requests[1].url: calls ${__Random(1,2)}");
-    has("line 13: scenarios.one.requests[1].extract-jsonpath: is not supported");
+    has("line 13: scenarios.one.requests[1].extract-xpath: is not supported");
     has("line 15: scenarios.one.requests[1].extract-regexp.id.match-no: must be a whole number");
     has("line 16: scenarios.one.requests[1].extract-regexp.other.regexp: ");
     has("line 17: modules: is not supported");
@@ -110,29 +107,132 @@ fn values_are_changed_from_the_command_line() {
 fn templates_are_filled_and_what_is_unknown_stays() {
     let template = Template::new("/events/${id}?x=${none}&y=${").unwrap();
     let variables = Variables::from([("id".to_owned(), "7".to_owned())]);
-    assert_eq!(template.fill(&variables), "/events/7?x=${none}&y=${");
+    let mut text = Vec::new();
+    template.fill(&variables, &mut text);
+    assert_eq!(text, b"/events/7?x=${none}&y=${");
 }
 
 #[test]
-fn values_are_taken_from_answers() {
-    let extract = |fields: &str, body: &str| {
-        let text = SMALL.replace(
-            "- /events",
-            &format!(
-                "- {{url: /events, extract-regexp: {{v: {{regexp: 'id=(\\d)(\\d)', {fields}}}}}}}"
-            ),
+fn a_value_cannot_make_two_requests_of_one() {
+    let template = Template::new("/events/${id}").unwrap();
+    let error = template.fill_checked(&Variables::new(), &mut Vec::new(), in_path).unwrap_err();
+    assert_eq!(error.to_string(), "cannot be sent: ${id} has no value");
+    for value in ["7 HTTP/1.1\r\n\r\nDELETE /", "7 8", "\u{e9}"] {
+        let variables = Variables::from([("id".to_owned(), value.to_owned())]);
+        let error = template.fill_checked(&variables, &mut Vec::new(), in_path).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cannot be sent: ${id} has a character that cannot stand there"
         );
-        let script = read(&text).unwrap();
-        let mut variables = Variables::new();
-        let extractor = &script.executions[0].scenario.requests[0].extractors[0];
-        extractor.extract(body.as_bytes(), &mut variables, |matches| matches - 1);
-        variables.remove("v")
+    }
+}
+
+/// What the variable `v` is after an answer, by an extractor that is written in the
+/// script; any match is the last one.
+fn extract(extractor: &str, reply: &Reply<'_>) -> String {
+    let text = SMALL.replace("- /events", &format!("- {{url: /events, {extractor}}}"));
+    let script = read(&text).unwrap();
+    let mut variables = Variables::new();
+    let extractor = &script.executions[0].scenario.requests[0].extractors[0];
+    extractor.extract(reply, &mut variables, |matches| matches - 1);
+    variables.remove("v").unwrap()
+}
+
+#[test]
+fn values_are_taken_from_answers_by_regular_expressions() {
+    let extract = |fields: &str| {
+        let head = b"HTTP/1.1 201 Created\r\nlocation: /events/id=78\r\nx: y\r\n\r\n";
+        let reply = Reply { status: 201, head, body: b"id=12 id=34 id=56" };
+        let text = format!("extract-regexp: {{v: {{regexp: 'id=(\\d)(\\d)', {fields}}}}}");
+        self::extract(&text, &reply)
     };
-    let body = "id=12 id=34 id=56";
-    assert_eq!(extract("match-no: 1", body).as_deref(), Some("1"));
-    assert_eq!(extract("match-no: 2, template: 2", body).as_deref(), Some("4"));
-    assert_eq!(extract("match-no: 0", body).as_deref(), Some("5"));
-    assert_eq!(extract("template: '<$2$-$1$>'", body).as_deref(), Some("<2-1>"));
-    assert_eq!(extract("match-no: 9, default: none", body).as_deref(), Some("none"));
-    assert_eq!(extract("match-no: 9", body), None);
+    assert_eq!(extract(""), "1");
+    assert_eq!(extract("match-no: 2, template: 2"), "4");
+    assert_eq!(extract("match-no: 0"), "5");
+    assert_eq!(extract("template: '<$2$-$1$>'"), "<2-1>");
+    assert_eq!(extract("match-no: 9, default: none"), "none");
+    assert_eq!(extract("match-no: 9"), "NOT_FOUND");
+    assert_eq!(extract("subject: headers, template: $1$$2$"), "78");
+    let status = "extract-regexp: {v: {regexp: '^(2)', subject: http-code}}";
+    let reply = Reply { status: 204, ..Reply::default() };
+    assert_eq!(self::extract(status, &reply), "2");
+    assert_eq!(self::extract(status, &Reply::default()), "NOT_FOUND", "there is no answer");
+}
+
+#[test]
+fn values_are_taken_from_answers_by_json_paths() {
+    let extract = |path: &str, body: &str| {
+        let reply = Reply { status: 200, head: b"", body: body.as_bytes() };
+        self::extract(&format!("extract-jsonpath: {{v: {path}}}"), &reply)
+    };
+    let body = r#"[{"id": "a", "n": 1.50, "tags": ["x", "y"], "none": null}, {"id": "b"}]"#;
+    assert_eq!(extract("'$[0].id'", body), "a");
+    assert_eq!(extract("'$[*].id'", body), "b", "any match");
+    assert_eq!(extract("{jsonpath: '$[*].id', match-no: 1}", body), "a");
+    assert_eq!(extract("'$[0].n'", body), "1.5");
+    assert_eq!(extract("'$[0].tags'", body), r#"["x","y"]"#);
+    assert_eq!(extract("'$[0].none'", body), "");
+    assert_eq!(extract("{jsonpath: '$[7].id', default: none}", body), "none");
+    assert_eq!(extract("'$[0].id'", "no JSON"), "NOT_FOUND");
+}
+
+#[test]
+fn answers_are_held_against_assertions() {
+    let complaint = |assert: &str, status: u16| {
+        let text = SMALL.replace("- /events", &format!("- {{url: /events, {assert}}}"));
+        let script = read(&text).unwrap();
+        let reply = Reply { status, head: b"HTTP/1.1 200 OK\r\nX-A: b\r\n", body: b"one.two" };
+        script.executions[0].scenario.requests[0].complaint(&reply)
+    };
+    assert_eq!(complaint("assert: ['one', 't.o']", 200), None);
+    let missing = complaint("assert: ['one', 'three']", 200);
+    assert_eq!(missing.as_deref(), Some("assertion: body has not `three`"));
+    assert!(complaint("assert: [{contains: ['t.o'], regexp: false}]", 200).is_some());
+    let there = complaint("assert: [{contains: [three, two], not: true}]", 200);
+    assert_eq!(there.as_deref(), Some("assertion: body has `two`"));
+    assert_eq!(complaint("assert: [{contains: 'X-A: b', subject: headers}]", 200), None);
+    assert_eq!(complaint("assert: [{contains: 200, subject: http-code}]", 200), None);
+    assert_eq!(complaint("assert: [one]", 503).as_deref(), Some("status 503"));
+    let expected = "assert: [{contains: 503, subject: http-code, assume-success: true}]";
+    assert_eq!(complaint(expected, 503), None);
+    assert!(complaint("assert: []", 302).unwrap().contains("redirects are not followed"));
+    assert_eq!(complaint("follow-redirects: false", 302), None);
+}
+
+#[test]
+fn a_file_s_body_is_sent_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("body.txt"), "${id} ${__time()}").unwrap();
+    let text = SMALL.replace("- /events", "- {url: /events, body-file: body.txt}");
+    let script = parse(&text, "load.yml".into(), dir.path(), &[]).unwrap();
+    let body = script.executions[0].scenario.requests[0].body.as_ref().unwrap();
+    let (mut sent, variables) = (Vec::new(), Variables::from([("id".into(), "7".into())]));
+    body.fill(&variables, &mut sent);
+    assert_eq!(sent, b"${id} ${__time()}");
+}
+
+#[test]
+fn criteria_are_taken_from_every_place() {
+    let text = SMALL.replace("  hold-for: 1m30s", "  hold-for: 1m30s\n  criteria: ['hits<1']")
+        + "    criteria: {too slow: 'p99 of /events>1s'}\nreporting:\n- module: passfail\n  criteria: [fail>0%]\n";
+    let criteria = read(&text).unwrap().criteria;
+    let all: Vec<_> = criteria.iter().map(|it| (it.text.as_str(), it.execution)).collect();
+    let expected = [("hits<1", Some(0)), ("p99 of /events>1s", Some(0)), ("fail>0%", None)];
+    assert_eq!(all, expected);
+    assert_eq!(criteria[1].message.as_deref(), Some("too slow"));
+}
+
+#[test]
+fn a_criterion_that_could_never_be_met_is_a_mistake() {
+    let text = SMALL.to_owned()
+        + "reporting:\n- module: passfail\n  criteria:\n  - avg-rt of /event>1s\n  - slow\n- module: console\n";
+    let errors = read(&text).unwrap_err();
+    let label = "line 12: reporting[0].criteria[0]: there is no request with the label `/event`";
+    for expected in [
+        label,
+        "line 13: reporting[0].criteria[1]: `slow` must be like",
+        "line 14: reporting[1].module: only `passfail`",
+    ] {
+        assert!(errors.contains(expected), "{errors}");
+    }
 }

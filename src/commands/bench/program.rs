@@ -1,0 +1,58 @@
+//! This module owns the program that is shipped to a host: this one.
+
+use std::fs;
+
+use crate::error::Error;
+
+/// The ELF type of a program header that names a loader (elf(5), `PT_INTERP`).
+const INTERPRETER: u32 = 3;
+
+/// This program's bytes. It must be linked statically: a host may have any libraries.
+pub(super) fn read() -> Result<Vec<u8>, Error> {
+    let path = std::env::current_exe().map_err(Error::Runtime)?;
+    let bytes = fs::read(&path).map_err(Error::Runtime)?;
+    if is_static(&bytes) {
+        return Ok(bytes);
+    }
+    Err(Error::Request(format!(
+        "--from host: {} is linked to this machine's libraries, so no other can run it. \
+         `scripts/start` builds one that is not, as does `cargo rustc --release --bin eventpost -- \
+         -C target-feature=+crt-static`",
+        path.display()
+    )))
+}
+
+/// Whether an ELF file needs no loader.
+fn is_static(bytes: &[u8]) -> bool {
+    let u16_at = |at: usize| Some(u16::from_le_bytes(bytes.get(at..at + 2)?.try_into().ok()?));
+    let u32_at = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+    let u64_at = |at: usize| Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
+    let is_elf_64 = bytes.starts_with(b"\x7fELF\x02\x01");
+    let kinds = || {
+        let first = usize::try_from(u64_at(32)?).ok()?;
+        let (size, count) = (u16_at(54)?, u16_at(56)?);
+        let at = |n: u16| first + usize::from(n) * usize::from(size);
+        (0..count).map(|n| u32_at(at(n))).collect::<Option<Vec<_>>>()
+    };
+    is_elf_64 && kinds().is_some_and(|kinds| !kinds.contains(&INTERPRETER))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_with_a_loader_are_told_from_those_without() {
+        let own = fs::read(std::env::current_exe().unwrap()).unwrap();
+        // What cargo links for tests needs one.
+        assert!(!is_static(&own));
+        assert!(!is_static(b"#!/bin/sh\n") && !is_static(b""));
+        let mut header = vec![0; 64 + 56];
+        header[..6].copy_from_slice(b"\x7fELF\x02\x01");
+        (header[32], header[54], header[56]) = (64, 56, 1);
+        header[64] = 1;
+        assert!(is_static(&header), "one segment to load");
+        header[64] = 3;
+        assert!(!is_static(&header));
+    }
+}

@@ -1,0 +1,86 @@
+//! This module owns where a load goes.
+
+use std::net::IpAddr;
+
+use crate::bench::script::Script;
+use crate::cli::{Bench, From};
+use crate::commands::endpoints::{self, Deployed};
+use crate::commands::hosts;
+use crate::config::{self, Config, Service};
+use crate::error::Error;
+use crate::host::Target;
+use crate::http::Endpoint;
+use crate::local::StackFolder;
+
+/// Where a load goes.
+#[derive(Debug)]
+pub(super) enum Targets {
+    /// To addresses alone.
+    Addresses,
+    /// To services on hosts that can be logged in to.
+    Hosts(Vec<ServiceHost>),
+}
+
+/// A service and its host.
+#[derive(Debug)]
+pub(super) struct ServiceHost {
+    pub(super) service: Service,
+    pub(super) target: Target,
+}
+
+/// Finds the services that the command line means, and sends the requests there.
+pub(super) async fn find(args: &Bench, script: &mut Script) -> Result<Targets, Error> {
+    if args.as_written || !args.url.is_empty() {
+        for url in &args.url {
+            script.direct(&format!("/{}", url.service), &url.endpoint);
+        }
+        return Ok(Targets::Addresses);
+    }
+    let config = config::load(args.stack.file.as_deref())?;
+    if args.local {
+        let endpoints = endpoints::local(args.stack.state_dir.as_deref(), &config).await?;
+        direct(script, &config, &endpoints)?;
+        return Ok(Targets::Addresses);
+    }
+    let deployed = endpoints::deployed(&config, &args.hosts).await?;
+    let endpoints: Vec<_> = deployed.iter().map(|it| it.endpoint.clone()).collect();
+    direct(script, &config, &endpoints)?;
+    if args.from == From::Laptop {
+        return Ok(Targets::Addresses);
+    }
+    service_hosts(args, &config, &deployed).map(Targets::Hosts)
+}
+
+fn direct(script: &mut Script, config: &Config, endpoints: &[Endpoint]) -> Result<(), Error> {
+    for (service, endpoint) in config.services.iter().zip(endpoints) {
+        script.direct(&service.collection(), endpoint);
+    }
+    let lost = script.executions.iter().find(|execution| execution.endpoint.is_none());
+    lost.map_or(Ok(()), |execution| {
+        let name = &execution.scenario.name;
+        Err(Error::Request(format!(
+            "the requests of scenario {name} are not all for one of {}'s services; --as-written \
+             sends them where the script says",
+            config.origin
+        )))
+    })
+}
+
+fn service_hosts(
+    args: &Bench,
+    config: &Config,
+    deployed: &[Deployed],
+) -> Result<Vec<ServiceHost>, Error> {
+    let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
+    let identity = hosts::identity(config, &stack)?;
+    let host = |(service, it): (&Service, &Deployed)| {
+        let known = |address: IpAddr| hosts::known_target(config, service, address, &identity);
+        let target = match &it.machine {
+            Some(machine) => hosts::ec2_target(config, machine, &identity),
+            None => Some(known(it.address)),
+        };
+        // A machine without an address does not serve.
+        Some(ServiceHost { service: service.clone(), target: target? })
+    };
+    Ok(config.services.iter().zip(deployed).filter_map(host).collect())
+}
