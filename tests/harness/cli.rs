@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
 
 use rest::data_dir::{DataDir, Holder};
 use tempfile::TempDir;
@@ -23,6 +24,37 @@ pub(crate) struct Ran {
     pub(crate) stderr: String,
 }
 
+/// The command as it was built for the tests. Building it statically puts another in its
+/// place, so it is linked elsewhere first.
+fn eventpost() -> &'static Path {
+    static LINKED: OnceLock<PathBuf> = OnceLock::new();
+    LINKED.get_or_init(|| link(env!("CARGO_BIN_EXE_eventpost").as_ref(), "eventpost"))
+}
+
+/// The command without any libraries, as `scripts/start` builds it.
+fn static_eventpost() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        eventpost();
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["rustc", "--quiet", "-p", "eventpost", "--bin", "eventpost"]);
+        if !cfg!(debug_assertions) {
+            cargo.arg("--release");
+        }
+        cargo.args(["--", "-C", "target-feature=+crt-static", "-C", "strip=debuginfo"]);
+        let status = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap();
+        assert!(status.success(), "the command does not build");
+        link(env!("CARGO_BIN_EXE_eventpost").as_ref(), "eventpost-static")
+    })
+}
+
+fn link(program: &Path, name: &str) -> PathBuf {
+    let link = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_file(&link);
+    fs::hard_link(program, &link).unwrap();
+    link
+}
+
 impl World {
     /// A folder with the built services in it, described by an `eventpost.yml`.
     pub(crate) fn new() -> Self {
@@ -39,12 +71,20 @@ impl World {
             fs::hard_link(program(service), world.path().join(service)).unwrap();
         }
         // The command looks for programs beside itself.
-        fs::hard_link(env!("CARGO_BIN_EXE_eventpost"), world.path().join("eventpost")).unwrap();
+        fs::hard_link(eventpost(), world.path().join("eventpost")).unwrap();
         world
     }
 
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// Puts a program that needs no libraries in the place of the command, so that it can
+    /// go to hosts.
+    pub(crate) fn link_statically(&self) {
+        let command = self.path().join("eventpost");
+        fs::remove_file(&command).unwrap();
+        fs::hard_link(static_eventpost(), command).unwrap();
     }
 
     /// Writes the deployment's description.
