@@ -31,8 +31,15 @@ impl Signals {
     pub(crate) async fn race<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Caught> {
         tokio::select! {
             done = work => Ok(done),
-            _ = self.interrupt.recv() => Err(Caught { name: "interrupted", code: 130 }),
-            _ = self.terminate.recv() => Err(Caught { name: "terminated", code: 143 }),
+            caught = self.caught() => Err(caught),
+        }
+    }
+
+    /// Waits for a signal.
+    pub(crate) async fn caught(&mut self) -> Caught {
+        tokio::select! {
+            _ = self.interrupt.recv() => Caught { name: "interrupted", code: 130 },
+            _ = self.terminate.recv() => Caught { name: "terminated", code: 143 },
         }
     }
 }

@@ -101,8 +101,11 @@ impl Load {
         Some((self.late.load(Ordering::Relaxed), self.dropped.load(Ordering::Relaxed)))
     }
 
-    /// All users have come to their end.
+    /// All users have come to their end. Said once more, it changes nothing.
     pub(super) fn end(&self) {
+        if self.has_ended() {
+            return;
+        }
         let now = Instant::now();
         if let (Some(pace), Some(lasts)) = (&self.pace, self.execution.lasts())
             && self.execution.rate.is_some()

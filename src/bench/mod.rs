@@ -42,7 +42,21 @@ pub fn now() -> String {
     jiff::Timestamp::from_second(jiff::Timestamp::now().as_second()).unwrap_or_default().to_string()
 }
 
-/// The system refused something that a load takes.
+/// Why a load could not be put on.
 #[derive(Debug, thiserror::Error)]
-#[error("the load cannot run: {0}")]
-pub struct BenchError(std::io::Error);
+pub enum BenchError {
+    /// The system refused something that it takes.
+    #[error("the load cannot run: {0}")]
+    System(std::io::Error),
+    /// More users than files that may be open.
+    #[error(
+        "{users} users need a connection each, and this process may have {room}: raise the limit \
+         on open files (`ulimit -n`), or have fewer users"
+    )]
+    Files {
+        /// Users of all executions.
+        users: usize,
+        /// Connections that there is room for.
+        room: usize,
+    },
+}

@@ -22,21 +22,30 @@ use crate::wait::humane;
 /// How often what was measured is collected.
 const TICK: Duration = Duration::from_secs(1);
 
-/// What a load came to.
+/// What a load came to. `T` is what interrupted it.
 #[derive(Debug)]
-pub struct Ran {
+pub struct Ran<T> {
     /// Each execution, in the script's order.
     pub executions: Vec<ExecutionOutcome>,
     /// Each criterion, in the script's order.
     pub criteria: Vec<Verdict>,
+    /// What interrupted it, if anything did.
+    pub interrupted: Option<T>,
 }
 
-/// Runs a script to its end, or until one of its criteria stops it. `from` says where the
-/// load comes from.
-pub async fn run(script: &Script, from: &str, sink: &dyn EventSink) -> Result<Ran, BenchError> {
+/// Runs a script to its end, or until one of its criteria stops it, or until `interrupt`
+/// does. `from` says where the load comes from.
+pub async fn run<T>(
+    script: &Script,
+    from: &str,
+    sink: &dyn EventSink,
+    interrupt: impl Future<Output = T>,
+) -> Result<Ran<T>, BenchError> {
+    make_room(script)?;
+    tokio::pin!(interrupt);
+    let mut interrupted = None;
     let begin = Instant::now();
     let loads: Vec<_> = script.executions.iter().map(|it| Arc::new(Load::new(it, begin))).collect();
-    // Dropped with this future when a signal comes, and all users with them.
     let users: Vec<JoinSet<_>> = loads.iter().map(start).collect();
     let mut collected: Vec<_> = loads.iter().map(|load| Collected::new(load, sink)).collect();
     let mut judge = Judge::new(script);
@@ -48,8 +57,12 @@ pub async fn run(script: &Script, from: &str, sink: &dyn EventSink) -> Result<Ra
     while !running.is_empty() {
         tokio::select! {
             biased;
+            by = &mut interrupt => {
+                interrupted = Some(by);
+                break;
+            }
             Some(ended) = running.next() => {
-                collected[ended.map_err(BenchError)?].collect(begin, Instant::now());
+                collected[ended.map_err(BenchError::System)?].collect(begin, Instant::now());
             }
             _ = ticks.tick() => {
                 let now = Instant::now();
@@ -62,12 +75,25 @@ pub async fn run(script: &Script, from: &str, sink: &dyn EventSink) -> Result<Ra
             }
         }
     }
-    // What was collected since the last second.
-    judged(&mut judge, &mut collected, begin.elapsed());
+    // Where there are users yet, this ends them.
+    drop(running);
+    let now = Instant::now();
+    for one in &mut collected {
+        one.load.end();
+        one.collect(begin, now);
+    }
+    judged(&mut judge, &mut collected, now - begin);
     let parts: Vec<_> = collected.iter().map(Collected::whole).collect();
     let criteria = judge.finish(begin.elapsed().as_secs_f64(), &parts);
     let executions = collected.into_iter().map(|one| one.outcome(from)).collect();
-    Ok(Ran { executions, criteria })
+    Ok(Ran { executions, criteria, interrupted })
+}
+
+/// Each user has a connection.
+fn make_room(script: &Script) -> Result<(), BenchError> {
+    let users = script.executions.iter().map(|execution| execution.users as usize).sum();
+    let room = rest::system::room_for_connections();
+    if users > room { Err(BenchError::Files { users, room }) } else { Ok(()) }
 }
 
 fn start(load: &Arc<Load>) -> JoinSet<std::io::Result<()>> {

@@ -102,18 +102,20 @@ fn a_script_that_is_wrong_is_refused_with_its_lines_before_anything_is_sent() {
 }
 
 #[test]
-fn an_interrupt_ends_the_load() {
+fn an_interrupt_ends_the_load_and_its_result_is_told() {
     let (world, _dir, service) = prepare();
     let url = format!("events=http://{}", service.address);
     let args = ["bench", "load.yml", "--url", &url, "-o", "execution.0.iterations=4000000000"];
-    let child = world.command(&args).stderr(Stdio::piped()).spawn().unwrap();
+    let child = world.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let sample = "eventpost_http_requests_total{route=\"item\",method=\"PUT\",status=\"200\"}";
     wait_for("the load", || (service.metric(sample) > 0).then_some(()));
     signal(child.id(), "INT");
     let output = child.wait_with_output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(130), "{stderr}");
-    assert!(stderr.contains("the load has ended"), "{stderr}");
+    let ran = Ran::of(output);
+    assert_eq!(ran.code, Some(130), "{ran:?}");
+    assert!(ran.stderr.contains("interrupted: the result is of the time until then"), "{ran:?}");
+    let changed = ran.stdout.lines().find(|line| line.contains("change")).unwrap();
+    assert!(!changed.contains(" 0.00 ms"), "what was measured until then: {ran:?}");
 }
 
 #[test]

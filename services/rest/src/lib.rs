@@ -28,7 +28,7 @@ mod resource;
 mod run;
 mod server;
 pub mod store;
-mod system;
+pub mod system;
 
 pub use access_log::{AccessLog, LogFormat, Logged};
 pub use http::{Api, BodyLimits, Content, ContentError, Handling};

@@ -11,7 +11,7 @@ const OTHER_FILES: u64 = 512;
 
 /// Raises the limit on open files as far as the system lets us, and returns how many
 /// connections that is enough for.
-pub(crate) fn room_for_connections() -> usize {
+pub fn room_for_connections() -> usize {
     let mut limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
         let raised = Rlimit { current: limit.maximum, ..limit };

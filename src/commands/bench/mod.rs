@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::event::EventSink;
 use crate::progress;
 use crate::report;
-use crate::signals::Signals;
+use crate::signals::{Caught, Signals};
 
 use baseline::Change;
 use files::Destination;
@@ -57,9 +57,9 @@ pub(super) async fn run(args: &Bench) -> Result<ExitCode, Error> {
         return relayed(&script, &mut signals).await;
     }
     let display = progress::display();
-    let measured = signals.race(measure(args, &script, &targets, display.as_ref())).await;
+    let measured = measure(args, &script, &targets, display.as_ref(), &mut signals).await;
     drop(display);
-    let outcome = measured.map_err(|caught| caught.into_error("the load has ended"))??;
+    let (outcome, interrupted) = measured?;
     let changes = baseline.map(|before| baseline::changes(&before, &outcome));
     if let Some(html) = html {
         html.write(page::render(&outcome).as_bytes())?;
@@ -68,6 +68,9 @@ pub(super) async fn run(args: &Bench) -> Result<ExitCode, Error> {
         csv.write(files::csv(&outcome).as_bytes())?;
     }
     print(args.output, &outcome, changes.as_deref())?;
+    if let Some(caught) = interrupted {
+        return Err(caught.into_error("the result is of the time until then"));
+    }
     Ok(if outcome.passed() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
@@ -81,34 +84,47 @@ fn set_rates(args: &Bench, script: &mut Script) -> Result<(), Error> {
     Ok(())
 }
 
-/// Puts the load on from where it was asked for, one place after the other.
+/// Puts the load on from where it was asked for, one place after the other. What was
+/// measured until a signal came is a result, too.
 async fn measure(
     args: &Bench,
     script: &Script,
     targets: &Targets,
     sink: &dyn EventSink,
-) -> Result<Outcome, Error> {
+    signals: &mut Signals,
+) -> Result<(Outcome, Option<Caught>), Error> {
     let mut outcome = Outcome { command: command_line(), ..Outcome::empty() };
     if args.from != From::Host {
-        let ran = bench::run(script, LAPTOP, sink).await?;
+        let ran = bench::run(script, LAPTOP, sink, signals.caught()).await?;
         outcome.machines.push(Machine::this(LAPTOP));
         outcome.executions.extend(ran.executions);
         outcome.criteria.extend(ran.criteria);
+        if ran.interrupted.is_some() {
+            return Ok((outcome, ran.interrupted));
+        }
     }
     if args.from != From::Laptop {
-        let ran = host::measure(args, script, targets, sink).await?;
+        let ran = match signals.race(host::measure(args, script, targets, sink)).await {
+            Ok(ran) => ran?,
+            Err(caught) if outcome.executions.is_empty() => {
+                return Err(caught.into_error("the load has ended"));
+            }
+            Err(caught) => return Ok((outcome, Some(caught))),
+        };
         outcome.machines.extend(ran.machines);
         outcome.executions.extend(ran.executions);
         outcome.criteria.extend(ran.criteria);
     }
-    Ok(outcome)
+    Ok((outcome, None))
 }
 
 /// Runs the load for another machine, which hears of it line by line and in the end gets
 /// the result.
 async fn relayed(script: &Script, signals: &mut Signals) -> Result<ExitCode, Error> {
-    let ran = signals.race(bench::run(script, host::HOST, &Relay)).await;
-    let ran = ran.map_err(|caught| caught.into_error("the load has ended"))??;
+    let ran = bench::run(script, host::HOST, &Relay, signals.caught()).await?;
+    if let Some(caught) = ran.interrupted {
+        return Err(caught.into_error("the load has ended"));
+    }
     relay::finish(Outcome {
         machines: vec![Machine::this(host::HOST)],
         executions: ran.executions,
