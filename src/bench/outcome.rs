@@ -188,6 +188,17 @@ impl Outcome {
     }
 }
 
+impl Verdict {
+    /// What came of it, in a line.
+    pub fn in_words(&self) -> String {
+        match (self.failed, self.met_at) {
+            (true, Some(at)) => format!("failed at {at:.0} s"),
+            (_, Some(at)) => format!("met at {at:.0} s"),
+            (_, None) => "passed".into(),
+        }
+    }
+}
+
 impl LabelOutcome {
     /// What was measured of requests with one method and label.
     pub(super) fn new(method: &str, label: &str, measured: &Measured) -> Self {
@@ -212,6 +223,12 @@ impl LabelOutcome {
         } else {
             format!("{} {}", self.method, self.label)
         }
+    }
+
+    /// What went wrong, in a line.
+    pub fn problems_in_words(&self) -> String {
+        let problems = self.problems.iter().map(|it| format!("{} ({})", it.what, it.count));
+        problems.collect::<Vec<_>>().join(", ")
     }
 
     /// The labels of an execution.

@@ -10,7 +10,7 @@ use super::exchange::Answer;
 use super::load::Load;
 use super::pace;
 use super::request::Buffer;
-use super::script::{Reply, Request, Variables};
+use super::script::{Matched, Reply, Request, Variables};
 use super::stats::{Answered, Sample};
 use super::timer::Timer;
 
@@ -109,7 +109,11 @@ impl User<'_> {
                 let outgoing = Outgoing { bytes, is_head: prepared.is_head, keep: prepared.keep };
                 self.connection.exchange(outgoing, sent, request.timeout, &mut self.answer).await
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                // A user that never waits for anything would keep all others from their turn.
+                tokio::task::yield_now().await;
+                Err(error)
+            }
         };
         let ended = Instant::now();
         // In a closed loop nothing is due before it is sent.
@@ -140,9 +144,10 @@ impl User<'_> {
     }
 
     fn extract(&mut self, request: &Request, reply: &Reply<'_>) {
+        let mut matched = Matched::default();
         for extractor in &request.extractors {
-            let random = &mut self.random;
-            extractor.extract(reply, &mut self.variables, |below| below_random(random, below));
+            let any = |below| below_random(&mut self.random, below);
+            extractor.extract(reply, &mut matched, &mut self.variables, any);
         }
     }
 }

@@ -1,12 +1,14 @@
 //! What the generator does, seen from a server that records it.
 
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::recorder::{Answer, Recorder};
 use super::{bench, prepare};
-use crate::harness::cli::World;
+use crate::harness::cli::{Ran, World};
+use crate::harness::signal;
 
 #[test]
 fn a_throughput_is_never_exceeded() {
@@ -31,7 +33,7 @@ fn script(recorder: &Recorder, execution: &str, requests: &str) -> String {
     )
 }
 
-fn run(script: &str, more: &[&str]) -> (World, crate::harness::cli::Ran) {
+fn run(script: &str, more: &[&str]) -> (World, Ran) {
     let world = World::new();
     std::fs::write(world.path().join("load.yml"), script).unwrap();
     let mut args = vec!["bench", "load.yml", "--as-written"];
@@ -148,4 +150,20 @@ fn results_are_written_and_compared() {
         assert!(refused.stderr.contains(file), "{refused:?}");
     }
     assert_eq!(recorder.requests().len(), sent, "nothing was sent before the refusal");
+}
+
+#[test]
+fn users_that_can_send_nothing_leave_room_for_an_interrupt() {
+    let recorder = Recorder::start(|_| Answer::ok("x"));
+    let text = script(&recorder, "iterations: 4000000000, concurrency: 8", "'/${nothing}'");
+    let world = World::new();
+    std::fs::write(world.path().join("load.yml"), text).unwrap();
+    let mut command = world.command(&["bench", "load.yml", "--as-written"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    signal(child.id(), "INT");
+    let ran = Ran::of(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(130), "{ran:?}");
+    assert!(ran.stdout.contains("cannot be sent: ${nothing} has no value"), "{ran:?}");
+    assert!(recorder.requests().is_empty());
 }

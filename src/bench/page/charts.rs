@@ -96,7 +96,7 @@ fn most(series: &[Series]) -> f64 {
 
 fn seconds(most: f64) -> Axis {
     let mut axis = Axis::linear(most, 8);
-    axis.ticks.retain(|(value, _)| *value <= most);
+    axis.ticks.retain(|(value, _)| *value <= most * 1.01);
     axis.ends_at(most);
     for (_, name) in &mut axis.ticks {
         name.push_str(" s");

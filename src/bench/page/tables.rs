@@ -14,16 +14,16 @@ pub(super) fn summary(outcome: &Outcome) -> String {
     let mut cards = vec![
         card("requests", &number(as_f64(requests)), ""),
         card("errors", &number(as_f64(errors)), if errors == 0 { "good" } else { "bad" }),
-        card("received", &HumanBytes(sum(|it| it.bytes)).to_string(), ""),
     ];
+    if !outcome.criteria.is_empty() {
+        let (text, class) = if outcome.passed() { ("passed", "good") } else { ("failed", "bad") };
+        cards.push(card("criteria", text, class));
+    }
+    cards.push(card("received", &HumanBytes(sum(|it| it.bytes)).to_string(), ""));
     for execution in all {
         let rate = execution.hold_per_second.unwrap_or(execution.overall_per_second);
         let label = format!("requests/s, {}", name(outcome, execution));
         cards.push(card(&label, &number(rate.round()), ""));
-    }
-    if !outcome.criteria.is_empty() {
-        let (text, class) = if outcome.passed() { ("passed", "good") } else { ("failed", "bad") };
-        cards.push(card("criteria", text, class));
     }
     format!("<div class=\"cards\">{}</div>", cards.concat())
 }
@@ -34,7 +34,6 @@ fn card(label: &str, value: &str, class: &str) -> String {
 
 /// One row for each method and label.
 pub(super) fn labels(outcome: &Outcome) -> String {
-    let is_open = outcome.executions.iter().any(|execution| execution.rate.is_some());
     let mut heads = vec![
         Head::text("scenario"),
         Head::text("method"),
@@ -43,18 +42,16 @@ pub(super) fn labels(outcome: &Outcome) -> String {
         Head::number("errors"),
     ];
     heads.extend(["average", "p50", "p90", "p95", "p99", "p99.9", "max"].map(Head::number));
-    if is_open {
-        heads.extend(["service p50", "service p99", "service max"].map(Head::number));
-    }
+    heads.extend(["service p50", "service p99", "service max"].map(Head::number));
     heads.extend([Head::number("bytes"), Head::text("problems")]);
     let rows = outcome.executions.iter().flat_map(|execution| {
         let name = name(outcome, execution);
-        execution.labels.iter().map(move |label| label_row(&name, label, is_open))
+        execution.labels.iter().map(move |label| label_row(&name, label))
     });
     table(&heads, rows)
 }
 
-fn label_row(scenario: &str, label: &LabelOutcome, is_open: bool) -> Vec<Field> {
+fn label_row(scenario: &str, label: &LabelOutcome) -> Vec<Field> {
     let Times { average_ms, p50_ms, p90_ms, p95_ms, p99_ms, p99_9_ms, max_ms } = label.response;
     let mut row =
         vec![Field::text(scenario), Field::text(&label.method), Field::text(&label.label)];
@@ -63,14 +60,10 @@ fn label_row(scenario: &str, label: &LabelOutcome, is_open: bool) -> Vec<Field> 
     row.push(Field { text: number(as_f64(label.errors)), class });
     let times = [average_ms, p50_ms, p90_ms, p95_ms, p99_ms, p99_9_ms, max_ms];
     row.extend(times.map(|ms| Field::number(time(ms))));
-    if is_open {
-        let service = label.service.map(|it| [it.p50_ms, it.p99_ms, it.max_ms].map(time));
-        row.extend(service.unwrap_or_default().map(Field::number));
-    }
+    let service = label.service.map(|it| [it.p50_ms, it.p99_ms, it.max_ms].map(time));
+    row.extend(service.unwrap_or_default().map(Field::number));
     row.push(Field::number(number(as_f64(label.bytes))));
-    let problems = label.problems.iter().map(|it| format!("{} ({})", it.what, it.count));
-    let text = problems.collect::<Vec<_>>().join(", ");
-    row.push(Field { text, class: "text wrap" });
+    row.push(Field { text: label.problems_in_words(), class: "text wrap" });
     row
 }
 
@@ -81,16 +74,12 @@ pub(super) fn criteria(outcome: &Outcome) -> String {
     }
     let heads = ["scenario", "criterion", "value", "result"].map(Head::text);
     let row = |verdict: &Verdict| {
-        let (result, class) = match (verdict.failed, verdict.met_at) {
-            (true, Some(at)) => (format!("failed at {at:.0} s"), "text bad"),
-            (_, Some(at)) => (format!("met at {at:.0} s"), "text"),
-            (_, None) => ("passed".to_owned(), "text good"),
-        };
+        let class = if verdict.failed { "text bad" } else { "text good" };
         vec![
             Field::text(verdict.scenario.as_deref().unwrap_or("all")),
             Field::text(&verdict.criterion),
             Field::text(verdict.value.as_deref().unwrap_or_default()),
-            Field { text: result, class },
+            Field { text: verdict.in_words(), class },
         ]
     };
     let table = table(&heads, outcome.criteria.iter().map(row));
@@ -148,16 +137,23 @@ impl Field {
     }
 }
 
+/// A table without the columns in which nothing stands.
 fn table(heads: &[Head], rows: impl Iterator<Item = Vec<Field>>) -> String {
-    let head =
-        heads.iter().map(|Head { text, class }| format!("<th class=\"{class}\">{text}</th>"));
-    let cell =
-        |Field { text, class }: Field| format!("<td class=\"{class}\">{}</td>", escaped(&text));
-    let rows =
-        rows.map(|row| format!("<tr>{}</tr>\n", row.into_iter().map(cell).collect::<String>()));
+    let rows: Vec<_> = rows.collect();
+    let is_used = |n: &usize| rows.iter().any(|row| !row[*n].text.is_empty());
+    let used: Vec<_> = (0..heads.len()).filter(is_used).collect();
+    let line = |cells: String| format!("<tr>{cells}</tr>\n");
+    let head = used.iter().map(|n| &heads[*n]);
+    let head = head.map(|Head { text, class }| format!("<th class=\"{class}\">{text}</th>"));
+    let rows = rows.iter().map(|row| {
+        let cells = used.iter().map(|n| &row[*n]);
+        let cell =
+            |Field { text, class }: &Field| format!("<td class=\"{class}\">{}</td>", escaped(text));
+        line(cells.map(cell).collect())
+    });
     format!(
-        "<table><thead><tr>{}</tr></thead><tbody>\n{}</tbody></table>",
-        head.collect::<String>(),
+        "<table><thead>{}</thead><tbody>\n{}</tbody></table>",
+        line(head.collect()),
         rows.collect::<String>()
     )
 }

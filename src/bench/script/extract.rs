@@ -35,25 +35,46 @@ pub(super) enum Part {
     Group(usize),
 }
 
+/// Where an expression matched an answer, for the next extractor: several of them often
+/// take any match of the same.
+#[derive(Debug, Default)]
+pub(crate) struct Matched<'a> {
+    of: Option<(&'a str, Subject)>,
+    starts: Vec<usize>,
+}
+
 impl Extractor {
     /// Sets the variable to what the answer has. `any` chooses below a number where any
-    /// match will do.
-    pub(crate) fn extract(
-        &self,
+    /// match will do; `matched` is of the same answer.
+    pub(crate) fn extract<'a>(
+        &'a self,
         reply: &Reply<'_>,
+        matched: &mut Matched<'a>,
         variables: &mut Variables,
         any: impl FnOnce(usize) -> usize,
     ) {
         let found = match &self.source {
             Source::Regexp { regexp, subject, template } => {
                 let text = subject.of(reply);
-                let matches = regexp.captures_iter(&text);
-                self.choose(matches, any).map(|found| template.of(&found))
+                let found = match self.match_no {
+                    0 => {
+                        let starts = matched.starts(regexp, *subject, &text);
+                        let start = one_of(starts, any);
+                        start.and_then(|start| regexp.captures_at(&text, *start))
+                    }
+                    number => regexp.captures_iter(&text).nth(number as usize - 1),
+                };
+                found.map(|found| template.of(&found))
             }
             Source::JsonPath(path) => {
                 // What is no JSON has no such value.
                 let document = serde_json::from_slice::<Value>(reply.body).unwrap_or_default();
-                self.choose(path.query(&document).all().into_iter(), any).map(text_of)
+                let found = path.query(&document).all();
+                let found = match self.match_no {
+                    0 => one_of(&found, any),
+                    number => found.get(number as usize - 1),
+                };
+                found.map(|value| text_of(value))
             }
         };
         let value = found.unwrap_or_else(|| self.default.clone());
@@ -70,20 +91,21 @@ impl Extractor {
             Source::JsonPath(_) => Subject::Body,
         }
     }
+}
 
-    fn choose<T>(
-        &self,
-        mut matches: impl Iterator<Item = T>,
-        any: impl FnOnce(usize) -> usize,
-    ) -> Option<T> {
-        match self.match_no {
-            0 => {
-                let all: Vec<_> = matches.collect();
-                let chosen = if all.is_empty() { 0 } else { any(all.len()) };
-                all.into_iter().nth(chosen)
-            }
-            number => matches.nth(number as usize - 1),
+fn one_of<T>(all: &[T], any: impl FnOnce(usize) -> usize) -> Option<&T> {
+    if all.is_empty() { None } else { all.get(any(all.len())) }
+}
+
+impl<'a> Matched<'a> {
+    fn starts(&mut self, regexp: &'a Regex, subject: Subject, text: &[u8]) -> &[usize] {
+        let of = Some((regexp.as_str(), subject));
+        if self.of != of {
+            self.of = of;
+            self.starts.clear();
+            self.starts.extend(regexp.find_iter(text).map(|found| found.start()));
         }
+        &self.starts
     }
 }
 

@@ -29,6 +29,7 @@ pub use assert::Assertion;
 pub use criteria::Criterion;
 pub(super) use criteria::{Chosen, Condition, Logic, Measure};
 pub use extract::Extractor;
+pub(super) use extract::Matched;
 pub(super) use reply::Reply;
 use reply::Subject;
 pub use template::{Template, Variables};

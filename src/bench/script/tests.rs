@@ -134,7 +134,7 @@ fn extract(extractor: &str, reply: &Reply<'_>) -> String {
     let script = read(&text).unwrap();
     let mut variables = Variables::new();
     let extractor = &script.executions[0].scenario.requests[0].extractors[0];
-    extractor.extract(reply, &mut variables, |matches| matches - 1);
+    extractor.extract(reply, &mut Matched::default(), &mut variables, |matches| matches - 1);
     variables.remove("v").unwrap()
 }
 

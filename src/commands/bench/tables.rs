@@ -100,8 +100,6 @@ impl Table for LabelRow<'_> {
         let service = |of: fn(&Times) -> f64| {
             Cell::text(label.service.as_ref().map(|times| format!("{:.2} ms", of(times))))
         };
-        let problems = label.problems.iter().map(|it| format!("{} ({})", it.what, it.count));
-        let problems = problems.collect::<Vec<_>>().join(", ");
         let times = &label.response;
         vec![
             Cell::text(self.from),
@@ -120,7 +118,7 @@ impl Table for LabelRow<'_> {
             service(|times| times.p99_ms),
             service(|times| times.max_ms),
             Cell::text(Some(label.bytes)),
-            Cell::text(Some(problems).filter(|text| !text.is_empty())),
+            Cell::text(Some(label.problems_in_words()).filter(|text| !text.is_empty())),
         ]
     }
 }
@@ -129,17 +127,12 @@ impl Table for Verdict {
     const HEADINGS: &'static [&'static str] = &["FROM", "SCENARIO", "CRITERION", "VALUE", "RESULT"];
 
     fn cells(&self) -> Vec<Cell> {
-        let result = match (self.failed, self.met_at) {
-            (true, Some(at)) => format!("failed at {at:.0} s"),
-            (_, Some(at)) => format!("met at {at:.0} s"),
-            (_, None) => "passed".into(),
-        };
         vec![
             Cell::text(self.from.as_ref()),
             Cell::text(self.scenario.as_ref()),
             Cell::text(Some(&self.criterion)),
             Cell::text(self.value.as_ref()),
-            Cell::verdict(&result, !self.failed),
+            Cell::verdict(&self.in_words(), !self.failed),
         ]
     }
 }
