@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::bench::script::Override;
+use crate::config::Name;
 use crate::http::ServiceUrl;
 
 const EXIT_CODES: &str = "\
@@ -37,6 +38,12 @@ pub enum Command {
     Seed(Seed),
     /// Put a load on the services, as a script says, and say how they bear it
     Bench(Bench),
+    /// Print what the services have said
+    Logs(Logs),
+    /// Run a command on a service's host
+    Exec(Exec),
+    /// Open a shell on a service's host
+    Ssh(Ssh),
     /// End the stack's hosts, or stop local services and keep their data
     Down(Down),
 }
@@ -53,6 +60,10 @@ pub struct Stack {
         eventpost.yml here if there is one, else the built-in one]"
     )]
     pub file: Option<PathBuf>,
+
+    /// Another name for the stack than the file's: the same deployment beside itself
+    #[arg(long = "stack", value_name = "NAME")]
+    pub name: Option<Name>,
 
     /// Where local services keep data and logs
     #[arg(
@@ -268,6 +279,69 @@ pub struct Seed {
     /// How the result looks on standard output
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub output: Output,
+
+    /// Which deployment
+    #[command(flatten)]
+    pub stack: Stack,
+}
+
+/// `eventpost logs`
+#[derive(Debug, Args)]
+// Everybody expects `logs -f` to follow; the file is `--file` here.
+#[command(mut_arg("file", |file| file.short(None)))]
+pub struct Logs {
+    /// The service; without, all of them
+    pub service: Option<String>,
+
+    /// Go on with what they say from now on
+    #[arg(short, long)]
+    pub follow: bool,
+
+    /// How many lines of what there is, at the most
+    #[arg(long, value_name = "LINES", default_value_t = 100)]
+    pub tail: u32,
+
+    /// Of the processes of this machine
+    #[arg(long, conflicts_with = "hosts")]
+    pub local: bool,
+
+    /// Of machines that exist instead of EC2
+    #[arg(long, value_name = "SERVICE=ADDRESS,…", value_delimiter = ',')]
+    pub hosts: Vec<HostAddress>,
+
+    /// Which deployment
+    #[command(flatten)]
+    pub stack: Stack,
+}
+
+/// `eventpost exec`
+#[derive(Debug, Args)]
+pub struct Exec {
+    /// The service whose host it is
+    pub service: String,
+
+    /// The command and its arguments, or one line for the host's shell
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+
+    /// On machines that exist instead of EC2
+    #[arg(long, value_name = "SERVICE=ADDRESS,…", value_delimiter = ',')]
+    pub hosts: Vec<HostAddress>,
+
+    /// Which deployment
+    #[command(flatten)]
+    pub stack: Stack,
+}
+
+/// `eventpost ssh`
+#[derive(Debug, Args)]
+pub struct Ssh {
+    /// The service whose host it is
+    pub service: String,
+
+    /// Machines that exist instead of EC2
+    #[arg(long, value_name = "SERVICE=ADDRESS,…", value_delimiter = ',')]
+    pub hosts: Vec<HostAddress>,
 
     /// Which deployment
     #[command(flatten)]

@@ -1,7 +1,9 @@
 //! `up`, `status`, `seed` and `down` with real services on this machine.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
+use std::process::Stdio;
 
 use serde_json::Value;
 
@@ -264,4 +266,28 @@ fn two_commands_do_not_change_a_stack_at_the_same_time() {
     }
     signal(first.id(), "TERM");
     first.wait_with_output().unwrap();
+}
+
+#[test]
+fn logs_of_local_services_are_printed_and_followed() {
+    let world = World::new();
+    world.up();
+    let both = world.run(&["logs", "--local"]).succeeded().stdout;
+    for service in ["events", "notifications"] {
+        let line = both.lines().find(|line| line.starts_with(&format!("{service} | ")));
+        assert!(line.is_some_and(|line| line.contains("is listening")), "{both}");
+    }
+    let one = world.run(&["logs", "events", "--local", "--tail", "1"]).succeeded().stdout;
+    assert_eq!(one.lines().count(), 1, "{one}");
+    assert!(!one.starts_with("events | "), "{one}");
+
+    let args = ["logs", "events", "--local", "-f", "--tail", "1"];
+    let mut following = world.command(&args).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
+    let mut next = || lines.next().unwrap().unwrap();
+    assert!(next().contains("is listening"));
+    world.run(&["down", "--local"]).succeeded();
+    assert!(next().contains("finishing the requests"), "what it said after that");
+    signal(following.id(), "INT");
+    assert_eq!(following.wait().unwrap().code(), Some(130));
 }

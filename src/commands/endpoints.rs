@@ -1,12 +1,14 @@
-//! This module owns where the services of a stack answer.
+//! This module owns where the services of a stack answer, and how their hosts are logged
+//! in to.
 
 use std::net::IpAddr;
 use std::path::Path;
 
-use crate::cli::HostAddress;
+use crate::cli::{self, HostAddress};
 use crate::commands::hosts;
-use crate::config::Config;
+use crate::config::{Config, Service};
 use crate::error::Error;
+use crate::host::Target;
 use crate::http::Endpoint;
 use crate::local::{self, StackFolder};
 use crate::provider::Machine;
@@ -68,4 +70,30 @@ pub(super) async fn deployed(
         deployed.push(Deployed { endpoint, address, machine });
     }
     Ok(deployed)
+}
+
+/// A service and its host.
+#[derive(Debug)]
+pub(super) struct ServiceHost {
+    pub(super) service: Service,
+    pub(super) target: Target,
+}
+
+/// The hosts of the services, which can be logged in to.
+pub(super) fn hosts(
+    config: &Config,
+    stack: &cli::Stack,
+    deployed: &[Deployed],
+) -> Result<Vec<ServiceHost>, Error> {
+    let folder = StackFolder::new(stack.state_dir.as_deref(), &config.stack)?;
+    let identity = hosts::identity(config, &folder)?;
+    let host = |(service, it): (&Service, &Deployed)| {
+        let target = match &it.machine {
+            Some(machine) => hosts::ec2_target(config, machine, &identity),
+            None => Some(hosts::known_target(config, service, it.address, &identity)),
+        };
+        // A machine without an address does not serve.
+        Some(ServiceHost { service: service.clone(), target: target? })
+    };
+    Ok(config.services.iter().zip(deployed).filter_map(host).collect())
 }

@@ -51,9 +51,14 @@ pub(super) fn named(
 /// The key that logs in: the one that the file names, or the stack's own.
 pub(super) fn identity(config: &Config, stack: &StackFolder) -> Result<Identity, Error> {
     Ok(match &config.ssh.key {
-        Some(path) => Identity::read(&at_home(path))?,
-        None => Identity::read_or_make(&stack.key())?,
+        Some(_) => Identity::read(&key_path(config, stack))?,
+        None => Identity::read_or_make(&key_path(config, stack))?,
     })
+}
+
+/// Where that key is.
+pub(super) fn key_path(config: &Config, stack: &StackFolder) -> PathBuf {
+    config.ssh.key.as_ref().map_or_else(|| stack.key(), |path| at_home(path))
 }
 
 /// A machine of EC2, which proves itself by the keys in its tags.

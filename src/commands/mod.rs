@@ -5,6 +5,7 @@ mod confirm;
 mod down;
 mod endpoints;
 mod hosts;
+mod inside;
 mod seed;
 mod status;
 mod up;
@@ -21,6 +22,9 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Status(args) => status::run(&args).await,
         Command::Seed(args) => seed::run(&args).await,
         Command::Down(args) => down::run(&args).await,
+        Command::Logs(args) => inside::logs(&args).await,
+        Command::Exec(args) => inside::exec(&args).await,
+        Command::Ssh(args) => inside::ssh(&args).await,
         Command::Bench(args) => bench::run(&args).await,
     }
 }

@@ -54,7 +54,7 @@ impl Table for Row {
 
 pub(super) async fn run(args: &Seed) -> Result<ExitCode, Error> {
     let mut signals = Signals::listen()?;
-    let config = config::load(args.stack.file.as_deref())?;
+    let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
     let targets = match (args.local, args.url.is_empty()) {
         (true, _) => {
             let state_dir = args.stack.state_dir.as_deref();

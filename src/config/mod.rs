@@ -34,24 +34,29 @@ pub struct ConfigErrors {
     problems: Vec<Located>,
 }
 
-/// Reads the file, or `eventpost.yml` in the current folder, or the built-in default.
-pub fn load(file: Option<&Path>) -> Result<Config, ConfigErrors> {
+/// Reads the file, or `eventpost.yml` in the current folder, or the built-in default. The
+/// stack's name may be another one than the file says.
+pub fn load(file: Option<&Path>, stack: Option<&Name>) -> Result<Config, ConfigErrors> {
     let file = match file {
         Some(file) => Some(file),
         None => Some(Path::new(FILE)).filter(|file| file.exists()),
     };
     let Some(file) = file else {
-        return parse(DEFAULT, Origin::BuiltIn);
+        return parse(DEFAULT, Origin::BuiltIn, stack);
     };
     let origin = Origin::File(file.into());
     match fs::read_to_string(file) {
-        Ok(text) => parse(&text, origin),
+        Ok(text) => parse(&text, origin, stack),
         Err(error) => Err(ConfigErrors::whole(origin, format!("cannot be read: {error}"))),
     }
 }
 
-fn parse(text: &str, origin: Origin) -> Result<Config, ConfigErrors> {
-    let config = yaml::value(text).and_then(|root| {
+fn parse(text: &str, origin: Origin, stack: Option<&Name>) -> Result<Config, ConfigErrors> {
+    let config = yaml::value(text).and_then(|mut root| {
+        // Whatever is named after the stack is named after this one.
+        if let (Some(stack), Some(mapping)) = (stack, root.as_mapping_mut()) {
+            mapping.insert("stack".into(), stack.as_str().into());
+        }
         yaml::read(text, &root, |root, problems| read::config(root, &origin, problems))
     });
     config.map_err(|problems| ConfigErrors { origin, problems })

@@ -112,6 +112,10 @@ pub enum Source {
 }
 
 impl Name {
+    /// What a name must look like.
+    pub(crate) const FORM: &str =
+        "lowercase letters, digits and hyphens, a letter first, at most 32 in all";
+
     /// The name, where the text can be one.
     pub fn new(text: &str) -> Option<Self> {
         let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
@@ -124,6 +128,14 @@ impl Name {
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl std::str::FromStr for Name {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::new(text).ok_or_else(|| format!("a name must be {}", Self::FORM))
     }
 }
 

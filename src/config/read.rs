@@ -12,17 +12,21 @@ use super::model::{
 };
 use crate::yaml::{Problems, Section, kind};
 
-const NAME: &str = "lowercase letters, digits and hyphens, a letter first, at most 32 in all";
+/// Why there is one of each service, and what to do where that is too little.
+const REPLICAS: &str = "can only be 1: the service keeps its data itself, on its host's disk, and a \
+    second one would have other data. A larger `instance_type` carries more load, and a store \
+    that several share (the `Store` of services/rest) would have to come first";
 
 /// Reads the whole file.
 pub(super) fn config(root: &Value, origin: &Origin, problems: &Problems) -> Option<Config> {
     let mut top = Section::new(root, Vec::new(), problems);
-    let stack = top.required("stack", |top| top.parsed("stack", Name::new, NAME));
+    let stack = top.required("stack", |top| top.parsed("stack", Name::new, Name::FORM));
     let region = top.parsed("region", region, "a region, like us-east-1");
     let instance_type = top.parsed("instance_type", instance_type, "a type, like t2.xlarge");
     let image = top.parsed("image", image, "`ubuntu-18.04` or an image's id, ami-…");
     let ssh = top.section("ssh").map(ssh);
-    let group = top.section("security_group").map(security_group);
+    let group = top.section("security_group");
+    let group = group.and_then(|section| security_group(section, stack.as_ref()));
     let docker = top.section("docker").and_then(docker);
     let hosts = top.section("hosts").map(hosts);
     let services = top.required("services", |top| top.section("services").map(services));
@@ -34,10 +38,7 @@ pub(super) fn config(root: &Value, origin: &Origin, problems: &Problems) -> Opti
         instance_type: instance_type.unwrap_or_else(|| "t2.xlarge".into()),
         image: image.unwrap_or(Image::Ubuntu1804),
         ssh: ssh.unwrap_or_else(|| Ssh { user: "ubuntu".into(), key: None }),
-        security_group: group.unwrap_or_else(|| SecurityGroup {
-            name: stack.as_str().into(),
-            ssh_from: SshFrom::Auto,
-        }),
+        security_group: group.unwrap_or_else(|| security_group_of(&stack, None, None)),
         docker: docker.unwrap_or(DockerSource::Distro),
         hosts: hosts.unwrap_or_default(),
         stack,
@@ -52,12 +53,21 @@ fn ssh(mut section: Section<'_>) -> Ssh {
     Ssh { user: user.unwrap_or_else(|| "ubuntu".into()), key }
 }
 
-fn security_group(mut section: Section<'_>) -> SecurityGroup {
+fn security_group(mut section: Section<'_>, stack: Option<&Name>) -> Option<SecurityGroup> {
     let name = section.parsed("name", group_name, "1 to 255 characters that do not begin with sg-");
     let ssh_from = section.parsed("ssh_from", ssh_from, "`auto` or a network, like 203.0.113.0/24");
     section.finish();
+    Some(security_group_of(stack?, name, ssh_from))
+}
+
+/// Without a name it has the stack's.
+fn security_group_of(
+    stack: &Name,
+    name: Option<String>,
+    ssh_from: Option<SshFrom>,
+) -> SecurityGroup {
     SecurityGroup {
-        name: name.unwrap_or_else(|| "eventpost".into()),
+        name: name.unwrap_or_else(|| stack.as_str().into()),
         ssh_from: ssh_from.unwrap_or(SshFrom::Auto),
     }
 }
@@ -88,7 +98,7 @@ fn services(mut section: Section<'_>) -> Vec<Service> {
     let services = entries.into_iter().filter_map(|(key, value)| {
         let name = Name::new(&key);
         if name.is_none() {
-            section.problem(&key, format!("a service's name must be {NAME}"));
+            section.problem(&key, format!("a service's name must be {}", Name::FORM));
         }
         let section = Section::new(value, section.path_of(&key), section.problems());
         service(section, name?)
@@ -107,7 +117,10 @@ fn service(mut section: Section<'_>, name: Name) -> Option<Service> {
     let health = section.parsed("health", path, "a path that begins with /");
     let fixtures = section.text("fixtures").map(PathBuf::from);
     let env = section.section("env").map(env);
-    let volume = section.parsed("volume", Name::new, NAME);
+    let volume = section.parsed("volume", Name::new, Name::FORM);
+    if section.whole("replicas", 1..=1000).is_some_and(|replicas| replicas > 1) {
+        section.problem("replicas", REPLICAS);
+    }
     section.finish();
     Some(Service {
         source: build.or(image)?,

@@ -3,16 +3,16 @@
 use super::*;
 
 fn errors(text: &str) -> String {
-    parse(text, Origin::File("test.yml".into())).unwrap_err().to_string()
+    parse(text, Origin::File("test.yml".into()), None).unwrap_err().to_string()
 }
 
 fn accepted(text: &str) -> Config {
-    parse(text, Origin::File("test.yml".into())).unwrap()
+    parse(text, Origin::File("test.yml".into()), None).unwrap()
 }
 
 #[test]
 fn the_built_in_deployment_is_valid_and_has_the_documented_defaults() {
-    let built_in = parse(DEFAULT, Origin::BuiltIn).unwrap();
+    let built_in = parse(DEFAULT, Origin::BuiltIn, None).unwrap();
     let least = accepted("stack: eventpost\nservices: {events: {build: services/events}}");
     assert_eq!(built_in.instance_type, least.instance_type);
     assert_eq!(built_in.image, least.image);
@@ -105,6 +105,27 @@ fn environment_values_may_be_bare_scalars() {
 
 #[test]
 fn a_file_that_cannot_be_read_is_named() {
-    let message = load(Some(Path::new("/nonexistent/x.yml"))).unwrap_err().to_string();
+    let message = load(Some(Path::new("/nonexistent/x.yml")), None).unwrap_err().to_string();
     assert!(message.starts_with("/nonexistent/x.yml: cannot be read"), "{message}");
+}
+
+#[test]
+fn another_name_names_everything_that_is_named_after_the_stack() {
+    let name = Name::new("staging").unwrap();
+    let config = parse(DEFAULT, Origin::BuiltIn, Some(&name)).unwrap();
+    assert_eq!(config.stack, name);
+    assert_eq!(config.security_group.name, "staging");
+}
+
+#[test]
+fn a_service_that_keeps_its_own_data_cannot_be_doubled() {
+    let service = |replicas: &str| {
+        format!("stack: s\nservices:\n  events:\n    build: b\n    replicas: {replicas}\n")
+    };
+    assert!(parse(&service("1"), Origin::BuiltIn, None).is_ok());
+    let error = parse(&service("3"), Origin::BuiltIn, None).unwrap_err().to_string();
+    let expected =
+        "line 5: services.events.replicas: can only be 1: the service keeps its data itself";
+    assert!(error.contains(expected), "{error}");
+    assert!(error.contains("`instance_type`"), "the way out: {error}");
 }

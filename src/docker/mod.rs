@@ -86,6 +86,12 @@ pub async fn run(
     host.run_reporting("starting the container", command, reporter).await.map(drop)
 }
 
+/// The line that prints the container's log, its last lines or those that come, too.
+pub fn logs(service: &Service, tail: u32, follow: bool) -> String {
+    let follow = if follow { " --follow" } else { "" };
+    format!("sudo docker logs --tail {tail}{follow} {} 2>&1", container(service))
+}
+
 /// The end of the container's log.
 pub async fn last_lines(host: &Host, service: &Service) -> String {
     let line = format!("sudo docker logs --tail 15 {} 2>&1", container(service));

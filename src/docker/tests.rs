@@ -115,7 +115,7 @@ async fn secrets_of_the_environment_are_on_no_command_line() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("eventpost.yml");
     std::fs::write(&file, text).unwrap();
-    let config = crate::config::load(Some(&file)).unwrap();
+    let config = crate::config::load(Some(&file), None).unwrap();
     let (lines, sent) = std::sync::mpsc::channel();
     let events = Recorder::default();
     let host = Host::new("events", Lines(lines));

@@ -17,6 +17,8 @@ pub struct Command {
     pub stdin: Bytes,
     /// How long it may take.
     pub limit: Duration,
+    /// Whether what it prints is handed over as it comes, and not kept.
+    pub streams: bool,
 }
 
 /// What a command is at.
@@ -26,6 +28,10 @@ pub enum Progress {
     Line(String),
     /// So many bytes of its input have been sent.
     Sent(usize),
+    /// It printed something, of a command that streams.
+    Output(Bytes),
+    /// It complained of something, of a command that streams.
+    Complaint(Bytes),
 }
 
 /// How a command ended.
@@ -44,7 +50,12 @@ pub struct Output {
 impl Command {
     /// A command that reads nothing and may take a minute.
     pub fn new(line: impl Into<String>) -> Self {
-        Self { line: line.into(), stdin: Bytes::new(), limit: Duration::from_secs(60) }
+        Self {
+            line: line.into(),
+            stdin: Bytes::new(),
+            limit: Duration::from_secs(60),
+            streams: false,
+        }
     }
 
     /// A script that root's shell runs with arguments.
@@ -58,6 +69,13 @@ impl Command {
     #[must_use]
     pub fn stdin(mut self, stdin: impl Into<Bytes>) -> Self {
         self.stdin = stdin.into();
+        self
+    }
+
+    /// With output that is handed over as it comes.
+    #[must_use]
+    pub fn streaming(mut self) -> Self {
+        self.streams = true;
         self
     }
 

@@ -112,7 +112,7 @@ pub struct Host {
 /// A command that waits for its turn.
 struct Job {
     command: Command,
-    progress: mpsc::UnboundedSender<Progress>,
+    progress: mpsc::Sender<Progress>,
     reply: oneshot::Sender<Result<Output, TransportError>>,
 }
 
@@ -124,7 +124,8 @@ impl Host {
         // work then, the process ends all the same.
         thread::spawn(move || {
             while let Some(Job { command, progress, reply }) = waiting.blocking_recv() {
-                let mut watch = |what| drop(progress.send(what));
+                // Where nobody listens any longer, the command goes on all the same.
+                let mut watch = |what| drop(progress.blocking_send(what));
                 let _ = reply.send(transport.exec(&command, &mut watch));
             }
         });
@@ -152,6 +153,7 @@ impl Host {
         let report = |what| match what {
             Progress::Line(line) => reporter.detail(format!("{doing}: {line}")),
             Progress::Sent(bytes) => reporter.bytes(doing, bytes as u64, total as u64),
+            Progress::Output(_) | Progress::Complaint(_) => {}
         };
         self.run_watching(doing, command, report).await
     }
@@ -175,6 +177,16 @@ impl Host {
         })
     }
 
+    /// Runs a command that may fail, and hands over what it prints as it comes.
+    pub async fn stream(
+        &self,
+        doing: &'static str,
+        command: Command,
+        mut take: impl FnMut(Progress),
+    ) -> Result<Output, HostError> {
+        self.exec(doing, command.streaming(), &mut take).await
+    }
+
     /// Runs a command that may fail; only a broken connection is an error.
     pub async fn attempt(
         &self,
@@ -193,7 +205,7 @@ impl Host {
         let broken = |cause: String| HostError::Broken { host: self.name.clone(), doing, cause };
         let gone = || broken("the connection is gone".into());
         let (reply, mut answer) = oneshot::channel();
-        let (progress, mut news) = mpsc::unbounded_channel();
+        let (progress, mut news) = mpsc::channel(64);
         self.jobs.send(Job { command, progress, reply }).await.map_err(|_| gone())?;
         loop {
             tokio::select! {

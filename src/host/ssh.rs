@@ -213,8 +213,16 @@ impl<'a> Pump<'a> {
     /// Takes some output; true where something came.
     fn read(&mut self, channel: &mut Channel) -> Result<bool, TransportError> {
         let out = read_some(channel, &mut self.stdout)?;
+        let known = self.stderr.len();
         let err = read_some(&mut channel.stderr(), &mut self.stderr)?;
-        if out {
+        if self.command.streams {
+            if out {
+                (self.watch)(Progress::Output(std::mem::take(&mut self.stdout).into()));
+            }
+            if err {
+                (self.watch)(Progress::Complaint(self.stderr[known..].to_vec().into()));
+            }
+        } else if out {
             self.tell_lines();
         }
         for kept in [&mut self.stdout, &mut self.stderr] {

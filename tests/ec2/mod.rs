@@ -2,6 +2,7 @@
 
 mod bench;
 mod faults;
+mod inside;
 mod interrupts;
 mod lifecycle;
 mod refusals;

@@ -10,10 +10,11 @@ use futures_util::future::try_join_all;
 
 use super::program;
 use super::relay::Line;
-use super::target::{ServiceHost, Targets};
+use super::target::Targets;
 use crate::bench::outcome::Outcome;
 use crate::bench::script::Script;
 use crate::cli::Bench;
+use crate::commands::endpoints::ServiceHost;
 use crate::error::Error;
 use crate::event::{Event, EventSink, Reporter};
 use crate::host::{self, Command, Progress, quote};
@@ -108,6 +109,7 @@ async fn on_host(
             Ok(Line::Outcome(it)) => outcome = Some(*it),
             Err(_) => reporter.detail(line),
         },
+        Progress::Output(_) | Progress::Complaint(_) => {}
     };
     let ran = connected.run_watching("running the load", command, heard).await;
     ran.inspect_err(|error| reporter.failed(error.to_string()))?;

@@ -1,16 +1,11 @@
 //! This module owns where a load goes.
 
-use std::net::IpAddr;
-
 use crate::bench::script::Script;
 use crate::cli::{Bench, From};
-use crate::commands::endpoints::{self, Deployed};
-use crate::commands::hosts;
-use crate::config::{self, Config, Service};
+use crate::commands::endpoints::{self, ServiceHost};
+use crate::config::{self, Config};
 use crate::error::Error;
-use crate::host::Target;
 use crate::http::Endpoint;
-use crate::local::StackFolder;
 
 /// Where a load goes.
 #[derive(Debug)]
@@ -21,13 +16,6 @@ pub(super) enum Targets {
     Hosts(Vec<ServiceHost>),
 }
 
-/// A service and its host.
-#[derive(Debug)]
-pub(super) struct ServiceHost {
-    pub(super) service: Service,
-    pub(super) target: Target,
-}
-
 /// Finds the services that the command line means, and sends the requests there.
 pub(super) async fn find(args: &Bench, script: &mut Script) -> Result<Targets, Error> {
     if args.as_written || !args.url.is_empty() {
@@ -36,7 +24,7 @@ pub(super) async fn find(args: &Bench, script: &mut Script) -> Result<Targets, E
         }
         return Ok(Targets::Addresses);
     }
-    let config = config::load(args.stack.file.as_deref())?;
+    let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
     if args.local {
         let endpoints = endpoints::local(args.stack.state_dir.as_deref(), &config).await?;
         direct(script, &config, &endpoints)?;
@@ -48,7 +36,7 @@ pub(super) async fn find(args: &Bench, script: &mut Script) -> Result<Targets, E
     if args.from == From::Laptop {
         return Ok(Targets::Addresses);
     }
-    service_hosts(args, &config, &deployed).map(Targets::Hosts)
+    endpoints::hosts(&config, &args.stack, &deployed).map(Targets::Hosts)
 }
 
 fn direct(script: &mut Script, config: &Config, endpoints: &[Endpoint]) -> Result<(), Error> {
@@ -64,23 +52,4 @@ fn direct(script: &mut Script, config: &Config, endpoints: &[Endpoint]) -> Resul
             config.origin
         )))
     })
-}
-
-fn service_hosts(
-    args: &Bench,
-    config: &Config,
-    deployed: &[Deployed],
-) -> Result<Vec<ServiceHost>, Error> {
-    let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
-    let identity = hosts::identity(config, &stack)?;
-    let host = |(service, it): (&Service, &Deployed)| {
-        let known = |address: IpAddr| hosts::known_target(config, service, address, &identity);
-        let target = match &it.machine {
-            Some(machine) => hosts::ec2_target(config, machine, &identity),
-            None => Some(known(it.address)),
-        };
-        // A machine without an address does not serve.
-        Some(ServiceHost { service: service.clone(), target: target? })
-    };
-    Ok(config.services.iter().zip(deployed).filter_map(host).collect())
 }

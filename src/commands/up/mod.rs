@@ -14,7 +14,7 @@ use crate::error::Error;
 use super::hosts;
 
 pub(super) async fn run(args: &Up) -> Result<ExitCode, Error> {
-    let config = config::load(args.stack.file.as_deref())?;
+    let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
     if args.local {
         return local::run(args, &config).await;
     }
