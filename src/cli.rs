@@ -38,6 +38,10 @@ pub enum Command {
     Seed(Seed),
     /// Put a load on the services, as a script says, and say how they bear it
     Bench(Bench),
+    /// Copy the data of all services to a file, while they run
+    Backup(Backup),
+    /// Put the data of a backup into the services, in place of what they hold
+    Restore(Restore),
     /// Print what the services have said
     Logs(Logs),
     /// Run a command on a service's host
@@ -275,6 +279,58 @@ pub struct Seed {
     /// Add every fixture, even one that is there already
     #[arg(long)]
     pub force: bool,
+
+    /// How the result looks on standard output
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+
+    /// Which deployment
+    #[command(flatten)]
+    pub stack: Stack,
+}
+
+/// `eventpost backup`
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// The file to write, or to replace
+    #[arg(value_name = "FILE")]
+    pub backup: PathBuf,
+
+    /// Of the services of this machine
+    #[arg(long, conflicts_with = "hosts")]
+    pub local: bool,
+
+    /// Of services on machines that exist instead of EC2
+    #[arg(long, value_name = "SERVICE=ADDRESS,…", value_delimiter = ',')]
+    pub hosts: Vec<HostAddress>,
+
+    /// How the result looks on standard output
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+
+    /// Which deployment
+    #[command(flatten)]
+    pub stack: Stack,
+}
+
+/// `eventpost restore`
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// The backup
+    #[arg(value_name = "FILE")]
+    pub backup: PathBuf,
+
+    /// Into the services of this machine, which must not run
+    #[arg(long, conflicts_with = "hosts")]
+    pub local: bool,
+
+    /// Into services on machines that exist instead of EC2
+    #[arg(long, value_name = "SERVICE=ADDRESS,…", value_delimiter = ',')]
+    pub hosts: Vec<HostAddress>,
+
+    /// Do not ask before replacing data
+    #[arg(short, long)]
+    pub yes: bool,
 
     /// How the result looks on standard output
     #[arg(long, value_enum, default_value_t = Output::Text)]

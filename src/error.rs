@@ -3,6 +3,9 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use rest::store::CopyError;
+
+use crate::backup::BackupError;
 use crate::bench::BenchError;
 use crate::bench::script::ScriptErrors;
 use crate::binary::BinaryError;
@@ -26,6 +29,12 @@ pub enum Error {
     /// The script of a load test is not valid.
     #[error(transparent)]
     Script(#[from] ScriptErrors),
+    /// A backup could not be read or written.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// Data of a service on this machine could not be copied.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
     /// A load could not be put on.
     #[error(transparent)]
     Bench(#[from] BenchError),

@@ -17,6 +17,7 @@
 //! docker     Docker, images and containers on a Host
 //! deploy     one service onto one host, step by step
 //! health     waits until a service is ready -> Ready
+//! backup     one file with a copy of each service's data
 //! bench      a load test of services that run
 //! seed       puts fixtures into a service that is Ready
 //! report     what the user gets to see on standard output
@@ -25,6 +26,7 @@
 //! Beside them: `event` (what the work says while it goes on) and `progress` (how
 //! that is shown), `http` (a small client), `wait` (deadlines and polling), `yaml` (files of ours), `signals`.
 
+pub mod backup;
 pub mod bench;
 pub mod binary;
 pub mod cli;

@@ -291,3 +291,32 @@ fn logs_of_local_services_are_printed_and_followed() {
     signal(following.id(), "INT");
     assert_eq!(following.wait().unwrap().code(), Some(130));
 }
+
+#[test]
+fn local_data_are_backed_up_while_the_services_run_and_restored_while_they_do_not() {
+    let world = World::new();
+    world.up();
+    let before = held(&world, "events");
+    world.run(&["backup", "data.backup", "--local"]).succeeded();
+    let address = world.holder("events").unwrap().address;
+    assert_eq!(send(address, "POST", "/events", Some(crate::harness::EVENT)).status, 201);
+
+    let restore = ["restore", "data.backup", "--local", "--yes"];
+    let refused = world.run(&restore);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("events runs: `eventpost down --local` stops it"));
+    world.run(&["down", "--local"]).succeeded();
+    world.run(&restore).succeeded();
+    world.up();
+    assert_eq!(held(&world, "events"), before);
+
+    // A backup of other services is none of this stack's.
+    world.describe("stack: test\nservices:\n  events: {build: events}\n");
+    let refused = world.run(&restore);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("is a backup of events and notifications"), "{refused:?}");
+    let entries = fs::read_dir(world.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let left: Vec<_> =
+        entries.filter(|name| name.to_string_lossy().starts_with(".eventpost")).collect();
+    assert!(left.is_empty(), "{left:?}");
+}

@@ -1,11 +1,14 @@
 //! The commands, each a pipeline of the modules that do the work.
 
+mod backup;
 mod bench;
 mod confirm;
+mod destination;
 mod down;
 mod endpoints;
 mod hosts;
 mod inside;
+mod restore;
 mod seed;
 mod status;
 mod up;
@@ -22,6 +25,8 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Status(args) => status::run(&args).await,
         Command::Seed(args) => seed::run(&args).await,
         Command::Down(args) => down::run(&args).await,
+        Command::Backup(args) => backup::run(&args).await,
+        Command::Restore(args) => restore::run(&args).await,
         Command::Logs(args) => inside::logs(&args).await,
         Command::Exec(args) => inside::exec(&args).await,
         Command::Ssh(args) => inside::ssh(&args).await,

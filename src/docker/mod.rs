@@ -1,6 +1,8 @@
 //! This module owns Docker on a host: installing it, bringing an image there without a
 //! registry, running a container. It takes a [`Host`] and knows neither SSH nor EC2.
 
+mod data;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -8,6 +10,8 @@ use crate::config::{DockerSource, Service};
 use crate::event::Reporter;
 use crate::host::{Command, Host, HostError, quote};
 use crate::image::Image;
+
+pub use data::{DataStep, data, upload_copy};
 
 /// Waiting for cloud-init and for the package manager's lock, then installing.
 const INSTALL_LIMIT: Duration = Duration::from_secs(900);

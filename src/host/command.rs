@@ -1,5 +1,6 @@
 //! This module owns what is run on a host and what comes back.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,6 +16,8 @@ pub struct Command {
     pub line: String,
     /// What it reads.
     pub stdin: Bytes,
+    /// A file that it reads after that.
+    pub file: Option<PathBuf>,
     /// How long it may take.
     pub limit: Duration,
     /// Whether what it prints is handed over as it comes, and not kept.
@@ -53,6 +56,7 @@ impl Command {
         Self {
             line: line.into(),
             stdin: Bytes::new(),
+            file: None,
             limit: Duration::from_secs(60),
             streams: false,
         }
@@ -70,6 +74,19 @@ impl Command {
     pub fn stdin(mut self, stdin: impl Into<Bytes>) -> Self {
         self.stdin = stdin.into();
         self
+    }
+
+    /// With a file to read.
+    #[must_use]
+    pub fn file(mut self, file: PathBuf) -> Self {
+        self.file = Some(file);
+        self
+    }
+
+    /// Bytes of what it reads.
+    pub(super) fn length(&self) -> u64 {
+        let file = self.file.as_ref().and_then(|file| std::fs::metadata(file).ok());
+        self.stdin.len() as u64 + file.map_or(0, |metadata| metadata.len())
     }
 
     /// With output that is handed over as it comes.

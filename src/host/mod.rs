@@ -149,10 +149,10 @@ impl Host {
         command: Command,
         reporter: Reporter<'_>,
     ) -> Result<Output, HostError> {
-        let total = command.stdin.len();
+        let total = command.length();
         let report = |what| match what {
             Progress::Line(line) => reporter.detail(format!("{doing}: {line}")),
-            Progress::Sent(bytes) => reporter.bytes(doing, bytes as u64, total as u64),
+            Progress::Sent(bytes) => reporter.bytes(doing, bytes as u64, total),
             Progress::Output(_) | Progress::Complaint(_) => {}
         };
         self.run_watching(doing, command, report).await
@@ -166,15 +166,17 @@ impl Host {
         mut report: impl FnMut(Progress),
     ) -> Result<Output, HostError> {
         let output = self.exec(doing, command, &mut report).await?;
-        if output.succeeded() {
-            return Ok(output);
-        }
-        Err(HostError::Failed {
+        if output.succeeded() { Ok(output) } else { Err(self.failed(doing, &output)) }
+    }
+
+    /// The error that a command's end is.
+    pub fn failed(&self, doing: &'static str, output: &Output) -> HostError {
+        HostError::Failed {
             host: self.name.clone(),
             doing,
             status: output.status(),
             output: output.last_lines(),
-        })
+        }
     }
 
     /// Runs a command that may fail, and hands over what it prints as it comes.

@@ -4,12 +4,14 @@
 //! one of them to its end first can deadlock, and a write of everything hangs where
 //! the command ends early.
 
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use bytes::{Buf, Bytes};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use ssh2::{BlockDirections, Channel, CheckResult, KnownHostFileKind, MethodType, Session};
 
@@ -24,6 +26,8 @@ const DEAD_AFTER_MS: u32 = 20_000;
 const KEEPALIVE: u32 = 5;
 /// How long at most nothing is looked at while a command is silent.
 const PAUSE: Duration = Duration::from_millis(250);
+/// How much is sent at once.
+const CHUNK: usize = 64 << 10;
 /// How much of a command's output is kept: the last part.
 const KEPT_BYTES: usize = 16 << 20;
 
@@ -112,7 +116,7 @@ impl Transport for Ssh {
         let mut channel = self.session.channel_session().map_err(failed)?;
         channel.exec(&command.line).map_err(failed)?;
         self.session.set_blocking(false);
-        let mut pump = Pump::new(command, watch);
+        let mut pump = Pump::new(command, watch)?;
         pump.run(&self.session, self.socket.as_fd(), &mut channel)?;
         self.session.set_blocking(true);
         let (stdout, stderr) = pump.finish();
@@ -133,6 +137,9 @@ fn failed(error: ssh2::Error) -> TransportError {
 struct Pump<'a> {
     command: &'a Command,
     watch: &'a mut dyn FnMut(Progress),
+    /// What is sent next, and what comes after it.
+    input: Bytes,
+    file: Option<File>,
     sent: usize,
     input_ended: bool,
     stdout: Vec<u8>,
@@ -142,9 +149,19 @@ struct Pump<'a> {
 }
 
 impl<'a> Pump<'a> {
-    fn new(command: &'a Command, watch: &'a mut dyn FnMut(Progress)) -> Self {
+    fn new(
+        command: &'a Command,
+        watch: &'a mut dyn FnMut(Progress),
+    ) -> Result<Self, TransportError> {
+        let open = |path| {
+            let opened = File::open(path);
+            opened.map_err(|e| TransportError(format!("{}: {e}", Path::display(path))))
+        };
+        let file = command.file.as_deref().map(open).transpose()?;
         let (stdout, stderr) = (Vec::new(), Vec::new());
-        Self { command, watch, sent: 0, input_ended: false, stdout, stderr, line_start: 0 }
+        let input = command.stdin.clone();
+        let (sent, input_ended, line_start) = (0, false, 0);
+        Ok(Self { command, watch, input, file, sent, input_ended, stdout, stderr, line_start })
     }
 
     /// Works until the command has closed its output.
@@ -175,8 +192,10 @@ impl<'a> Pump<'a> {
         if self.input_ended {
             return Ok(false);
         }
-        let rest = &self.command.stdin[self.sent..];
-        if rest.is_empty() {
+        if self.input.is_empty() {
+            self.refill()?;
+        }
+        if self.input.is_empty() {
             return match channel.send_eof().map_err(io::Error::from) {
                 Ok(()) => {
                     self.input_ended = true;
@@ -186,8 +205,9 @@ impl<'a> Pump<'a> {
                 Err(error) => self.write_failed(channel, &error),
             };
         }
-        match channel.write(&rest[..rest.len().min(64 << 10)]) {
+        match channel.write(&self.input[..self.input.len().min(CHUNK)]) {
             Ok(count) => {
+                self.input.advance(count);
                 self.sent += count;
                 (self.watch)(Progress::Sent(self.sent));
                 Ok(count > 0)
@@ -195,6 +215,16 @@ impl<'a> Pump<'a> {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
             Err(error) => self.write_failed(channel, &error),
         }
+    }
+
+    /// Reads some more of the file that is to be sent.
+    fn refill(&mut self) -> Result<(), TransportError> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let mut chunk = vec![0; CHUNK];
+        let count = file.read(&mut chunk).map_err(|e| TransportError(e.to_string()))?;
+        chunk.truncate(count);
+        self.input = chunk.into();
+        Ok(())
     }
 
     /// A command that has ended reads no more; its status says whether that was wrong.

@@ -1,7 +1,7 @@
 //! `eventpost bench`: a load on services that run, and how they bore it.
 
 mod baseline;
-mod files;
+mod csv;
 mod host;
 mod program;
 mod relay;
@@ -16,6 +16,7 @@ use crate::bench::outcome::{Machine, Outcome};
 use crate::bench::script::{self, Script};
 use crate::bench::{self, page};
 use crate::cli::{Bench, From, Output};
+use crate::commands::destination::Destination;
 use crate::error::Error;
 use crate::event::EventSink;
 use crate::progress;
@@ -23,7 +24,6 @@ use crate::report;
 use crate::signals::{Caught, Signals};
 
 use baseline::Change;
-use files::Destination;
 use relay::Relay;
 use target::Targets;
 
@@ -50,7 +50,7 @@ pub(super) async fn run(args: &Bench) -> Result<ExitCode, Error> {
     set_rates(args, &mut script)?;
     let baseline = args.baseline.as_deref().map(baseline::read).transpose()?;
     let html = Destination::maybe(args.html.as_deref())?;
-    let csv = Destination::maybe(args.csv.as_deref())?;
+    let table = Destination::maybe(args.csv.as_deref())?;
     let targets = signals.race(target::find(args, &mut script)).await;
     let targets = targets.map_err(|caught| caught.into_error("no load was put on anything"))??;
     if args.relayed {
@@ -64,8 +64,8 @@ pub(super) async fn run(args: &Bench) -> Result<ExitCode, Error> {
     if let Some(html) = html {
         html.write(page::render(&outcome).as_bytes())?;
     }
-    if let Some(csv) = csv {
-        csv.write(files::csv(&outcome).as_bytes())?;
+    if let Some(table) = table {
+        table.write(csv::render(&outcome).as_bytes())?;
     }
     print(args.output, &outcome, changes.as_deref())?;
     if let Some(caught) = interrupted {

@@ -1,0 +1,180 @@
+//! `eventpost restore`: the data of a backup in place of what the services hold. Either
+//! all services have it in the end, or all have what they had.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use futures_util::future::{join_all, try_join_all};
+use rest::data_dir::DataDir;
+use rest::store;
+
+use super::backup::{Row, collection};
+use crate::backup::{self, Manifest};
+use crate::cli::Restore;
+use crate::commands::confirm::confirm;
+use crate::commands::endpoints::{self, ServiceHost};
+use crate::config::{self, Config, Service};
+use crate::docker::{self, DataStep};
+use crate::error::Error;
+use crate::event::{EventSink, Reporter};
+use crate::health;
+use crate::host::{self, Host};
+use crate::http::Endpoint;
+use crate::local::{self, StackFolder};
+use crate::progress;
+use crate::report;
+use crate::signals::Signals;
+use crate::wait::Deadline;
+
+const SSH_LIMIT: Duration = Duration::from_secs(30);
+const READY_LIMIT: Duration = Duration::from_secs(120);
+
+pub(super) async fn run(args: &Restore) -> Result<ExitCode, Error> {
+    let mut signals = Signals::listen()?;
+    let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
+    let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
+    let _lock = stack.lock()?;
+    let folder = backup::folder_beside(&args.backup)?;
+    let manifest = backup::unpack(&args.backup, folder.path())?;
+    check_services(args, &config, &manifest)?;
+    if !args.yes {
+        confirm(&mut signals, question(&config, &manifest)).await?;
+    }
+    let display = progress::display();
+    let work = async {
+        if args.local {
+            into_folders(&stack, &config, folder.path()).await
+        } else {
+            into_hosts(args, &config, folder.path(), display.as_ref()).await
+        }
+    };
+    let restored = signals.race(work).await;
+    drop(display);
+    restored.map_err(|caught| {
+        caught.into_error(
+            "each service has whole data, of the backup or of before; restore again for all to \
+             have the backup's",
+        )
+    })??;
+    let rows: Vec<_> = manifest.services.into_iter().map(Row::from).collect();
+    report::print(&rows, args.output)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A backup of other services is one of another stack.
+fn check_services(args: &Restore, config: &Config, manifest: &Manifest) -> Result<(), Error> {
+    let mut wanted: Vec<_> = config.services.iter().map(|it| it.name.as_str()).collect();
+    let mut there: Vec<_> = manifest.services.iter().map(|it| it.service.as_str()).collect();
+    wanted.sort_unstable();
+    there.sort_unstable();
+    if wanted == there {
+        return Ok(());
+    }
+    Err(Error::Request(format!(
+        "{} is a backup of {}, and {} has {}: nothing was changed",
+        args.backup.display(),
+        there.join(" and "),
+        config.origin,
+        wanted.join(" and ")
+    )))
+}
+
+fn question(config: &Config, manifest: &Manifest) -> String {
+    format!(
+        "The data of stack {} will be replaced by those of {}, of {}. Go on?",
+        config.stack, manifest.stack, manifest.created
+    )
+}
+
+/// Into the data folders of services that do not run.
+async fn into_folders(stack: &StackFolder, config: &Config, copies: &Path) -> Result<(), Error> {
+    let mut locked = Vec::new();
+    for service in &config.services {
+        let name = service.name.as_str();
+        let folder = stack.service(name);
+        if local::find(&folder).await?.is_some() {
+            return Err(Error::NotRunning(format!(
+                "{name} runs: `eventpost down --local` stops it, `eventpost up --local` starts it \
+                 again"
+            )));
+        }
+        folder.create()?;
+        let data = DataDir::lock(&folder.data()).map_err(local::LocalError::from)?;
+        locked.push((name, data));
+    }
+    // Each is verified before it takes the place of what there is; before the first one
+    // does, all of them are known to be as they were made.
+    for (name, data) in &locked {
+        store::restore(data, collection(name), &backup::copy_in(copies, name), true)?;
+    }
+    Ok(())
+}
+
+/// A host whose service is to get other data.
+struct Site<'a> {
+    service: &'a Service,
+    host: Host,
+    endpoint: Endpoint,
+    reporter: Reporter<'a>,
+}
+
+async fn into_hosts(
+    args: &Restore,
+    config: &Config,
+    copies: &Path,
+    sink: &dyn EventSink,
+) -> Result<(), Error> {
+    let deployed = endpoints::deployed(config, &args.hosts).await?;
+    let hosts = endpoints::hosts(config, &args.stack, &deployed)?;
+    let found = hosts.iter().zip(deployed.iter().map(|it| &it.endpoint));
+    let sites = found.map(|(found, endpoint)| prepare(found, endpoint, copies, sink));
+    let sites = try_join_all(sites).await?;
+    let replaced = join_all(sites.iter().map(Site::replace)).await;
+    let step = if replaced.iter().all(Result::is_ok) { DataStep::Forget } else { DataStep::Undo };
+    let ended = join_all(sites.iter().map(|site| site.run(step))).await;
+    let word = if step == DataStep::Forget { "has the backup's data" } else { "has what it had" };
+    for (site, ended) in sites.iter().zip(&ended) {
+        match ended {
+            Ok(()) => site.reporter.done(word),
+            Err(error) => site.reporter.failed(error.headline()),
+        }
+    }
+    replaced.into_iter().chain(ended).collect()
+}
+
+/// Brings the copy to the host; nothing is changed by that.
+async fn prepare<'a>(
+    found: &'a ServiceHost,
+    endpoint: &Endpoint,
+    copies: &Path,
+    sink: &'a dyn EventSink,
+) -> Result<Site<'a>, Error> {
+    let service = &found.service;
+    let reporter = Reporter::new(sink, service.name.as_str());
+    let work = async {
+        reporter.step("connecting");
+        let host = host::connect(&found.target, Deadline::after(SSH_LIMIT), reporter).await?;
+        reporter.step("uploading its data");
+        let copy = backup::copy_in(copies, service.name.as_str());
+        docker::upload_copy(&host, service, &copy, reporter).await?;
+        Ok(Site { service, host, endpoint: endpoint.clone(), reporter })
+    };
+    work.await.inspect_err(|error: &Error| reporter.failed(error.headline()))
+}
+
+impl Site<'_> {
+    /// Replaces the data, and waits until the service is ready with them.
+    async fn replace(&self) -> Result<(), Error> {
+        self.reporter.step("replacing its data");
+        self.run(DataStep::Replace).await?;
+        let (name, health) = (self.service.name.as_str(), &self.service.health);
+        health::wait_ready(name, &self.endpoint, health, Deadline::after(READY_LIMIT)).await?;
+        Ok(())
+    }
+
+    async fn run(&self, step: DataStep) -> Result<(), Error> {
+        self.host.run(step.doing(), docker::data(self.service, step)).await?;
+        Ok(())
+    }
+}
