@@ -13,7 +13,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0    done
   1    something failed; the message says what and how to mend it
-  2    bad command line
+  2    bad command line; plan: there are changes
   3    status: not every service is healthy; bench: a pass/fail criterion failed
   78   eventpost.yml, a fixtures file or a load script is not valid
   130  interrupted (143: terminated); the message says what is left";
@@ -32,6 +32,8 @@ pub struct Cli {
 pub enum Command {
     /// Launch hosts, put the services on them, wait until they are ready and seed them
     Up(Up),
+    /// Say what `up` would do; exit code 2 where that is anything
+    Plan(Plan),
     /// Say how each service is; exit code 0 only when all are healthy
     Status(Status),
     /// Put the fixtures into the running services, without doubling what is there
@@ -123,6 +125,10 @@ pub struct Up {
     #[arg(long, conflicts_with = "local")]
     pub terminate_first: bool,
 
+    /// Say what would be done, and do nothing: the same as `plan`
+    #[arg(long)]
+    pub dry_run: bool,
+
     /// Do not ask before replacing hosts that hold data
     #[arg(short, long)]
     pub yes: bool,
@@ -142,6 +148,46 @@ pub struct Up {
     /// Which deployment
     #[command(flatten)]
     pub stack: Stack,
+}
+
+/// `eventpost plan`
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// For processes of this machine
+    #[arg(long, conflicts_with = "hosts")]
+    pub local: bool,
+
+    /// For machines that exist instead of EC2
+    #[arg(long, value_name = "SERVICE=ADDRESS,…", value_delimiter = ',')]
+    pub hosts: Vec<HostAddress>,
+
+    /// Port of the first service of this machine; the others follow
+    #[arg(long, value_name = "PORT", default_value_t = 8000)]
+    pub port_base: u16,
+
+    /// How the result looks on standard output
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+
+    /// Which deployment
+    #[command(flatten)]
+    pub stack: Stack,
+}
+
+impl std::convert::From<Plan> for Up {
+    fn from(plan: Plan) -> Self {
+        Self {
+            local: plan.local,
+            hosts: plan.hosts,
+            terminate_first: false,
+            dry_run: true,
+            yes: false,
+            port_base: plan.port_base,
+            no_seed: false,
+            output: plan.output,
+            stack: plan.stack,
+        }
+    }
 }
 
 /// `eventpost status`

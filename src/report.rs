@@ -58,6 +58,11 @@ pub fn json(result: &impl Serialize) -> Result<(), Error> {
     write(&(json.map_err(Error::Output)? + "\n"))
 }
 
+/// Prints a line of text.
+pub fn line(text: &str) -> Result<(), Error> {
+    write(&format!("{text}\n"))
+}
+
 /// Prints an empty line between two tables.
 pub fn gap() -> Result<(), Error> {
     write("\n")

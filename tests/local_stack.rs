@@ -320,3 +320,34 @@ fn local_data_are_backed_up_while_the_services_run_and_restored_while_they_do_no
         entries.filter(|name| name.to_string_lossy().starts_with(".eventpost")).collect();
     assert!(left.is_empty(), "{left:?}");
 }
+
+#[test]
+fn a_plan_says_what_up_would_do_and_does_nothing() {
+    let world = World::new();
+    let port = world.port.to_string();
+    let plan = |more: &[&str]| {
+        let args = ["plan", "--local", "--port-base", &port, "--output", "json"];
+        let ran = world.run(&[&args[..], more].concat());
+        let result = ran.json();
+        let change = |it: &Value| (it["action"].as_str().unwrap().to_owned(), it["why"].clone());
+        let changes: Vec<_> = result["changes"].as_array().unwrap().iter().map(change).collect();
+        (ran.code, changes)
+    };
+    let (code, actions) = plan(&[]);
+    assert_eq!(code, Some(2));
+    assert!(actions.iter().all(|(action, why)| action == "create" && why == "it does not run"));
+    assert!(world.holder("events").is_none());
+    world.up();
+    let (code, actions) = plan(&[]);
+    assert_eq!(code, Some(0));
+    assert!(actions.iter().all(|(action, _)| action == "keep"), "{actions:?}");
+    let pid = world.holder("events").unwrap().pid;
+    world.change_program("events");
+    let dry = ["up", "--local", "--dry-run", "--port-base", &port];
+    let ran = world.run(&dry);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    let row = ran.stdout.lines().find(|line| line.starts_with("update")).unwrap();
+    assert!(row.contains("events") && row.contains("its program changed"), "{ran:?}");
+    assert!(ran.stdout.contains("test: 1 to update, 1 to keep."), "{ran:?}");
+    assert_eq!(world.holder("events").unwrap().pid, pid);
+}

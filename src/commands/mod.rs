@@ -8,6 +8,7 @@ mod down;
 mod endpoints;
 mod hosts;
 mod inside;
+mod plan;
 mod restore;
 mod seed;
 mod status;
@@ -21,7 +22,9 @@ use crate::error::Error;
 /// Runs a command to its end, or to where a signal ends it.
 pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
     match cli.command {
+        Command::Up(args) if args.dry_run => plan::run(&args).await,
         Command::Up(args) => up::run(&args).await,
+        Command::Plan(args) => plan::run(&args.into()).await,
         Command::Status(args) => status::run(&args).await,
         Command::Seed(args) => seed::run(&args).await,
         Command::Down(args) => down::run(&args).await,

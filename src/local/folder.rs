@@ -16,6 +16,9 @@ use super::LocalError;
 use crate::config::Name;
 use crate::plan::Release;
 
+/// Holds how long the last launch of hosts took.
+const LAST_UP: &str = "last-up-seconds";
+
 /// The folder of a stack.
 #[derive(Debug, Clone)]
 pub struct StackFolder {
@@ -108,6 +111,19 @@ impl StackFolder {
         }
         services.sort_by(|a, b| a.service.cmp(&b.service));
         Ok(services)
+    }
+
+    /// How long the last launch of hosts took, in seconds, where that is known.
+    pub fn last_up(&self) -> Option<f64> {
+        fs::read_to_string(self.path.join(LAST_UP)).ok()?.trim().parse().ok()
+    }
+
+    /// Notes how long a launch of hosts took.
+    pub fn set_last_up(&self, seconds: f64) -> Result<(), LocalError> {
+        let file = self.path.join(LAST_UP);
+        let written = fs::create_dir_all(&self.path)
+            .and_then(|()| fs::write(&file, format!("{seconds:.1}\n")));
+        written.map_err(LocalError::io(&file))
     }
 
     /// Removes everything of the stack.

@@ -62,10 +62,16 @@ impl LaunchPlan {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn machine(id: &str, service: &str, generation: u32, serving: bool, state: &str) -> Machine {
+    pub(crate) fn machine(
+        id: &str,
+        service: &str,
+        generation: u32,
+        serving: bool,
+        state: &str,
+    ) -> Machine {
         Machine {
             id: id.into(),
             service: service.into(),

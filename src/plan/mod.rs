@@ -2,6 +2,8 @@
 //! what is there to what has to be done.
 
 pub mod launch;
+pub mod preview;
+pub mod price;
 
 use std::net::SocketAddr;
 

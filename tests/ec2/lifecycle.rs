@@ -19,6 +19,16 @@ fn a_stack_is_launched_replaced_and_ended_and_nothing_else_is_touched() {
     );
     let bystander = elements(&bystander, "instanceId").remove(0);
 
+    let plan = stack.run(&["plan", "--output", "json"]);
+    assert_eq!(plan.code, Some(2), "{plan:?}");
+    let plan = plan.json();
+    assert_eq!(plan["changes"].as_array().unwrap().len(), 2, "{plan}");
+    assert_eq!(
+        (&plan["cost"]["hourly"], &plan["last_time_seconds"]),
+        (&json!(0.3712), &json!(null))
+    );
+    assert!(stack.instances().is_empty());
+
     let rows = stack.run(&["up", "--output", "json"]).succeeded().json();
     assert!(rows[0]["url"].as_str().unwrap().ends_with(".amazonaws.com/events"), "{rows}");
     let steps: Vec<_> = rows[0]["steps"].as_array().unwrap().iter().map(|s| &s["name"]).collect();
@@ -30,6 +40,16 @@ fn a_stack_is_launched_replaced_and_ended_and_nothing_else_is_touched() {
 
     let seeded = stack.run(&["seed", "--output", "json"]).succeeded().json();
     assert_eq!((&seeded[0]["added"], &seeded[1]["added"]), (&json!(0), &json!(0)));
+
+    let plan = stack.run(&["up", "--dry-run"]);
+    assert_eq!(plan.code, Some(2), "{plan:?}");
+    for id in &first {
+        let row = plan.stdout.lines().find(|line| line.contains(id)).unwrap();
+        assert!(row.starts_with("destroy") && row.contains("resources are lost"), "{plan:?}");
+    }
+    assert!(plan.stdout.contains("life: 2 to create, 2 to destroy.\nIts hosts cost 0.3712 USD"));
+    assert!(plan.stdout.contains("The last time took "), "{plan:?}");
+    assert_eq!(stack.instances(), first);
 
     // The hosts hold data, and nobody can be asked.
     let refused = stack.run(&["up"]);

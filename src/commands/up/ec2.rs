@@ -3,6 +3,7 @@
 
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use futures_util::future::try_join_all;
 
@@ -53,20 +54,19 @@ pub(super) async fn run(args: &Up, config: &Config) -> Result<ExitCode, Error> {
     let fixtures = fixtures::load_all(config)?;
     let looked = signals.race(look(config, &stack)).await;
     let found = looked.map_err(|caught| caught.into_error("nothing was changed"))??;
-    let services: Vec<_> = config.services.iter().map(|s| s.name.to_string()).collect();
-    let (kind, image) = (&config.instance_type, &found.image.id);
-    let plan = launch::plan(&services, kind, image, &found.machines, now());
+    let plan = found.plan(config);
     if plan.loses_data() && !args.yes {
         confirm(&mut signals, format!("{} Go on?", plan.loss())).await?;
     }
 
-    let launched = Mutex::new(Vec::new());
+    let (launched, begin) = (Mutex::new(Vec::new()), Instant::now());
     let display = progress::display();
     let work = replace(args, config, &found, &plan, &fixtures, display.as_ref(), &launched);
     let outcome = signals.race(work).await;
     drop(display);
     let error = match outcome {
         Ok(Ok(rows)) => {
+            stack.set_last_up(begin.elapsed().as_secs_f64())?;
             report::print(&rows, args.output)?;
             return Ok(ExitCode::SUCCESS);
         }
@@ -78,6 +78,23 @@ pub(super) async fn run(args: &Up, config: &Config) -> Result<ExitCode, Error> {
         return Err(error);
     }
     Err(Error::Kept { source: Box::new(error), hosts: launched.join(", ") })
+}
+
+impl Found {
+    fn plan(&self, config: &Config) -> LaunchPlan {
+        let services: Vec<_> = config.services.iter().map(|it| it.name.to_string()).collect();
+        let (kind, image) = (&config.instance_type, &self.image.id);
+        launch::plan(&services, kind, image, &self.machines, now())
+    }
+}
+
+/// What `up` would carry out now, and the image that it would launch hosts of.
+pub(crate) async fn launch_plan(
+    config: &Config,
+    stack: &StackFolder,
+) -> Result<(LaunchPlan, String), Error> {
+    let found = look(config, stack).await?;
+    Ok((found.plan(config), found.image.id))
 }
 
 /// Makes what is missing, and ends the old hosts once the new ones serve, or before

@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::event::{EventSink, Reporter};
 use crate::fixtures::{self, Fixtures};
 use crate::local::{self, Begun, Job, LocalError, StackFolder};
+use crate::plan::preview::{self, Change};
 use crate::plan::{self, Action, Existing, Wanted};
 use crate::progress;
 use crate::report::{self, Cell, Table};
@@ -76,14 +77,7 @@ async fn bring_up(
     let addresses = addresses(args.port_base, config.services.len())?;
     let fixtures = fixtures::load_all(config)?;
     let programs = build(config, display).await?;
-    let mut jobs = Vec::new();
-    let mut ours = Vec::new();
-    for ((service, program), address) in config.services.iter().zip(&programs).zip(addresses) {
-        let (job, existing) = plan_one(stack, service, program, address).await?;
-        jobs.push(job);
-        ours.push(existing);
-    }
-    check_ports(&jobs, &ours)?;
+    let jobs = plan_all(config, stack, &programs, addresses).await?;
 
     // A service may take over the port of another: all that must go, goes first.
     let outdated = jobs.iter().filter(|job| matches!(job.action, Action::Restart { .. }));
@@ -93,6 +87,40 @@ async fn bring_up(
         finish_one(job, fixtures, display, begun)
     });
     try_join_all(rows).await
+}
+
+/// What `up --local` would do now.
+pub(crate) async fn changes(
+    args: &Up,
+    config: &Config,
+    stack: &StackFolder,
+    display: &dyn EventSink,
+) -> Result<Vec<Change>, Error> {
+    let addresses = addresses(args.port_base, config.services.len())?;
+    let programs = build(config, display).await?;
+    let jobs = plan_all(config, stack, &programs, addresses).await?;
+    let change = |job: &Job<'_>| {
+        let at = format!("a process at {}", job.wanted.address);
+        preview::of_local(job.service.name.as_str(), at, &job.action)
+    };
+    Ok(jobs.iter().map(change).collect())
+}
+
+/// What is to be done for each service. All that is in the way is found here.
+async fn plan_all<'a>(
+    config: &'a Config,
+    stack: &StackFolder,
+    programs: &'a [PathBuf],
+    addresses: Vec<SocketAddr>,
+) -> Result<Vec<Job<'a>>, Error> {
+    let (mut jobs, mut ours) = (Vec::new(), Vec::new());
+    for ((service, program), address) in config.services.iter().zip(programs).zip(addresses) {
+        let (job, existing) = plan_one(stack, service, program, address).await?;
+        jobs.push(job);
+        ours.push(existing);
+    }
+    check_ports(&jobs, &ours)?;
+    Ok(jobs)
 }
 
 /// Ports from the first on, one for each service.

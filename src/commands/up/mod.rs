@@ -11,6 +11,9 @@ use crate::cli::Up;
 use crate::config;
 use crate::error::Error;
 
+pub(super) use ec2::launch_plan;
+pub(super) use local::changes as local_changes;
+
 use super::hosts;
 
 pub(super) async fn run(args: &Up) -> Result<ExitCode, Error> {
