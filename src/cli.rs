@@ -50,6 +50,14 @@ pub enum Command {
     Exec(Exec),
     /// Open a shell on a service's host
     Ssh(Ssh),
+    /// Write a first eventpost.yml, with every key explained
+    Init(Init),
+    /// Print what a shell needs to complete arguments
+    Completions(Completions),
+    /// Write the manual pages
+    Man(Man),
+    /// Print the JSON schema of eventpost.yml
+    Schema,
     /// End the stack's hosts, or stop local services and keep their data
     Down(Down),
 }
@@ -448,6 +456,34 @@ pub struct Ssh {
     /// Which deployment
     #[command(flatten)]
     pub stack: Stack,
+}
+
+/// `eventpost init`
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The file to write; one that exists is left alone
+    #[arg(value_name = "FILE", default_value = "eventpost.yml")]
+    pub file: PathBuf,
+
+    /// The stack's name
+    #[arg(long = "stack", value_name = "NAME")]
+    pub name: Option<Name>,
+}
+
+/// `eventpost completions`
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// `eventpost man`
+#[derive(Debug, Args)]
+pub struct Man {
+    /// The folder to write them to
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
 }
 
 /// `eventpost down`

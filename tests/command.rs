@@ -1,8 +1,9 @@
 //! The command line itself: what it refuses, and how.
 
 use std::fs;
+use std::process::Command;
 
-use crate::harness::cli::World;
+use crate::harness::cli::{Ran, World};
 
 #[test]
 fn a_command_that_lacks_something_says_what() {
@@ -76,4 +77,38 @@ fn nowhere_to_keep_state_is_said() {
     assert_eq!(output.status.code(), Some(1));
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(stderr.contains("--state-dir"), "{stderr}");
+}
+
+#[test]
+fn shells_manuals_and_editors_are_given_what_they_need() {
+    let world = World::new();
+    let script = world.run(&["completions", "bash"]).succeeded().stdout;
+    fs::write(world.path().join("completions.bash"), script).unwrap();
+    let line = "source ./completions.bash; COMP_WORDS=(eventpost ba); COMP_CWORD=1; \
+                _eventpost eventpost ba eventpost; echo ${COMPREPLY[@]}";
+    let bash = Command::new("bash").args(["-c", line]).current_dir(world.path()).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&bash.stdout).trim(), "backup", "{bash:?}");
+
+    world.run(&["man", "pages"]).succeeded();
+    let page = fs::read_to_string(world.path().join("pages/eventpost-up.1")).unwrap();
+    assert!(page.contains("\\-\\-terminate\\-first"), "{page}");
+    assert!(world.path().join("pages/eventpost.1").is_file());
+
+    let schema = world.run(&["schema"]).succeeded().json();
+    assert_eq!(schema["title"], "eventpost.yml");
+}
+
+#[test]
+fn a_first_description_is_written_and_never_over_another() {
+    let world = World::new();
+    let refused = world.run(&["init"]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("eventpost.yml cannot be written"), "{refused:?}");
+    let mut command = world.command(&["init", "mine.yml", "--stack", "mine"]);
+    command.env("AWS_REGION", "eu-west-1").env("AWS_ACCESS_KEY_ID", "a");
+    command.env("AWS_SECRET_ACCESS_KEY", "b").env("AWS_EC2_METADATA_DISABLED", "true");
+    let ran = Ran::of(command.output().unwrap()).succeeded();
+    assert!(ran.stderr.contains("mine.yml is there"), "{ran:?}");
+    let text = fs::read_to_string(world.path().join("mine.yml")).unwrap();
+    assert!(text.contains("\nstack: mine\n") && text.contains("\nregion: eu-west-1\n"), "{text}");
 }

@@ -6,6 +6,7 @@ mod confirm;
 mod destination;
 mod down;
 mod endpoints;
+mod generate;
 mod hosts;
 mod inside;
 mod plan;
@@ -33,6 +34,10 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Logs(args) => inside::logs(&args).await,
         Command::Exec(args) => inside::exec(&args).await,
         Command::Ssh(args) => inside::ssh(&args).await,
+        Command::Init(args) => generate::init(&args).await,
+        Command::Completions(args) => generate::completions(&args),
+        Command::Man(args) => generate::man(&args),
+        Command::Schema => generate::schema(),
         Command::Bench(args) => bench::run(&args).await,
     }
 }

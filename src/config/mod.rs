@@ -18,6 +18,9 @@ pub const FILE: &str = "eventpost.yml";
 /// The built-in deployment: the file of that name in this repository.
 const DEFAULT: &str = include_str!("../../eventpost.yml");
 
+/// What eventpost.yml may say, as a JSON schema: for editors.
+pub const SCHEMA: &str = include_str!("../../docs/eventpost.schema.json");
+
 /// Where a deployment's description comes from; what it names is relative to that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
@@ -49,6 +52,19 @@ pub fn load(file: Option<&Path>, stack: Option<&Name>) -> Result<Config, ConfigE
         Ok(text) => parse(&text, origin, stack),
         Err(error) => Err(ConfigErrors::whole(origin, format!("cannot be read: {error}"))),
     }
+}
+
+/// A description to begin with: the built-in one with its comments, under a name and in a
+/// region.
+pub fn first(stack: Option<&Name>, region: Option<&str>) -> String {
+    // Its first paragraph is about the built-in one.
+    let (_, rest) = DEFAULT.split_once("\n\n").unwrap_or(("", DEFAULT));
+    let lines = rest.lines().map(|line| match (line.split_once(": "), stack, region) {
+        (Some(("stack", _)), Some(stack), _) => format!("stack: {stack}"),
+        (Some(("region", _)), _, Some(region)) => format!("region: {region}"),
+        _ => line.to_owned(),
+    });
+    lines.map(|line| line + "\n").collect()
 }
 
 fn parse(text: &str, origin: Origin, stack: Option<&Name>) -> Result<Config, ConfigErrors> {

@@ -129,3 +129,46 @@ fn a_service_that_keeps_its_own_data_cannot_be_doubled() {
     assert!(error.contains(expected), "{error}");
     assert!(error.contains("`instance_type`"), "the way out: {error}");
 }
+
+#[test]
+fn a_first_description_is_valid_and_keeps_the_comments() {
+    let name = Name::new("mine").unwrap();
+    let text = first(Some(&name), Some("eu-west-1"));
+    let config = accepted(&text);
+    assert_eq!((config.stack, config.region.as_deref()), (name, Some("eu-west-1")));
+    assert!(text.starts_with("# Names everything that belongs together."), "{text}");
+    assert!(text.contains("# Machines that exist already"), "{text}");
+}
+
+/// The keys that the schema has at a place, and those that the reader says it knows.
+fn keys(schema: &serde_json::Value, text: &str, path: &str) -> (Vec<String>, Vec<String>) {
+    let properties = schema.pointer(path).and_then(|it| it.as_object()).unwrap();
+    let mut there: Vec<_> = properties.keys().cloned().collect();
+    let message = errors(text);
+    let known = message.lines().find_map(|line| line.split_once("known are ")).unwrap().1;
+    let mut read: Vec<_> = known.split(", ").map(str::to_owned).collect();
+    there.sort();
+    read.sort();
+    // A required key is looked for twice.
+    read.dedup();
+    (there, read)
+}
+
+#[test]
+fn the_schema_has_the_keys_that_are_read() {
+    let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
+    let services = "services: {s: {build: b}}";
+    for (path, text) in [
+        ("/properties", format!("stack: s\n{services}\nzzzz: 1")),
+        ("/properties/ssh/properties", format!("stack: s\n{services}\nssh: {{zzzz: 1}}")),
+        (
+            "/properties/security_group/properties",
+            format!("stack: s\n{services}\nsecurity_group: {{zzzz: 1}}"),
+        ),
+        ("/properties/docker/properties", format!("stack: s\n{services}\ndocker: {{zzzz: 1}}")),
+        ("/$defs/service/properties", "stack: s\nservices: {s: {build: b, zzzz: 1}}".into()),
+    ] {
+        let (has, knows) = keys(&schema, &text, path);
+        assert_eq!(has, knows, "{path}");
+    }
+}
