@@ -40,6 +40,13 @@ pub enum Command {
     Seed(Seed),
     /// Put a load on the services, as a script says, and say how they bear it
     Bench(Bench),
+    /// Put new images and settings onto the hosts that run, which keep their data; no
+    /// request is refused meanwhile
+    Deploy(Change),
+    /// Go back to what ran before the last deploy, with the settings that it had
+    Rollback(Change),
+    /// Say what was done to the hosts, when and by whom
+    History(Change),
     /// Copy the data of all services to a file, while they run
     Backup(Backup),
     /// Put the data of a backup into the services, in place of what they hold
@@ -333,6 +340,22 @@ pub struct Seed {
     /// Add every fixture, even one that is there already
     #[arg(long)]
     pub force: bool,
+
+    /// How the result looks on standard output
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+
+    /// Which deployment
+    #[command(flatten)]
+    pub stack: Stack,
+}
+
+/// `eventpost deploy`, `eventpost rollback` and `eventpost history`
+#[derive(Debug, Args)]
+pub struct Change {
+    /// Machines that exist instead of EC2
+    #[arg(long, value_name = "SERVICE=ADDRESS,…", value_delimiter = ',')]
+    pub hosts: Vec<HostAddress>,
 
     /// How the result looks on standard output
     #[arg(long, value_enum, default_value_t = Output::Text)]

@@ -1,8 +1,8 @@
 # Runs a service's container; run by root's shell. One that runs as wanted is left alone.
-#   $1 name  $2 image  $3 volume  $4 port of the host
+#   $1 name  $2 image  $3 volume  $4 port of the host  $5 who wants it
 # The environment is in /run/eventpost/$1.env, which only root can read.
 set -eu
-name=$1 image=$2 volume=$3 port=$4
+name=$1 image=$2 volume=$3 port=$4 who=$5
 env=/run/eventpost/$name.env
 wanted=$(docker image inspect --format '{{.Id}}' "$image") || {
     docker pull -q "$image" >/dev/null
@@ -27,3 +27,6 @@ docker run -d --name "$name" --label "eventpost.spec=$spec" \
     --memory 1g --pids-limit 512 \
     --log-driver json-file --log-opt max-size=10m --log-opt max-file=3 \
     --env-file "$env" -v "$volume:/data" -p "$port:8080" "$image" >/dev/null
+# For those who ask later who did what.
+mkdir -p /var/lib/eventpost
+printf '%s\tup\t%s\t%s\n' "$(date +%s)" "$image" "$who" >>/var/lib/eventpost/history

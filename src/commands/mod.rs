@@ -2,6 +2,7 @@
 
 mod backup;
 mod bench;
+mod change;
 mod confirm;
 mod destination;
 mod down;
@@ -29,6 +30,9 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Status(args) => status::run(&args).await,
         Command::Seed(args) => seed::run(&args).await,
         Command::Down(args) => down::run(&args).await,
+        Command::Deploy(args) => change::deploy(&args).await,
+        Command::Rollback(args) => change::rollback(&args).await,
+        Command::History(args) => change::history(&args).await,
         Command::Backup(args) => backup::run(&args).await,
         Command::Restore(args) => restore::run(&args).await,
         Command::Logs(args) => inside::logs(&args).await,

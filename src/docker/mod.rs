@@ -2,6 +2,7 @@
 //! registry, running a container. It takes a [`Host`] and knows neither SSH nor EC2.
 
 mod data;
+mod switch;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use crate::host::{Command, Host, HostError, quote};
 use crate::image::Image;
 
 pub use data::{DataStep, data, upload_copy};
+pub use switch::{Record, Switched, deploy, history, rollback};
 
 /// Waiting for cloud-init and for the package manager's lock, then installing.
 const INSTALL_LIMIT: Duration = Duration::from_secs(900);
@@ -76,18 +78,34 @@ pub async fn run(
     image: &str,
     reporter: Reporter<'_>,
 ) -> Result<(), HostError> {
+    write_env(host, service).await?;
     let name = container(service);
-    // Through standard input: values of the environment may be secrets.
-    let file = format!("/run/eventpost/{name}.env");
+    let script = include_str!("../../templates/container-run.sh");
+    let port = service.port.to_string();
+    let who = who();
+    let arguments = [name.as_str(), image, service.volume.as_str(), &port, &who];
+    let command = Command::script(script, &arguments).within(RUN_LIMIT);
+    host.run_reporting("starting the container", command, reporter).await.map(drop)
+}
+
+/// Writes the environment to where scripts take it from: through standard input, since its
+/// values may be secrets.
+async fn write_env(host: &Host, service: &Service) -> Result<(), HostError> {
+    let file = format!("/run/eventpost/{}.env", container(service));
     let line = format!("sudo mkdir -p -m 0700 /run/eventpost && sudo sh -c {}", {
         quote(&format!("umask 077 && cat > {file}"))
     });
-    host.run("writing the environment", Command::new(line).stdin(env_file(&service.env))).await?;
-    let script = include_str!("../../templates/container-run.sh");
-    let port = service.port.to_string();
-    let arguments = [name.as_str(), image, service.volume.as_str(), &port];
-    let command = Command::script(script, &arguments).within(RUN_LIMIT);
-    host.run_reporting("starting the container", command, reporter).await.map(drop)
+    let command = Command::new(line).stdin(env_file(&service.env));
+    host.run("writing the environment", command).await.map(drop)
+}
+
+/// Whom the hosts' records name: the user and the machine, as far as they are known.
+pub fn who() -> String {
+    let known = |c: &char| c.is_ascii_alphanumeric() || "-_.".contains(*c);
+    let clean = |text: String| text.chars().filter(known).take(64).collect::<String>();
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_default();
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{}@{}", clean(user), clean(machine))
 }
 
 /// The line that prints the container's log, its last lines or those that come, too.

@@ -1,7 +1,8 @@
 //! This module owns a service as a process: command line, logging, signals and exit
 //! codes. `main` of a service is one call of [`run()`].
 
-use std::net::{Ipv6Addr, SocketAddr};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -27,6 +28,9 @@ const BLOCKING_THREADS: usize = 4;
 /// Tasks that a thread runs before it looks for new requests. A commit wakes many
 /// writers at once; with tokio's 61, a read that arrives then is seen after most of them.
 const EVENT_INTERVAL: u32 = 8;
+
+/// A service that is asked whether it is ready says so at once.
+const READY_LIMIT: Duration = Duration::from_secs(5);
 
 const EXIT_CODES: &str = "\
 Exit codes (as in sysexits.h):
@@ -100,6 +104,18 @@ struct DataArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[command(flatten)]
+    Copy(CopyCommand),
+    /// Say whether the service on a port of this machine is ready: exit code 0 or 1
+    Ready {
+        /// The port
+        #[arg(long, value_name = "PORT", default_value_t = 8080)]
+        port: u16,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum CopyCommand {
     /// Copy the data to a file, while the service runs or not
     Backup {
         /// The file to write; - is standard output
@@ -166,7 +182,8 @@ pub fn run<R: Resource>(version: &'static str, about: &'static str) -> ExitCode 
     init_logging(args.serve.log_format);
     let done = match &args.command {
         None => start::<R>(version, &args.serve),
-        Some(command) => copy(command, R::COLLECTION),
+        Some(Command::Ready { port }) => return ready(*port),
+        Some(Command::Copy(command)) => copy(command, R::COLLECTION),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -177,6 +194,21 @@ pub fn run<R: Resource>(version: &'static str, about: &'static str) -> ExitCode 
     }
 }
 
+/// Asks as those do who wait for the service, in a container without any other program.
+fn ready(port: u16) -> ExitCode {
+    let ask = || {
+        let mut stream = std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+        stream.set_read_timeout(Some(READY_LIMIT))?;
+        stream
+            .write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        Ok::<_, std::io::Error>(answer)
+    };
+    let is_ready = ask().is_ok_and(|answer| answer.starts_with(b"HTTP/1.1 200 "));
+    if is_ready { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
 fn init_logging(format: LogFormat) {
     let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false);
     match format {
@@ -185,16 +217,16 @@ fn init_logging(format: LogFormat) {
     }
 }
 
-fn copy(command: &Command, collection: &'static str) -> Result<(), StartError> {
+fn copy(command: &CopyCommand, collection: &'static str) -> Result<(), StartError> {
     let (word, file, Copied { documents, bytes }) = match command {
-        Command::Backup { file, data } => {
+        CopyCommand::Backup { file, data } => {
             let to = match file.to_str() {
                 Some("-") => Destination::Stdout,
                 _ => Destination::File(file.clone()),
             };
             ("backed up", file, store::backup(&data.data, collection, &to)?)
         }
-        Command::Restore { file, data, replace } => {
+        CopyCommand::Restore { file, data, replace } => {
             let dir = DataDir::lock(&data.data)?;
             ("restored", file, store::restore(&dir, collection, file, *replace)?)
         }

@@ -13,26 +13,36 @@ use tokio::time::{Instant, Sleep};
 pub(super) struct Calls {
     look: Pin<Box<Sleep>>,
     every: Duration,
-    stopping: watch::Receiver<bool>,
-    stop: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    stopping: watch::Receiver<Stage>,
+    stop: Option<Changed>,
     /// Both futures know the task to wake.
     armed: bool,
+}
+
+/// Comes to its end when the server's stage changes.
+type Changed = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Where the server is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    Serving,
+    /// It takes no new connections. Those that there are close with their next answer: a
+    /// client whose request is under way must not find its connection closed.
+    Leaving,
+    /// Connections without a request are closed.
+    Closing,
 }
 
 /// A call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Call {
     Look,
-    Stop,
+    Stop(Stage),
 }
 
 impl Calls {
-    pub(super) fn new(every: Duration, stopping: watch::Receiver<bool>) -> Self {
-        let mut changing = stopping.clone();
-        let stop = Box::pin(async move {
-            // The sender outlives the connections.
-            let _ = changing.changed().await;
-        });
+    pub(super) fn new(every: Duration, stopping: watch::Receiver<Stage>) -> Self {
+        let stop = changed(&stopping);
         let look = Box::pin(tokio::time::sleep(every));
         Self { look, every, stopping, stop: Some(stop), armed: false }
     }
@@ -69,9 +79,19 @@ impl Calls {
         if let Some(stop) = &mut self.stop
             && stop.as_mut().poll(cx).is_ready()
         {
-            self.stop = None;
-            return Poll::Ready(Call::Stop);
+            let stage = *self.stopping.borrow_and_update();
+            self.stop = (stage != Stage::Closing).then(|| changed(&self.stopping));
+            self.armed = false;
+            return Poll::Ready(Call::Stop(stage));
         }
         Poll::Pending
     }
+}
+
+fn changed(stopping: &watch::Receiver<Stage>) -> Changed {
+    let mut changing = stopping.clone();
+    Box::pin(async move {
+        // The sender outlives the connections.
+        let _ = changing.changed().await;
+    })
 }

@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-use super::calls::{Call, Calls};
+use super::calls::{Call, Calls, Stage};
 use super::progress::{Progress, Watched};
 use super::refusal;
 
@@ -71,13 +71,14 @@ where
 {
     /// Serves requests until either side closes the connection, nothing happens for
     /// `idle`, or the server stops.
-    pub(super) async fn run(mut self, idle: Duration, stopping: watch::Receiver<bool>) -> End {
+    pub(super) async fn run(mut self, idle: Duration, stopping: watch::Receiver<Stage>) -> End {
         let mut calls = Calls::new(idle / LOOKS, stopping);
         let (mut seen, mut unchanged) = (None, 0);
         loop {
             match calls.or(|cx| Pin::new(&mut self.http).poll(cx)).await {
                 Ok(result) => return end(&result),
-                Err(Call::Stop) => Pin::new(&mut self.http).graceful_shutdown(),
+                Err(Call::Stop(Stage::Closing)) => Pin::new(&mut self.http).graceful_shutdown(),
+                Err(Call::Stop(_)) => self.progress.leave(),
                 Err(Call::Look) => {
                     let now = self.progress.read();
                     unchanged = if now.is_some() && now == seen { unchanged + 1 } else { 0 };

@@ -18,6 +18,7 @@ use hyper_util::rt::TokioTimer;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
+use calls::Stage;
 pub use metrics::ServerMetrics;
 
 /// What a server allows its clients.
@@ -31,6 +32,9 @@ pub struct Limits {
     pub idle: Duration,
     /// The size of a request's head, in bytes.
     pub head_bytes: usize,
+    /// How long connections without a request may stay once the server is told to stop:
+    /// those with one close with its answer.
+    pub linger: Duration,
     /// How long requests at work have to finish once the server is told to stop.
     pub drain: Duration,
 }
@@ -41,6 +45,7 @@ impl Default for Limits {
             connections: 16_384,
             idle: Duration::from_secs(30),
             head_bytes: 16 << 10,
+            linger: Duration::from_millis(300),
             drain: Duration::from_secs(10),
         }
     }
@@ -64,7 +69,7 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     // Each connection holds a receiver: the sender knows when the last has ended.
-    let (stop, stopping) = watch::channel(false);
+    let (stop, stopping) = watch::channel(Stage::Serving);
     let places = Arc::new(Semaphore::new(limits.connections));
     let refusals = Arc::new(Semaphore::new(refusal::AT_ONCE));
     let mut http = http1::Builder::new();
@@ -89,7 +94,11 @@ where
         });
     }
     drop((listener, stopping));
-    stop.send_replace(true);
+    stop.send_replace(Stage::Leaving);
+    if tokio::time::timeout(limits.linger, stop.closed()).await.is_ok() {
+        return true;
+    }
+    stop.send_replace(Stage::Closing);
     tokio::time::timeout(limits.drain, stop.closed()).await.is_ok()
 }
 

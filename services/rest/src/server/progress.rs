@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll};
 
+use hyper::Response;
+use hyper::header::{CONNECTION, HeaderValue};
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -19,6 +21,8 @@ pub(super) struct Progress {
     count: AtomicU32,
     /// A request is being answered, which has limits of its own.
     working: AtomicBool,
+    /// The next answer is the last one.
+    leaving: AtomicBool,
 }
 
 impl Progress {
@@ -27,6 +31,11 @@ impl Progress {
         self.advance();
         self.working.store(true, Ordering::Relaxed);
         Working { work, progress: Arc::clone(self) }
+    }
+
+    /// Lets the connection close with its next answer.
+    pub(super) fn leave(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
     }
 
     /// A number that changes with everything that happens; `None` during work.
@@ -56,11 +65,16 @@ pin_project! {
     }
 }
 
-impl<F: Future> Future for Working<F> {
+impl<F: Future<Output = Response<B>>, B> Future for Working<F> {
     type Output = Result<F::Output, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.project().work.poll(cx).map(Ok)
+        let this = self.project();
+        let Poll::Ready(mut answer) = this.work.poll(cx) else { return Poll::Pending };
+        if this.progress.leaving.load(Ordering::Relaxed) {
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        Poll::Ready(Ok(answer))
     }
 }
 

@@ -88,7 +88,7 @@ async fn a_connection_over_the_limit_is_told_to_come_back() {
 #[tokio::test]
 async fn requests_at_work_finish_unless_they_take_too_long() {
     for (drain, finishes) in [(Duration::from_secs(60), true), (Duration::ZERO, false)] {
-        let limits = Limits { drain, ..Limits::default() };
+        let limits = Limits { linger: Duration::ZERO, drain, ..Limits::default() };
         let (address, stop, server) = start(limits, Duration::from_millis(300)).await;
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(REQUEST).await.unwrap();

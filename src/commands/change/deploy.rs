@@ -1,0 +1,84 @@
+//! `eventpost deploy` and `eventpost rollback`.
+
+use std::process::ExitCode;
+
+use futures_util::future::try_join_all;
+
+use super::{Row, Site, switch_all};
+use crate::cli::Change;
+use crate::commands::endpoints;
+use crate::config::{self, Config};
+use crate::deploy::{self, Artifact};
+use crate::docker;
+use crate::error::Error;
+use crate::event::EventSink;
+use crate::local::StackFolder;
+use crate::progress;
+use crate::report;
+use crate::signals::Signals;
+
+/// What an interrupt leaves: a host's script goes on to its end by itself.
+const LEFT: &str = "each service runs as before or anew; `eventpost status` says which, and the \
+    same command again finishes";
+
+pub(crate) async fn deploy(args: &Change) -> Result<ExitCode, Error> {
+    change(args, async |config, sites, display| {
+        // Everything is on the hosts before the first service changes.
+        let images = sites.iter().zip(&config.services).map(|(site, service)| async {
+            let artifact = deploy::make(config, service, display).await.map_err(Error::Binary)?;
+            match artifact {
+                Artifact::Registry(name) => Ok(name),
+                Artifact::Built(image) => {
+                    site.reporter.step("uploading the image");
+                    if let Some(file) = docker::upload(&site.host, &image, site.reporter).await? {
+                        docker::load(&site.host, &file).await?;
+                    }
+                    Ok::<_, Error>(image.tag)
+                }
+            }
+        });
+        let images = try_join_all(images.collect::<Vec<_>>()).await?;
+        switch_all(sites, "deployed", async |number, site| {
+            site.reporter.step("switching");
+            let (image, who) = (&images[number], docker::who());
+            Ok(docker::deploy(&site.host, site.service, image, &who).await?)
+        })
+        .await
+    })
+    .await
+}
+
+pub(crate) async fn rollback(args: &Change) -> Result<ExitCode, Error> {
+    change(args, async |_, sites, _| {
+        switch_all(sites, "rolled back", async |_, site| {
+            site.reporter.step("going back");
+            Ok(docker::rollback(&site.host, site.service, &docker::who()).await?)
+        })
+        .await
+    })
+    .await
+}
+
+/// Connects to all hosts and changes what runs there.
+async fn change(
+    args: &Change,
+    work: impl AsyncFnOnce(&Config, &[Site<'_>], &dyn EventSink) -> Result<Vec<Row>, Error>,
+) -> Result<ExitCode, Error> {
+    let mut signals = Signals::listen()?;
+    let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
+    let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
+    let _lock = stack.lock()?;
+    let display = progress::display();
+    let work = async {
+        let deployed = endpoints::deployed(&config, &args.hosts).await?;
+        let hosts = endpoints::hosts(&config, &args.stack, &deployed)?;
+        let found = hosts.iter().zip(&deployed);
+        let sites = found.map(|(host, it)| Site::connect(host, &it.endpoint, display.as_ref()));
+        let sites = try_join_all(sites).await?;
+        work(&config, &sites, display.as_ref()).await
+    };
+    let rows = signals.race(work).await;
+    drop(display);
+    report::print(&rows.map_err(|caught| caught.into_error(LEFT))??, args.output)?;
+    Ok(ExitCode::SUCCESS)
+}

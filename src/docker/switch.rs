@@ -1,0 +1,91 @@
+//! This module owns putting another container in the place of a service's.
+
+use std::time::Duration;
+
+use super::{container, write_env};
+use crate::config::Service;
+use crate::host::{Command, Host, HostError};
+
+/// Checking, stopping, starting, and going back where that fails.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// What became of a switch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Switched {
+    /// What runs is what was wanted already.
+    Kept,
+    /// Another container serves; new connections waited for so long.
+    After(Duration),
+}
+
+/// A line of a host's record of what was done to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// When, in seconds since 1970.
+    pub time: u64,
+    /// What was done.
+    pub action: String,
+    /// What served from then on.
+    pub image: String,
+    /// Who did it.
+    pub who: String,
+}
+
+/// Has the service run from an image that the host has or can pull; what ran is kept.
+pub async fn deploy(
+    host: &Host,
+    service: &Service,
+    image: &str,
+    who: &str,
+) -> Result<Switched, HostError> {
+    write_env(host, service).await?;
+    switch(host, service, "deploy", image, who).await
+}
+
+/// Has the service run from what was kept, which is then kept itself.
+pub async fn rollback(host: &Host, service: &Service, who: &str) -> Result<Switched, HostError> {
+    switch(host, service, "rollback", "", who).await
+}
+
+async fn switch(
+    host: &Host,
+    service: &Service,
+    step: &str,
+    image: &str,
+    who: &str,
+) -> Result<Switched, HostError> {
+    let script = include_str!("../../templates/container-switch.sh");
+    let port = service.port.to_string();
+    let name = container(service);
+    let arguments = [step, &name, &port, image, service.volume.as_str(), who];
+    let command = Command::script(script, &arguments).within(LIMIT);
+    let output = host.run("switching the container", command).await?;
+    let millis = output.stdout.trim().strip_prefix("switched ").and_then(|it| it.parse().ok());
+    Ok(millis.map_or(Switched::Kept, |millis| Switched::After(Duration::from_millis(millis))))
+}
+
+/// What was done to the host, the oldest first.
+pub async fn history(host: &Host) -> Result<Vec<Record>, HostError> {
+    let line = "sudo sh -c 'cat /var/lib/eventpost/history 2>/dev/null || true'";
+    let output = host.run("reading the history", Command::new(line)).await?;
+    Ok(output.stdout.lines().filter_map(record).collect())
+}
+
+fn record(line: &str) -> Option<Record> {
+    let mut fields = line.split('\t').map(str::to_owned);
+    let mut next = || fields.next();
+    let (time, action, image, who) = (next()?.parse().ok()?, next()?, next()?, next()?);
+    Some(Record { time, action, image, who })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_read_and_half_ones_left_out() {
+        let read = record("1700000000\tdeploy\teventpost/events:1\tme@here").unwrap();
+        assert_eq!((read.time, read.who.as_str()), (1_700_000_000, "me@here"));
+        assert_eq!(record("1700000000\tdep"), None);
+    }
+}

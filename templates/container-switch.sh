@@ -1,0 +1,103 @@
+# Puts another container in the place of a service's, with no request refused: new
+# connections wait in the kernel while the one lets go of the data and the other takes
+# them, which takes a second; clients send a connection's first packet again by
+# themselves. Run by root's shell.
+#   $1 deploy: the image $4 with the environment in /run/eventpost/$2.env and the volume $5;
+#      what ran before is kept as $2-previous
+#      rollback: what was kept, with the configuration that it had; the two change places
+#   $2 the container  $3 the port of the host  $6 who wants it
+# Where the other one does not become ready, the first one goes on, and the exit code is
+# not 0.
+set -eu
+step=$1 name=$2 port=$3 image=$4 volume=$5 who=$6
+env=/run/eventpost/$name.env
+history=/var/lib/eventpost/history
+hardened='--user 65532:65532 --read-only --cap-drop ALL --security-opt no-new-privileges
+    --memory 1g --pids-limit 512 --log-driver json-file --log-opt max-size=10m --log-opt max-file=3'
+
+hold() { # -I | -D: makes new connections to the port wait, or lets them in again
+    iptables -w -t raw "$1" PREROUTING -p tcp --syn --dport "$port" -j DROP
+    iptables -w -t raw "$1" OUTPUT -p tcp --syn -o lo --dport "$port" -j DROP
+}
+is_ready() { # CONTAINER
+    docker exec "$1" $(docker inspect --format '{{join .Config.Entrypoint " "}}' "$1") ready \
+        >/dev/null 2>&1
+}
+wait_ready() { # CONTAINER SECONDS
+    for _ in $(seq "$2"0); do
+        is_ready "$1" && return
+        case $(docker inspect --format '{{.State.Status}} {{.RestartCount}}' "$1") in
+        "running 0" | "created 0") sleep 0.1 ;;
+        *) break ;;
+        esac
+    done
+    echo "$1 does not become ready; its last log lines:" >&2
+    docker logs --tail 10 "$1" >&2 2>&1 || true
+    return 1
+}
+record() { # IMAGE: who did what, for those who ask later
+    mkdir -p "${history%/*}"
+    printf '%s\t%s\t%s\t%s\n' "$(date +%s)" "$step" "$1" "$who" >>"$history"
+}
+image_of() { docker inspect --format '{{.Config.Image}}' "$1"; }
+
+held=
+trap '[ -z "$held" ] || hold -D' EXIT
+trap 'exit 1' HUP INT TERM
+
+case $step in
+deploy)
+    wanted=$(docker image inspect --format '{{.Id}}' "$image") || {
+        docker pull -q "$image" >/dev/null
+        wanted=$(docker image inspect --format '{{.Id}}' "$image")
+    }
+    spec=$(printf '%s\n' "$wanted" "$volume" "$port" "$(cat "$env")" | sha256sum | cut -c1-64)
+    running=$(docker inspect --format '{{.State.Running}} {{index .Config.Labels "eventpost.spec"}}' \
+        "$name")
+    if [ "$running" = "true $spec" ]; then
+        echo kept
+        exit 0
+    fi
+    # Beside the one that serves, with no data: an image or an environment with which it
+    # cannot even start never comes near these.
+    docker rm -fv "$name-trial" >/dev/null 2>&1 || true
+    docker run -d --name "$name-trial" $hardened --env-file "$env" \
+        -v /data "$image" >/dev/null
+    wait_ready "$name-trial" 30 || { docker rm -fv "$name-trial" >/dev/null; exit 1; }
+    docker rm -fv "$name-trial" >/dev/null
+    docker rm -f "$name-previous" >/dev/null 2>&1 || true
+    other=$name-next
+    docker rm -f "$other" >/dev/null 2>&1 || true
+    docker create --name "$other" --label "eventpost.spec=$spec" --restart unless-stopped \
+        $hardened --env-file "$env" -v "$volume:/data" -p "$port:8080" "$image" >/dev/null
+    ;;
+rollback)
+    other=$name-previous
+    docker inspect "$other" >/dev/null 2>&1 || {
+        echo "nothing was kept to go back to" >&2
+        exit 1
+    }
+    ;;
+esac
+
+begin=$(date +%s%N)
+hold -I
+held=yes
+docker update --restart no "$name" >/dev/null
+docker stop -t 15 "$name" >/dev/null
+docker start "$other" >/dev/null && wait_ready "$other" 30 || {
+    docker stop -t 5 "$other" >/dev/null
+    docker update --restart unless-stopped "$name" >/dev/null
+    docker start "$name" >/dev/null
+    wait_ready "$name" 30
+    [ "$step" = rollback ] || docker rm -f "$other" >/dev/null
+    exit 1
+}
+hold -D
+held=
+docker rename "$name" "$name-last"
+docker rename "$other" "$name"
+docker rename "$name-last" "$name-previous"
+docker update --restart unless-stopped "$name" >/dev/null
+record "$(image_of "$name")"
+echo "switched $(( ($(date +%s%N) - begin) / 1000000 ))"
