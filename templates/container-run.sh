@@ -19,6 +19,9 @@ fi
 if [ -n "$running" ]; then
     echo "replacing the container"
     docker rm -f "$name" >/dev/null
+    # What a deploy had kept is older than what is replaced here.
+    docker rm -f "$name-previous" >/dev/null 2>&1 || true
+    rm -f "/var/lib/eventpost/$name.last"
 fi
 # The program in it needs no privilege, no file system but its volume, and no shell.
 docker run -d --name "$name" --label "eventpost.spec=$spec" \

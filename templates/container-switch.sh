@@ -4,7 +4,9 @@
 # themselves. Run by root's shell.
 #   $1 deploy: the image $4 with the environment in /run/eventpost/$2.env and the volume $5;
 #      what ran before is kept as $2-previous
-#      rollback: what was kept, with the configuration that it had; the two change places
+#      rollback: what was kept, with the configuration that it had; the two change places.
+#      Where the last deploy that changed anything changed nothing here, neither does this
+#      undo: the same, and nothing is kept: a deploy is taken back that failed elsewhere
 #   $2 the container  $3 the port of the host  $6 who wants it
 # Where the other one does not become ready, the first one goes on, and the exit code is
 # not 0.
@@ -12,6 +14,8 @@ set -eu
 step=$1 name=$2 port=$3 image=$4 volume=$5 who=$6
 env=/run/eventpost/$name.env
 history=/var/lib/eventpost/history
+# What the last deploy that changed any service came to here: kept or changed.
+last=/var/lib/eventpost/$name.last
 hardened='--user 65532:65532 --read-only --cap-drop ALL --security-opt no-new-privileges
     --memory 1g --pids-limit 512 --log-driver json-file --log-opt max-size=10m --log-opt max-file=3'
 
@@ -36,11 +40,11 @@ wait_ready() { # CONTAINER SECONDS
     return 1
 }
 record() { # IMAGE: who did what, for those who ask later
-    mkdir -p "${history%/*}"
     printf '%s\t%s\t%s\t%s\n' "$(date +%s)" "$step" "$1" "$who" >>"$history"
 }
 image_of() { docker inspect --format '{{.Config.Image}}' "$1"; }
 
+mkdir -p "${history%/*}"
 held=
 trap '[ -z "$held" ] || hold -D' EXIT
 trap 'exit 1' HUP INT TERM
@@ -65,14 +69,14 @@ deploy)
         -v /data "$image" >/dev/null
     wait_ready "$name-trial" 30 || { docker rm -fv "$name-trial" >/dev/null; exit 1; }
     docker rm -fv "$name-trial" >/dev/null
-    docker rm -f "$name-previous" >/dev/null 2>&1 || true
     other=$name-next
     docker rm -f "$other" >/dev/null 2>&1 || true
     docker create --name "$other" --label "eventpost.spec=$spec" --restart unless-stopped \
         $hardened --env-file "$env" -v "$volume:/data" -p "$port:8080" "$image" >/dev/null
     ;;
-rollback)
+rollback | undo)
     other=$name-previous
+    [ "$step $(cat "$last" 2>/dev/null)" != 'rollback kept' ] || exit 0
     docker inspect "$other" >/dev/null 2>&1 || {
         echo "nothing was kept to go back to" >&2
         exit 1
@@ -90,14 +94,21 @@ docker start "$other" >/dev/null && wait_ready "$other" 30 || {
     docker update --restart unless-stopped "$name" >/dev/null
     docker start "$name" >/dev/null
     wait_ready "$name" 30
-    [ "$step" = rollback ] || docker rm -f "$other" >/dev/null
+    [ "$step" != deploy ] || docker rm -f "$other" >/dev/null
     exit 1
 }
 hold -D
 held=
 docker rename "$name" "$name-last"
 docker rename "$other" "$name"
+docker rm -f "$name-previous" >/dev/null 2>&1 || true
 docker rename "$name-last" "$name-previous"
 docker update --restart unless-stopped "$name" >/dev/null
+if [ "$step" = undo ]; then
+    docker rm -f "$name-previous" >/dev/null
+    rm -f "$last"
+else
+    echo changed >"$last"
+fi
 record "$(image_of "$name")"
 echo "switched $(( ($(date +%s%N) - begin) / 1000000 ))"

@@ -13,7 +13,7 @@ use crate::host::{Command, Host, HostError, quote};
 use crate::image::Image;
 
 pub use data::{DataStep, data, upload_copy};
-pub use switch::{Record, Switched, deploy, history, rollback};
+pub use switch::{Record, Switched, deploy, history, note_kept, rollback, undo};
 
 /// Waiting for cloud-init and for the package manager's lock, then installing.
 const INSTALL_LIMIT: Duration = Duration::from_secs(900);
@@ -103,9 +103,18 @@ async fn write_env(host: &Host, service: &Service) -> Result<(), HostError> {
 pub fn who() -> String {
     let known = |c: &char| c.is_ascii_alphanumeric() || "-_.".contains(*c);
     let clean = |text: String| text.chars().filter(known).take(64).collect::<String>();
-    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_default();
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
+    let user = user.ok().or_else(account).unwrap_or_default();
     let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     format!("{}@{}", clean(user), clean(machine))
+}
+
+/// The name of the user whom the system runs this program for (passwd(5)).
+fn account() -> Option<String> {
+    let uid = rustix::process::getuid().as_raw().to_string();
+    let users = std::fs::read_to_string("/etc/passwd").ok()?;
+    let mut lines = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    lines.find(|fields| fields.get(2) == Some(&uid.as_str())).map(|fields| fields[0].to_owned())
 }
 
 /// The line that prints the container's log, its last lines or those that come, too.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{container, write_env};
 use crate::config::Service;
-use crate::host::{Command, Host, HostError};
+use crate::host::{Command, Host, HostError, quote};
 
 /// Checking, stopping, starting, and going back where that fails.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -40,6 +40,19 @@ pub async fn deploy(
 ) -> Result<Switched, HostError> {
     write_env(host, service).await?;
     switch(host, service, "deploy", image, who).await
+}
+
+/// Takes a deploy back that failed on another host.
+pub async fn undo(host: &Host, service: &Service, who: &str) -> Result<Switched, HostError> {
+    switch(host, service, "undo", "", who).await
+}
+
+/// Notes that a deploy changed other services and not this one, which a rollback then
+/// leaves alone.
+pub async fn note_kept(host: &Host, service: &Service) -> Result<(), HostError> {
+    let line = format!("echo kept > /var/lib/eventpost/{}.last", container(service));
+    let command = Command::new(format!("sudo sh -c {}", quote(&line)));
+    host.run("noting that nothing changed", command).await.map(drop)
 }
 
 /// Has the service run from what was kept, which is then kept itself.

@@ -113,7 +113,8 @@ fn a_deploy_and_a_rollback_refuse_no_request_and_lose_no_write() {
     let done: Vec<_> = history.as_array().unwrap().iter().map(|it| &it["action"]).collect();
     assert_eq!(done, ["up", "deploy", "rollback", "rollback"]);
     assert_eq!(history[1]["image"], second.as_str());
-    assert!(history[0]["who"].as_str().unwrap().contains('@'), "{history}");
+    let who = history[0]["who"].as_str().unwrap();
+    assert!(who.split('@').all(|part| !part.is_empty()), "{history}");
 
     // A host that starts anew has the right one serve.
     let instance = stack.instances().remove(0);
@@ -141,5 +142,18 @@ fn where_one_service_cannot_change_none_does() {
     let instance = stack.instances().remove(1);
     let rules = on_host(&instance, &["iptables", "-t", "raw", "-S"]);
     assert!(!rules.contains("DROP"), "connections are held back: {rules}");
+
+    let nothing = stack.run(&["rollback"]);
+    assert!(nothing.stderr.contains("nothing was kept to go back to"), "{nothing:?}");
+
+    // What a deploy had left alone, a rollback leaves alone.
+    stack.world.repair_program("notifications");
+    let outcomes = |command: &str| {
+        let rows = stack.run(&[command, "--output", "json"]).succeeded().json();
+        [0, 1].map(|service| rows[service]["outcome"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(outcomes("deploy"), ["deployed", "kept"]);
+    assert_eq!(outcomes("rollback"), ["rolled back", "kept"]);
+    assert_eq!([image(&stack, 0), image(&stack, 1)], before);
     stack.run(&["down", "--yes"]).succeeded();
 }

@@ -98,6 +98,12 @@ impl World {
         self.shell(&format!("chmod +x {service}.new && mv {service}.new {service}"), "");
     }
 
+    /// Puts a service's own program back in its place.
+    pub(crate) fn repair_program(&self, service: &str) {
+        fs::remove_file(self.path().join(service)).unwrap();
+        fs::hard_link(program(service), self.path().join(service)).unwrap();
+    }
+
     /// Puts a program of the same behaviour but other bytes in the place of a service's.
     pub(crate) fn change_program(&self, service: &str) {
         self.shell(&format!("cp {service} {service}.new && printf x >> {service}.new"), "");

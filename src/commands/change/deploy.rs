@@ -38,23 +38,35 @@ pub(crate) async fn deploy(args: &Change) -> Result<ExitCode, Error> {
             }
         });
         let images = try_join_all(images.collect::<Vec<_>>()).await?;
-        switch_all(sites, "deployed", async |number, site| {
+        let to = async |number: usize, site: &Site<'_>| {
             site.reporter.step("switching");
             let (image, who) = (&images[number], docker::who());
             Ok(docker::deploy(&site.host, site.service, image, &who).await?)
-        })
-        .await
+        };
+        let back = async |site: &Site<'_>| {
+            Ok(docker::undo(&site.host, site.service, &docker::who()).await?)
+        };
+        let rows = switch_all(sites, "deployed", to, back).await?;
+        // A deploy that changed nothing at all is none to go back before.
+        if rows.iter().any(Row::has_changed) {
+            for (site, _) in sites.iter().zip(&rows).filter(|(_, row)| !row.has_changed()) {
+                docker::note_kept(&site.host, site.service).await?;
+            }
+        }
+        Ok(rows)
     })
     .await
 }
 
 pub(crate) async fn rollback(args: &Change) -> Result<ExitCode, Error> {
     change(args, async |_, sites, _| {
-        switch_all(sites, "rolled back", async |_, site| {
+        // Taken twice, it leads to where it began.
+        let switch = async |site: &Site<'_>| {
             site.reporter.step("going back");
             Ok(docker::rollback(&site.host, site.service, &docker::who()).await?)
-        })
-        .await
+        };
+        let to = async |_: usize, site: &Site<'_>| switch(site).await;
+        switch_all(sites, "rolled back", to, &switch).await
     })
     .await
 }

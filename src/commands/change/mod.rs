@@ -37,6 +37,12 @@ struct Row {
     pause_seconds: Option<f64>,
 }
 
+impl Row {
+    fn has_changed(&self) -> bool {
+        self.pause_seconds.is_some()
+    }
+}
+
 impl Table for Row {
     const HEADINGS: &'static [&'static str] = &["SERVICE", "OUTCOME", "IMAGE", "URL", "PAUSE"];
 
@@ -100,11 +106,12 @@ impl<'a> Site<'a> {
     }
 }
 
-/// Switches all services; where one fails, those that have switched go back.
+/// Switches all services; where one fails, those that have switched go `back`.
 async fn switch_all<'a>(
     sites: &[Site<'a>],
     outcome: &'static str,
     switch: impl AsyncFn(usize, &Site<'a>) -> Result<Switched, Error>,
+    back: impl AsyncFn(&Site<'a>) -> Result<Switched, Error>,
 ) -> Result<Vec<Row>, Error> {
     let switch = &switch;
     let switches = sites.iter().enumerate().map(|(number, site)| async move {
@@ -119,13 +126,15 @@ async fn switch_all<'a>(
         });
         return Ok(join_all(rows.collect::<Vec<_>>()).await);
     }
-    let back = sites.iter().zip(&all).filter(|(_, one)| matches!(one, Ok((Switched::After(_), _))));
-    let back = back.map(|(site, _)| async {
+    let back = &back;
+    let changed =
+        sites.iter().zip(&all).filter(|(_, one)| matches!(one, Ok((Switched::After(_), _))));
+    let going_back = changed.map(|(site, _)| async move {
         site.reporter.step("going back");
-        docker::rollback(&site.host, site.service, &docker::who()).await?;
+        back(site).await?;
         site.wait_ready().await
     });
-    let gone_back = join_all(back.collect::<Vec<_>>()).await;
+    let gone_back = join_all(going_back.collect::<Vec<_>>()).await;
     let mut errors: Vec<_> = all
         .into_iter()
         .filter_map(|one| one.and_then(|(_, ready)| ready).err())
