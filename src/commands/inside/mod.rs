@@ -6,6 +6,7 @@ mod logs;
 mod ssh;
 
 use std::io::Write;
+use std::time::Duration;
 
 pub(super) use exec::run as exec;
 pub(super) use logs::run as logs;
@@ -15,19 +16,12 @@ use crate::cli;
 use crate::commands::endpoints::{self, ServiceHost};
 use crate::config::{Config, Service};
 use crate::error::Error;
-use crate::event::{Event, EventSink, Reporter};
+use crate::event::{Reporter, Silence};
 use crate::host::{self, Host};
 use crate::wait::Deadline;
 
 /// A host that is up answers at once.
-const SSH_LIMIT: std::time::Duration = std::time::Duration::from_secs(30);
-
-/// Shows nothing: what the command prints is all that is wanted.
-struct Silence;
-
-impl EventSink for Silence {
-    fn emit(&self, _: Event) {}
-}
+const SSH_LIMIT: Duration = Duration::from_secs(30);
 
 /// The service of a name, or what there is instead.
 fn named<'a>(config: &'a Config, name: &str) -> Result<&'a Service, Error> {

@@ -13,7 +13,7 @@ use crate::commands::hosts;
 use crate::config::{Config, Service};
 use crate::docker;
 use crate::error::Error;
-use crate::event::{Event, EventSink, Reporter};
+use crate::event::{Reporter, Silence};
 use crate::health;
 use crate::host::{self, Identity, Target};
 use crate::http::Endpoint;
@@ -78,13 +78,6 @@ impl Table for Row {
             Cell::text(self.problem.as_ref()),
         ]
     }
-}
-
-/// Takes no notice: a status has no progress.
-struct Silence;
-
-impl EventSink for Silence {
-    fn emit(&self, _: Event) {}
 }
 
 pub(super) async fn run(args: &Status, config: &Config) -> Result<ExitCode, Error> {
