@@ -80,6 +80,13 @@ pub enum Error {
     /// Several things are wrong.
     #[error("{} problems, and nothing was changed:{}", .0.len(), list(.0))]
     Several(Vec<Error>),
+    /// Something failed, and so did going back.
+    #[error(
+        "not every service runs as before: `eventpost status` and `eventpost logs` show how they \
+         are:{}",
+        list(.0)
+    )]
+    HalfChanged(Vec<Error>),
     /// The command line asks for something that this deployment does not have.
     #[error("{0}")]
     Request(String),

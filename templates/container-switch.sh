@@ -24,8 +24,13 @@ hold() { # -I | -D: makes new connections to the port wait, or lets them in agai
     iptables -w -t raw "$1" OUTPUT -p tcp --syn -o lo --dport "$port" -j DROP
 }
 is_ready() { # CONTAINER
-    docker exec "$1" $(docker inspect --format '{{join .Config.Entrypoint " "}}' "$1") ready \
-        >/dev/null 2>&1
+    entry=$(docker inspect --format '{{join .Config.Entrypoint " "}}' "$1")
+    code=0
+    docker exec "$1" $entry ready >/dev/null 2>&1 || code=$?
+    [ "$code" -gt 1 ] || return "$code"
+    # A program that cannot say so is taken at its word when it goes on running.
+    sleep 2
+    [ "$(docker inspect --format '{{.State.Running}} {{.RestartCount}}' "$1")" = "true 0" ]
 }
 wait_ready() { # CONTAINER SECONDS
     for _ in $(seq "$2"0); do
@@ -99,6 +104,7 @@ docker start "$other" >/dev/null && wait_ready "$other" 30 || {
 }
 hold -D
 held=
+pause=$(( ($(date +%s%N) - begin) / 1000000 ))
 docker rename "$name" "$name-last"
 docker rename "$other" "$name"
 docker rm -f "$name-previous" >/dev/null 2>&1 || true
@@ -111,4 +117,4 @@ else
     echo changed >"$last"
 fi
 record "$(image_of "$name")"
-echo "switched $(( ($(date +%s%N) - begin) / 1000000 ))"
+echo "switched $pause"

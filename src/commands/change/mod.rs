@@ -127,21 +127,22 @@ async fn switch_all<'a>(
         return Ok(join_all(rows.collect::<Vec<_>>()).await);
     }
     let back = &back;
-    let changed =
-        sites.iter().zip(&all).filter(|(_, one)| matches!(one, Ok((Switched::After(_), _))));
-    let going_back = changed.map(|(site, _)| async move {
-        site.reporter.step("going back");
-        back(site).await?;
-        site.wait_ready().await
-    });
-    let gone_back = join_all(going_back.collect::<Vec<_>>()).await;
-    let mut errors: Vec<_> = all
-        .into_iter()
-        .filter_map(|one| one.and_then(|(_, ready)| ready).err())
-        .chain(gone_back.into_iter().filter_map(Result::err))
-        .collect();
-    for site in sites {
+    let going_back = sites.iter().zip(&all).map(|(site, one)| async move {
+        if matches!(one, Ok((Switched::After(_), _))) {
+            site.reporter.step("going back");
+            back(site).await?;
+            site.wait_ready().await?;
+        }
         site.reporter.failed("runs as before");
+        Ok(())
+    });
+    let gone_back: Vec<Result<(), Error>> = join_all(going_back.collect::<Vec<_>>()).await;
+    let failed = all.into_iter().filter_map(|one| one.and_then(|(_, ready)| ready).err());
+    let mut errors: Vec<_> = failed.collect();
+    let stuck: Vec<_> = gone_back.into_iter().filter_map(Result::err).collect();
+    if !stuck.is_empty() {
+        errors.extend(stuck);
+        return Err(Error::HalfChanged(errors));
     }
     Err(if errors.len() == 1 { errors.remove(0) } else { Error::Several(errors) })
 }
