@@ -13,11 +13,8 @@
 set -eu
 step=$1 name=$2 port=$3 image=$4 volume=$5 who=$6
 env=/run/eventpost/$name.env
-history=/var/lib/eventpost/history
 # What the last deploy that changed any service came to here: kept or changed.
 last=/var/lib/eventpost/$name.last
-hardened='--user 65532:65532 --read-only --cap-drop ALL --security-opt no-new-privileges
-    --memory 1g --pids-limit 512 --log-driver json-file --log-opt max-size=10m --log-opt max-file=3'
 
 hold() { # -I | -D: makes new connections to the port wait, or lets them in again
     iptables -w -t raw "$1" PREROUTING -p tcp --syn --dport "$port" -j DROP
@@ -44,10 +41,6 @@ wait_ready() { # CONTAINER SECONDS
     docker logs --tail 10 "$1" >&2 2>&1 || true
     return 1
 }
-record() { # IMAGE: who did what, for those who ask later
-    printf '%s\t%s\t%s\t%s\n' "$(date +%s)" "$step" "$1" "$who" >>"$history"
-}
-image_of() { docker inspect --format '{{.Config.Image}}' "$1"; }
 
 mkdir -p "${history%/*}"
 held=
@@ -56,14 +49,8 @@ trap 'exit 1' HUP INT TERM
 
 case $step in
 deploy)
-    wanted=$(docker image inspect --format '{{.Id}}' "$image") || {
-        docker pull -q "$image" >/dev/null
-        wanted=$(docker image inspect --format '{{.Id}}' "$image")
-    }
-    spec=$(printf '%s\n' "$wanted" "$volume" "$port" "$(cat "$env")" | sha256sum | cut -c1-64)
-    running=$(docker inspect --format '{{.State.Running}} {{index .Config.Labels "eventpost.spec"}}' \
-        "$name")
-    if [ "$running" = "true $spec" ]; then
+    spec=$(spec_of "$image" "$volume" "$port" "$env")
+    if [ "$(running "$name")" = "true $spec" ]; then
         echo kept
         exit 0
     fi
@@ -116,5 +103,5 @@ if [ "$step" = undo ]; then
 else
     echo changed >"$last"
 fi
-record "$(image_of "$name")"
+record "$step" "$(docker inspect --format '{{.Config.Image}}' "$name")" "$who"
 echo "switched $pause"

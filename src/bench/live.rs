@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::outcome::{Second, as_f64};
+use super::outcome::Second;
 use super::script::Execution;
 use super::stats::{Measured, Stats};
 use crate::wait::humane;
@@ -18,7 +18,7 @@ pub(super) fn opening(execution: &Execution) -> String {
 /// How the last second was, and how many requests have failed so far. What matters most
 /// comes first: a narrow terminal cuts the rest off.
 pub(super) fn line(execution: &Execution, second: &Second, failed: u64, ran: Duration) -> String {
-    let rate = as_f64(second.requests) / second.seconds.max(f64::MIN_POSITIVE);
+    let rate = second.rate();
     let cap = second.cap.map(|cap| format!(" of {cap:.0}")).unwrap_or_default();
     let bar = execution.lasts().map(|lasts| format!("  {}", bar(ran, lasts))).unwrap_or_default();
     format!(

@@ -9,6 +9,11 @@ use serde::{Deserialize, Serialize};
 use super::script::Execution;
 use super::stats::{Measured, Stats};
 
+/// Where a load comes from that comes from the machine of the user.
+pub const LAPTOP: &str = "laptop";
+/// Where a load comes from that comes from a service's own host.
+pub const HOST: &str = "host";
+
 /// The whole result.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Outcome {
@@ -179,12 +184,19 @@ impl Outcome {
 
     /// Whether any of it came from elsewhere than the laptop.
     pub fn comes_from_elsewhere(&self) -> bool {
-        self.executions.iter().any(|execution| execution.from != "laptop")
+        self.executions.iter().any(|execution| execution.from != LAPTOP)
     }
 
     /// Whether no criterion failed.
     pub fn passed(&self) -> bool {
         self.criteria.iter().all(|verdict| !verdict.failed)
+    }
+}
+
+impl Second {
+    /// Requests a second.
+    pub(super) fn rate(&self) -> f64 {
+        as_f64(self.requests) / self.seconds.max(f64::MIN_POSITIVE)
     }
 }
 

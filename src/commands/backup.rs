@@ -4,7 +4,6 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use rest::store;
@@ -15,18 +14,16 @@ use crate::bench::now;
 use crate::cli::Backup;
 use crate::commands::destination::Destination;
 use crate::commands::endpoints::{self, ServiceHost};
+use crate::commands::site::Site;
 use crate::config::{self, Config};
 use crate::docker::{self, DataStep};
 use crate::error::Error;
-use crate::event::{EventSink, Reporter};
-use crate::host::{self, Progress};
+use crate::event::EventSink;
+use crate::host::Progress;
 use crate::local::StackFolder;
 use crate::progress;
 use crate::report::{self, Cell, Table};
 use crate::signals::Signals;
-use crate::wait::Deadline;
-
-const SSH_LIMIT: Duration = Duration::from_secs(30);
 
 /// A row of the result, of a backup and of a restoration.
 #[derive(Debug, Serialize)]
@@ -105,8 +102,7 @@ async fn from_hosts(
     folder: &Path,
     sink: &dyn EventSink,
 ) -> Result<Vec<Part>, Error> {
-    let deployed = endpoints::deployed(config, &args.hosts).await?;
-    let hosts = endpoints::hosts(config, &args.stack, &deployed)?;
+    let hosts = endpoints::hosts(config, &args.stack, &args.hosts).await?;
     try_join_all(hosts.iter().map(|found| from_host(found, folder, sink))).await
 }
 
@@ -115,30 +111,31 @@ async fn from_host(
     folder: &Path,
     sink: &dyn EventSink,
 ) -> Result<Part, Error> {
-    let name = found.service.name.as_str();
-    let reporter = Reporter::new(sink, name);
-    let work = async {
-        reporter.step("connecting");
-        let host = host::connect(&found.target, Deadline::after(SSH_LIMIT), reporter).await?;
-        reporter.step("copying its data");
-        let (mut copy, mut trouble, mut bytes) = (CopyWriter::create(folder, name)?, None, 0);
-        let command = docker::data(&found.service, DataStep::Backup);
-        let output = host.stream("copying the data", command, |what| {
-            if let (Progress::Output(chunk), None) = (what, &trouble) {
-                trouble = copy.push(&chunk).err();
-                bytes += chunk.len() as u64;
-                reporter.detail(format!("copying its data: {bytes} bytes"));
-            }
-        });
-        let output = output.await?;
-        if let Some(trouble) = trouble {
-            return Err(trouble.into());
+    let site = Site::connect(found, sink).await?;
+    let copied = copy(&site, folder).await;
+    copied.inspect_err(|error| site.reporter.failed(error.headline()))
+}
+
+async fn copy(site: &Site<'_>, folder: &Path) -> Result<Part, Error> {
+    let Site { service, host, reporter, .. } = site;
+    let name = service.name.as_str();
+    reporter.step("copying its data");
+    let (mut copy, mut trouble, mut bytes) = (CopyWriter::create(folder, name)?, None, 0);
+    let command = docker::data(service, DataStep::Backup);
+    let output = host.stream("copying the data", command, |what| {
+        if let (Progress::Output(chunk), None) = (what, &trouble) {
+            trouble = copy.push(&chunk).err();
+            bytes += chunk.len() as u64;
+            reporter.detail(format!("copying its data: {bytes} bytes"));
         }
-        if !output.succeeded() {
-            return Err(host.failed("copying the data", &output).into());
-        }
-        reporter.done(format!("{bytes} bytes"));
-        Ok(copy.finish(name))
-    };
-    work.await.inspect_err(|error: &Error| reporter.failed(error.headline()))
+    });
+    let output = output.await?;
+    if let Some(trouble) = trouble {
+        return Err(trouble.into());
+    }
+    if !output.succeeded() {
+        return Err(host.failed("copying the data", &output).into());
+    }
+    reporter.done(format!("{bytes} bytes"));
+    Ok(copy.finish(name))
 }

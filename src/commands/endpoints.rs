@@ -72,28 +72,38 @@ pub(super) async fn deployed(
     Ok(deployed)
 }
 
-/// A service and its host.
+/// A service, its host, and where it answers.
 #[derive(Debug)]
 pub(super) struct ServiceHost {
     pub(super) service: Service,
     pub(super) target: Target,
+    pub(super) endpoint: Endpoint,
 }
 
-/// The hosts of the services, which can be logged in to.
-pub(super) fn hosts(
+/// The hosts of all services, which can be logged in to.
+pub(super) async fn hosts(
     config: &Config,
     stack: &cli::Stack,
-    deployed: &[Deployed],
+    arguments: &[HostAddress],
+) -> Result<Vec<ServiceHost>, Error> {
+    targets(config, stack, deployed(config, arguments).await?)
+}
+
+/// How the hosts of services that were found are logged in to.
+pub(super) fn targets(
+    config: &Config,
+    stack: &cli::Stack,
+    deployed: Vec<Deployed>,
 ) -> Result<Vec<ServiceHost>, Error> {
     let folder = StackFolder::new(stack.state_dir.as_deref(), &config.stack)?;
     let identity = hosts::identity(config, &folder)?;
-    let host = |(service, it): (&Service, &Deployed)| {
+    let host = |(service, it): (&Service, Deployed)| {
         let target = match &it.machine {
             Some(machine) => hosts::ec2_target(config, machine, &identity),
             None => Some(hosts::known_target(config, service, it.address, &identity)),
         };
         // A machine without an address does not serve.
-        Some(ServiceHost { service: service.clone(), target: target? })
+        Some(ServiceHost { service: service.clone(), target: target?, endpoint: it.endpoint })
     };
     Ok(config.services.iter().zip(deployed).filter_map(host).collect())
 }

@@ -13,6 +13,7 @@ mod inside;
 mod plan;
 mod restore;
 mod seed;
+mod site;
 mod status;
 mod up;
 

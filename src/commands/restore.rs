@@ -13,21 +13,17 @@ use super::backup::{Row, collection};
 use crate::backup::{self, Manifest};
 use crate::cli::Restore;
 use crate::commands::confirm::confirm;
-use crate::commands::endpoints::{self, ServiceHost};
-use crate::config::{self, Config, Service};
+use crate::commands::endpoints;
+use crate::commands::site::Site;
+use crate::config::{self, Config};
 use crate::docker::{self, DataStep};
 use crate::error::Error;
-use crate::event::{EventSink, Reporter};
-use crate::health;
-use crate::host::{self, Host};
-use crate::http::Endpoint;
+use crate::event::EventSink;
 use crate::local::{self, StackFolder};
 use crate::progress;
 use crate::report;
 use crate::signals::Signals;
-use crate::wait::Deadline;
 
-const SSH_LIMIT: Duration = Duration::from_secs(30);
 const READY_LIMIT: Duration = Duration::from_secs(120);
 
 pub(super) async fn run(args: &Restore) -> Result<ExitCode, Error> {
@@ -111,28 +107,18 @@ async fn into_folders(stack: &StackFolder, config: &Config, copies: &Path) -> Re
     Ok(())
 }
 
-/// A host whose service is to get other data.
-struct Site<'a> {
-    service: &'a Service,
-    host: Host,
-    endpoint: Endpoint,
-    reporter: Reporter<'a>,
-}
-
 async fn into_hosts(
     args: &Restore,
     config: &Config,
     copies: &Path,
     sink: &dyn EventSink,
 ) -> Result<(), Error> {
-    let deployed = endpoints::deployed(config, &args.hosts).await?;
-    let hosts = endpoints::hosts(config, &args.stack, &deployed)?;
-    let found = hosts.iter().zip(deployed.iter().map(|it| &it.endpoint));
-    let sites = found.map(|(found, endpoint)| prepare(found, endpoint, copies, sink));
-    let sites = try_join_all(sites).await?;
-    let replaced = join_all(sites.iter().map(Site::replace)).await;
+    let hosts = endpoints::hosts(config, &args.stack, &args.hosts).await?;
+    let sites = Site::connect_all(&hosts, sink).await?;
+    try_join_all(sites.iter().map(|site| upload(site, copies))).await?;
+    let replaced = join_all(sites.iter().map(replace)).await;
     let step = if replaced.iter().all(Result::is_ok) { DataStep::Forget } else { DataStep::Undo };
-    let ended = join_all(sites.iter().map(|site| site.run(step))).await;
+    let ended = join_all(sites.iter().map(|site| run_step(site, step))).await;
     let word = if step == DataStep::Forget { "has the backup's data" } else { "has what it had" };
     for (site, ended) in sites.iter().zip(&ended) {
         match ended {
@@ -144,37 +130,21 @@ async fn into_hosts(
 }
 
 /// Brings the copy to the host; nothing is changed by that.
-async fn prepare<'a>(
-    found: &'a ServiceHost,
-    endpoint: &Endpoint,
-    copies: &Path,
-    sink: &'a dyn EventSink,
-) -> Result<Site<'a>, Error> {
-    let service = &found.service;
-    let reporter = Reporter::new(sink, service.name.as_str());
-    let work = async {
-        reporter.step("connecting");
-        let host = host::connect(&found.target, Deadline::after(SSH_LIMIT), reporter).await?;
-        reporter.step("uploading its data");
-        let copy = backup::copy_in(copies, service.name.as_str());
-        docker::upload_copy(&host, service, &copy, reporter).await?;
-        Ok(Site { service, host, endpoint: endpoint.clone(), reporter })
-    };
-    work.await.inspect_err(|error: &Error| reporter.failed(error.headline()))
+async fn upload(site: &Site<'_>, copies: &Path) -> Result<(), Error> {
+    site.reporter.step("uploading its data");
+    let copy = backup::copy_in(copies, site.service.name.as_str());
+    let uploaded = docker::upload_copy(&site.host, site.service, &copy, site.reporter).await;
+    Ok(uploaded.inspect_err(|error| site.reporter.failed(error.to_string()))?)
 }
 
-impl Site<'_> {
-    /// Replaces the data, and waits until the service is ready with them.
-    async fn replace(&self) -> Result<(), Error> {
-        self.reporter.step("replacing its data");
-        self.run(DataStep::Replace).await?;
-        let (name, health) = (self.service.name.as_str(), &self.service.health);
-        health::wait_ready(name, &self.endpoint, health, Deadline::after(READY_LIMIT)).await?;
-        Ok(())
-    }
+/// Replaces the data, and waits until the service is ready with them.
+async fn replace(site: &Site<'_>) -> Result<(), Error> {
+    site.reporter.step("replacing its data");
+    run_step(site, DataStep::Replace).await?;
+    site.wait_ready(READY_LIMIT).await
+}
 
-    async fn run(&self, step: DataStep) -> Result<(), Error> {
-        self.host.run(step.doing(), docker::data(self.service, step)).await?;
-        Ok(())
-    }
+async fn run_step(site: &Site<'_>, step: DataStep) -> Result<(), Error> {
+    site.host.run(step.doing(), docker::data(site.service, step)).await?;
+    Ok(())
 }

@@ -80,7 +80,10 @@ pub async fn run(
 ) -> Result<(), HostError> {
     write_env(host, service).await?;
     let name = container(service);
-    let script = include_str!("../../templates/container-run.sh");
+    let script = concat!(
+        include_str!("../../templates/container.sh"),
+        include_str!("../../templates/container-run.sh")
+    );
     let port = service.port.to_string();
     let who = who();
     let arguments = [name.as_str(), image, service.volume.as_str(), &port, &who];

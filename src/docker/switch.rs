@@ -67,7 +67,10 @@ async fn switch(
     image: &str,
     who: &str,
 ) -> Result<Switched, HostError> {
-    let script = include_str!("../../templates/container-switch.sh");
+    let script = concat!(
+        include_str!("../../templates/container.sh"),
+        include_str!("../../templates/container-switch.sh")
+    );
     let port = service.port.to_string();
     let name = container(service);
     let arguments = [step, &name, &port, image, service.volume.as_str(), who];

@@ -3,7 +3,7 @@
 use super::axis::{Axis, number, tail, time};
 use super::chart::{Chart, Look, Series};
 use super::name;
-use crate::bench::outcome::{ExecutionOutcome, Outcome, Second};
+use crate::bench::outcome::{ExecutionOutcome, Outcome, Second, as_f64};
 
 /// More points than these are not told apart; a longer load's seconds are put together.
 const MOST_POINTS: usize = 300;
@@ -85,10 +85,6 @@ fn together(seconds: &[Second]) -> Second {
     }
 }
 
-fn rate(second: &Second) -> f64 {
-    crate::bench::outcome::as_f64(second.requests) / second.seconds.max(f64::MIN_POSITIVE)
-}
-
 fn most(series: &[Series]) -> f64 {
     let values = series.iter().flat_map(|series| &series.points).map(|(_, y)| *y);
     values.fold(0.0, f64::max)
@@ -108,7 +104,7 @@ fn throughput(outcome: &Outcome, executions: &[Shown<'_>]) -> Chart {
     let mut series = Vec::new();
     for (colour, shown) in executions.iter().enumerate() {
         let name = name(outcome, shown.execution);
-        let points = shown.steps(0.0, rate);
+        let points = shown.steps(0.0, Second::rate);
         series.push(Series { name, colour, look: Look::Line, points });
     }
     let ends = executions.iter().filter_map(|shown| shown.seconds.last()).map(|last| last.at);
@@ -131,7 +127,8 @@ fn own_throughput(shown: &Shown<'_>, colour: usize) -> Chart {
         points: shown.own(|second| f64::from(second.users)),
     };
     let name = "requests a second".to_owned();
-    let mut series = vec![Series { name, colour, look: Look::Line, points: shown.own(rate) }];
+    let mut series =
+        vec![Series { name, colour, look: Look::Line, points: shown.own(Second::rate) }];
     if shown.seconds.iter().any(|second| second.cap.is_some()) {
         let name = if shown.execution.rate.is_some() { "due" } else { "cap" }.into();
         let points = shown.own(|second| second.cap.unwrap_or_default());
@@ -150,7 +147,7 @@ fn own_throughput(shown: &Shown<'_>, colour: usize) -> Chart {
         notes: shown.notes(|second| {
             let cap = second.cap.map(|cap| format!(" of {}", number(cap.round())));
             let cap = cap.unwrap_or_default();
-            format!("{}{cap} requests/s, {} users", number(rate(second).round()), second.users)
+            format!("{}{cap} requests/s, {} users", number(second.rate().round()), second.users)
         }),
     }
 }
@@ -183,8 +180,7 @@ fn times(shown: &Shown<'_>) -> Chart {
 }
 
 fn errors(shown: &Shown<'_>) -> Chart {
-    #[expect(clippy::cast_precision_loss, reason = "nobody counts 2^53 errors")]
-    let per_second = |second: &Second| second.errors as f64 / second.seconds;
+    let per_second = |second: &Second| as_f64(second.errors) / second.seconds;
     let name = "failed requests a second".to_owned();
     let points = shown.own(per_second);
     let series = vec![Series { name, colour: 5, look: Look::Line, points }];

@@ -20,9 +20,6 @@ use crate::event::{Event, EventSink, Reporter};
 use crate::host::{self, Command, Progress, quote};
 use crate::wait::Deadline;
 
-/// Where a load comes from that comes from a host.
-pub(super) const HOST: &str = "host";
-
 const SSH_LIMIT: Duration = Duration::from_secs(30);
 /// What uploading and cleaning up may take beside the load.
 const BESIDE: Duration = Duration::from_secs(600);

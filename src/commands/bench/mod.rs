@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use crate::bench::outcome::{Machine, Outcome};
+use crate::bench::outcome::{HOST, LAPTOP, Machine, Outcome};
 use crate::bench::script::{self, Script};
 use crate::bench::{self, page};
 use crate::cli::{Bench, From, Output};
@@ -26,9 +26,6 @@ use crate::signals::{Caught, Signals};
 use baseline::Change;
 use relay::Relay;
 use target::Targets;
-
-/// Where a load comes from that comes from here.
-const LAPTOP: &str = "laptop";
 
 /// The exit code of a load that failed a criterion, as of unhealthy services.
 const FAILED: u8 = 3;
@@ -121,12 +118,12 @@ async fn measure(
 /// Runs the load for another machine, which hears of it line by line and in the end gets
 /// the result.
 async fn relayed(script: &Script, signals: &mut Signals) -> Result<ExitCode, Error> {
-    let ran = bench::run(script, host::HOST, &Relay, signals.caught()).await?;
+    let ran = bench::run(script, HOST, &Relay, signals.caught()).await?;
     if let Some(caught) = ran.interrupted {
         return Err(caught.into_error("the load has ended"));
     }
     relay::finish(Outcome {
-        machines: vec![Machine::this(host::HOST)],
+        machines: vec![Machine::this(HOST)],
         executions: ran.executions,
         criteria: ran.criteria,
         ..Outcome::empty()

@@ -36,7 +36,7 @@ pub(super) async fn find(args: &Bench, script: &mut Script) -> Result<Targets, E
     if args.from == From::Laptop {
         return Ok(Targets::Addresses);
     }
-    endpoints::hosts(&config, &args.stack, &deployed).map(Targets::Hosts)
+    endpoints::targets(&config, &args.stack, deployed).map(Targets::Hosts)
 }
 
 fn direct(script: &mut Script, config: &Config, endpoints: &[Endpoint]) -> Result<(), Error> {

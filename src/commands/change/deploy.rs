@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use futures_util::future::try_join_all;
 
-use super::{Row, Site, switch_all};
+use super::{Row, switch_all};
 use crate::cli::Change;
 use crate::commands::endpoints;
+use crate::commands::site::Site;
 use crate::config::{self, Config};
 use crate::deploy::{self, Artifact};
 use crate::docker;
@@ -82,11 +83,8 @@ async fn change(
     let _lock = stack.lock()?;
     let display = progress::display();
     let work = async {
-        let deployed = endpoints::deployed(&config, &args.hosts).await?;
-        let hosts = endpoints::hosts(&config, &args.stack, &deployed)?;
-        let found = hosts.iter().zip(&deployed);
-        let sites = found.map(|(host, it)| Site::connect(host, &it.endpoint, display.as_ref()));
-        let sites = try_join_all(sites).await?;
+        let hosts = endpoints::hosts(&config, &args.stack, &args.hosts).await?;
+        let sites = Site::connect_all(&hosts, display.as_ref()).await?;
         work(&config, &sites, display.as_ref()).await
     };
     let rows = signals.race(work).await;

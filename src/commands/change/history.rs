@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use futures_util::future::try_join_all;
 use serde::Serialize;
 
-use super::Site;
 use crate::cli::Change;
 use crate::commands::endpoints;
+use crate::commands::site::Site;
 use crate::config;
 use crate::docker::{self, Record};
 use crate::error::Error;
@@ -41,10 +41,9 @@ pub(crate) async fn run(args: &Change) -> Result<ExitCode, Error> {
     let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
     let display = progress::display();
     let work = async {
-        let deployed = endpoints::deployed(&config, &args.hosts).await?;
-        let hosts = endpoints::hosts(&config, &args.stack, &deployed)?;
-        let records = hosts.iter().zip(&deployed).map(|(host, it)| async {
-            let site = Site::connect(host, &it.endpoint, display.as_ref()).await?;
+        let hosts = endpoints::hosts(&config, &args.stack, &args.hosts).await?;
+        let records = hosts.iter().map(|host| async {
+            let site = Site::connect(host, display.as_ref()).await?;
             let records = docker::history(&site.host).await?;
             site.reporter.done(format!("{} changes", records.len()));
             Ok::<_, Error>((site.service.name.to_string(), records))

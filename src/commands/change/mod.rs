@@ -12,18 +12,12 @@ use serde::Serialize;
 pub(super) use deploy::{deploy, rollback};
 pub(super) use history::run as history;
 
-use crate::commands::endpoints::ServiceHost;
-use crate::config::Service;
+use crate::commands::site::Site;
 use crate::docker::{self, Switched};
 use crate::error::Error;
-use crate::event::{EventSink, Reporter};
-use crate::health;
-use crate::host::{self, Host};
-use crate::http::Endpoint;
 use crate::report::{Cell, Table};
-use crate::wait::{Deadline, humane};
+use crate::wait::humane;
 
-const SSH_LIMIT: Duration = Duration::from_secs(30);
 const READY_LIMIT: Duration = Duration::from_secs(30);
 
 /// A row of the result.
@@ -58,54 +52,23 @@ impl Table for Row {
     }
 }
 
-/// A connected host whose service may change.
-struct Site<'a> {
-    service: &'a Service,
-    host: Host,
-    endpoint: Endpoint,
-    reporter: Reporter<'a>,
-}
-
-impl<'a> Site<'a> {
-    async fn connect(
-        found: &'a ServiceHost,
-        endpoint: &Endpoint,
-        sink: &'a dyn EventSink,
-    ) -> Result<Self, Error> {
-        let service = &found.service;
-        let reporter = Reporter::new(sink, service.name.as_str());
-        reporter.step("connecting");
-        let host = host::connect(&found.target, Deadline::after(SSH_LIMIT), reporter).await;
-        let host = host.inspect_err(|error| reporter.failed(error.to_string()))?;
-        Ok(Self { service, host, endpoint: endpoint.clone(), reporter })
-    }
-
-    /// Waits until the service answers those outside.
-    async fn wait_ready(&self) -> Result<(), Error> {
-        let (name, health) = (self.service.name.as_str(), &self.service.health);
-        health::wait_ready(name, &self.endpoint, health, Deadline::after(READY_LIMIT)).await?;
-        Ok(())
-    }
-
-    async fn row(&self, switched: Switched, outcome: &'static str) -> Row {
-        let container = docker::inspect(&self.host, self.service).await.ok().flatten();
-        let pause = match switched {
-            Switched::Kept => None,
-            Switched::After(pause) => Some(pause.as_secs_f64()),
-        };
-        let outcome = if pause.is_some() { outcome } else { "kept" };
-        let url = self.endpoint.url(&self.service.collection());
-        self.reporter.done(format!("{outcome}, {url}"));
-        Row {
-            service: self.service.name.to_string(),
-            outcome,
-            image: container.map(|container| container.image),
-            url,
-            pause_seconds: pause,
-        }
+async fn row(site: &Site<'_>, switched: Switched, outcome: &'static str) -> Row {
+    let container = docker::inspect(&site.host, site.service).await.ok().flatten();
+    let pause = match switched {
+        Switched::Kept => None,
+        Switched::After(pause) => Some(pause.as_secs_f64()),
+    };
+    let outcome = if pause.is_some() { outcome } else { "kept" };
+    let url = site.endpoint.url(&site.service.collection());
+    site.reporter.done(format!("{outcome}, {url}"));
+    Row {
+        service: site.service.name.to_string(),
+        outcome,
+        image: container.map(|container| container.image),
+        url,
+        pause_seconds: pause,
     }
 }
-
 /// Switches all services; where one fails, those that have switched go `back`.
 async fn switch_all<'a>(
     sites: &[Site<'a>],
@@ -117,12 +80,12 @@ async fn switch_all<'a>(
     let switches = sites.iter().enumerate().map(|(number, site)| async move {
         let switched = switch(number, site).await?;
         // From here on a failure means going back.
-        Ok((switched, site.wait_ready().await))
+        Ok((switched, site.wait_ready(READY_LIMIT).await))
     });
     let all: Vec<Result<_, Error>> = join_all(switches.collect::<Vec<_>>()).await;
     if all.iter().all(|one| matches!(one, Ok((_, Ok(()))))) {
         let rows = sites.iter().zip(&all).filter_map(|(site, one)| {
-            one.as_ref().ok().map(|(switched, _)| site.row(*switched, outcome))
+            one.as_ref().ok().map(|(switched, _)| row(site, *switched, outcome))
         });
         return Ok(join_all(rows.collect::<Vec<_>>()).await);
     }
@@ -131,7 +94,7 @@ async fn switch_all<'a>(
         if matches!(one, Ok((Switched::After(_), _))) {
             site.reporter.step("going back");
             back(site).await?;
-            site.wait_ready().await?;
+            site.wait_ready(READY_LIMIT).await?;
         }
         site.reporter.failed("runs as before");
         Ok(())

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 
-use super::{connect, hosts, named, pass_on};
+use super::{connect, named, pass_on};
 use crate::cli::Logs;
-use crate::commands::endpoints::ServiceHost;
+use crate::commands::endpoints::{self, ServiceHost};
 use crate::config::{self, Config, Service};
 use crate::docker;
 use crate::error::Error;
@@ -45,7 +45,7 @@ pub(crate) async fn run(args: &Logs) -> Result<ExitCode, Error> {
 }
 
 async fn on_hosts(args: &Logs, config: &Config, services: &[&Service]) -> Result<(), Error> {
-    let hosts = hosts(config, &args.stack, &args.hosts).await?;
+    let hosts = endpoints::hosts(config, &args.stack, &args.hosts).await?;
     let wanted = hosts
         .iter()
         .filter(|host| services.iter().any(|service| service.name == host.service.name));

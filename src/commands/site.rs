@@ -1,0 +1,53 @@
+//! This module owns connected hosts: a service, its host over SSH, and where it answers.
+
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+
+use crate::commands::endpoints::ServiceHost;
+use crate::config::Service;
+use crate::error::Error;
+use crate::event::{EventSink, Reporter};
+use crate::health;
+use crate::host::{self, Host};
+use crate::http::Endpoint;
+use crate::wait::Deadline;
+
+/// A host that is up answers at once.
+const SSH_LIMIT: Duration = Duration::from_secs(30);
+
+/// A service on a host that is connected to.
+pub(super) struct Site<'a> {
+    pub(super) service: &'a Service,
+    pub(super) host: Host,
+    pub(super) endpoint: Endpoint,
+    pub(super) reporter: Reporter<'a>,
+}
+
+impl<'a> Site<'a> {
+    pub(super) async fn connect(
+        found: &'a ServiceHost,
+        sink: &'a dyn EventSink,
+    ) -> Result<Self, Error> {
+        let service = &found.service;
+        let reporter = Reporter::new(sink, service.name.as_str());
+        reporter.step("connecting");
+        let host = host::connect(&found.target, Deadline::after(SSH_LIMIT), reporter).await;
+        let host = host.inspect_err(|error| reporter.failed(error.to_string()))?;
+        Ok(Self { service, host, endpoint: found.endpoint.clone(), reporter })
+    }
+
+    pub(super) async fn connect_all(
+        found: &'a [ServiceHost],
+        sink: &'a dyn EventSink,
+    ) -> Result<Vec<Self>, Error> {
+        try_join_all(found.iter().map(|host| Self::connect(host, sink))).await
+    }
+
+    /// Waits until the service answers those outside.
+    pub(super) async fn wait_ready(&self, limit: Duration) -> Result<(), Error> {
+        let (name, health) = (self.service.name.as_str(), &self.service.health);
+        health::wait_ready(name, &self.endpoint, health, Deadline::after(limit)).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,21 @@
+# What the scripts that run a service's container share; stands before each of them.
+
+# The program in it needs no privilege, no file system but its volume, and no shell.
+hardened='--user 65532:65532 --read-only --cap-drop ALL --security-opt no-new-privileges
+    --memory 1g --pids-limit 512 --log-driver json-file --log-opt max-size=10m --log-opt max-file=3'
+history=/var/lib/eventpost/history
+
+spec_of() { # IMAGE VOLUME PORT ENV-FILE: what a container is made of; pulls the image if need be
+    id=$(docker image inspect --format '{{.Id}}' "$1") || {
+        docker pull -q "$1" >/dev/null
+        id=$(docker image inspect --format '{{.Id}}' "$1")
+    }
+    printf '%s\n' "$id" "$2" "$3" "$(cat "$4")" | sha256sum | cut -c1-64
+}
+running() { # CONTAINER: whether it runs, and its spec
+    docker inspect --format '{{.State.Running}} {{index .Config.Labels "eventpost.spec"}}' "$1"
+}
+record() { # ACTION IMAGE WHO: for those who ask later who did what
+    mkdir -p "${history%/*}"
+    printf '%s\t%s\t%s\t%s\n' "$(date +%s)" "$1" "$2" "$3" >>"$history"
+}
