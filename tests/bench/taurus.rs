@@ -113,12 +113,14 @@ fn bzt(script: &Path, more: &[String]) -> Counts {
         .args(option("modules.jmeter.detect-plugins=false".into()))
         .args(option("modules.console.disable=true".into()))
         .args(option("settings.check-updates=false".into()))
+        // One Java at a time: four that start at once on two processors starve each other.
+        .args(option("modules.local.sequential=true".into()))
         .args(more)
         .env("HOME", home.path())
         .current_dir(script.parent().unwrap())
         .output()
         .unwrap();
-    assert!(output.status.success(), "{output:?}");
+    assert!(output.status.success(), "Taurus: {}\n{}", output.status, complaints(&artifacts));
     let files = fs::read_dir(artifacts).unwrap().map(|entry| entry.unwrap().path());
     let results = files.filter(|file| {
         let name = file.file_name().unwrap().to_string_lossy();
@@ -129,6 +131,28 @@ fn bzt(script: &Path, more: &[String]) -> Counts {
         count(&fs::read_to_string(file).unwrap(), &mut counts);
     }
     counts
+}
+
+/// What Taurus warned of, and the failed samples that `JMeter` wrote down: few lines, for
+/// an error that says why.
+fn complaints(artifacts: &Path) -> String {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(artifacts).unwrap() {
+        let file = entry.unwrap().path();
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        let (logs, samples) = (name.ends_with(".log"), name.ends_with(".jtl"));
+        if !logs && !samples {
+            continue;
+        }
+        let text = fs::read(&file).unwrap();
+        let text = String::from_utf8_lossy(&text);
+        let telling = text.lines().filter(|line| {
+            logs && ["WARN", "ERROR"].iter().any(|level| line.contains(level))
+                || name.starts_with("kpi") && line.contains(",false,")
+        });
+        found.extend(telling.take(5).map(|line| format!("{name}: {line:.200}")));
+    }
+    found.join("\n")
 }
 
 /// Counts the samples of one of `JMeter`'s results, which has no quotes in the columns that
