@@ -111,6 +111,38 @@ fn health_and_readiness_are_told() {
 }
 
 #[test]
+fn writes_are_refused_for_a_while_and_reading_goes_on() {
+    let dir = temp_dir();
+    let service = Service::start("events", dir.path());
+    let status = |method, path: &str, body| send(service.address, method, path, body).status;
+    let made = send(service.address, "POST", "/events", Some(EVENT));
+    let one = made.header("location").unwrap().to_owned();
+
+    let refused = run_service("events", &["read-only"], dir.path());
+    assert!(refused.status.success(), "{refused:?}");
+    let answer = send(service.address, "POST", "/events", Some(EVENT));
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("10")), "{answer:?}");
+    assert_eq!([status("PUT", &one, Some(EVENT)), status("DELETE", &one, None)], [503, 503]);
+    assert_eq!([status("GET", &one, None), status("GET", "/readyz", None)], [200, 200]);
+    let ready = send(service.address, "GET", "/readyz", None).json();
+    assert_eq!((&ready["status"], &ready["resources"]), (&"read-only".into(), &1.into()));
+
+    // Whoever starts it anew does not make it take writes.
+    assert_eq!(service.terminate(), Some(0));
+    let service = Service::start("events", dir.path());
+    assert_eq!(send(service.address, "DELETE", &one, None).status, 503);
+    let taken = run_service("events", &["read-only", "--off"], dir.path());
+    assert!(taken.status.success(), "{taken:?}");
+    assert_eq!(send(service.address, "DELETE", &one, None).status, 200);
+
+    // It is over by itself.
+    run_service("events", &["read-only", "--seconds", "1"], dir.path());
+    wait_for("writes to be taken again", || {
+        (send(service.address, "POST", "/events", Some(EVENT)).status == 201).then_some(())
+    });
+}
+
+#[test]
 fn the_version_and_bad_arguments_are_answered() {
     let dir = temp_dir();
     let version = std::process::Command::new(crate::harness::program("events"))

@@ -26,7 +26,8 @@ static API: LazyLock<Arc<Api<Event, LogStore>>> = LazyLock::new(|| {
     let log = AccessLog::start(Logged::Off, LogFormat::Text).expect("nothing to start");
     let ids = IdGenerator::new().expect("randomness");
     let server = ServerMetrics::default();
-    Arc::new(Api::new(store, ids, "0", BodyLimits::default(), log, server))
+    let limits = BodyLimits::default();
+    Arc::new(Api::new(store, ids, "0", limits, log, server, Arc::default()))
 });
 
 fuzz_target!(|input: &[u8]| {

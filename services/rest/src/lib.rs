@@ -4,18 +4,21 @@
 //! A request flows through the modules in this order:
 //!
 //! ```text
-//! run        command line, logging, exit code (system: limits, signals)
+//! run        command line, logging, exit code (system: limits, signals; ask: the service
+//!            that runs already)
 //! data_dir   the locked data folder
 //! server     sockets, connection limits, draining
 //! http       routing, conditions, bodies, answers
 //! resource   validation of a body into a model (fields, datetime)
 //! json       the bytes of an answer
+//! writes     whether writes are taken
 //! store      durable storage of those bytes
 //! metrics    counts and times, as Prometheus reads them
 //! access_log a line for each request
 //! ```
 
 mod access_log;
+mod ask;
 pub mod data_dir;
 pub mod datetime;
 pub mod fields;
@@ -29,6 +32,7 @@ mod run;
 mod server;
 pub mod store;
 pub mod system;
+pub mod writes;
 
 pub use access_log::{AccessLog, LogFormat, Logged};
 pub use http::{Api, BodyLimits, Content, ContentError, Handling};

@@ -1,9 +1,8 @@
 //! This module owns a service as a process: command line, logging, signals and exit
 //! codes. `main` of a service is one call of [`run()`].
 
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::net::{Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::access_log::{AccessLog, LogFormat, Logged};
+use crate::ask::{self, AskError};
 use crate::data_dir::{DataDir, DataDirError, Holder};
 use crate::http::{Api, BodyLimits};
 use crate::id::IdGenerator;
@@ -20,6 +20,7 @@ use crate::resource::Resource;
 use crate::server::{self, Limits, ServerMetrics};
 use crate::store::{self, Copied, CopyError, Destination, LogStore, StoreError};
 use crate::system;
+use crate::writes::Writes;
 
 /// Threads that wait for the disk or compress: few, since they share the processors
 /// with those that answer, and each that works on a list has a piece of it in memory.
@@ -28,9 +29,6 @@ const BLOCKING_THREADS: usize = 4;
 /// Tasks that a thread runs before it looks for new requests. A commit wakes many
 /// writers at once; with tokio's 61, a read that arrives then is seen after most of them.
 const EVENT_INTERVAL: u32 = 8;
-
-/// A service that is asked whether it is ready says so at once.
-const READY_LIMIT: Duration = Duration::from_secs(5);
 
 const EXIT_CODES: &str = "\
 Exit codes (as in sysexits.h):
@@ -106,6 +104,17 @@ struct DataArgs {
 enum Command {
     #[command(flatten)]
     Copy(CopyCommand),
+    /// Refuse writes for a while, with 503: reading goes on. Returns when none is at work
+    ReadOnly {
+        #[command(flatten)]
+        data: DataArgs,
+        /// After how many seconds they are taken again by themselves
+        #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "300")]
+        seconds: Duration,
+        /// Take them again now
+        #[arg(long, conflicts_with = "seconds")]
+        off: bool,
+    },
     /// Say whether the service on a port of this machine is ready: exit code 0 or 1
     Ready {
         /// The port
@@ -148,6 +157,8 @@ enum StartError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Copy(#[from] CopyError),
+    #[error(transparent)]
+    Ask(#[from] AskError),
     #[error("the system cannot provide what a service needs: {0}")]
     System(String),
 }
@@ -164,8 +175,9 @@ impl StartError {
             Self::Copy(CopyError::Unreadable { .. }) => 66,
             Self::Listen { .. } => 69,
             Self::DataDir(DataDirError::Unwritable { .. })
+            | Self::Ask(AskError::DataDir(DataDirError::Unwritable { .. }))
             | Self::Copy(CopyError::Unwritable { .. } | CopyError::Occupied { .. }) => 73,
-            Self::System(_) => 74,
+            Self::System(_) | Self::Ask(_) => 74,
             Self::DataDir(DataDirError::Locked { .. }) => 75,
         })
     }
@@ -182,7 +194,12 @@ pub fn run<R: Resource>(version: &'static str, about: &'static str) -> ExitCode 
     init_logging(args.serve.log_format);
     let done = match &args.command {
         None => start::<R>(version, &args.serve),
-        Some(Command::Ready { port }) => return ready(*port),
+        Some(Command::Ready { port }) => {
+            return if ask::is_ready(*port) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        }
+        Some(Command::ReadOnly { data, seconds, off }) => {
+            ask::refuse_writes(&data.data, (!off).then_some(*seconds)).map_err(StartError::Ask)
+        }
         Some(Command::Copy(command)) => copy(command, R::COLLECTION),
     };
     match done {
@@ -192,21 +209,6 @@ pub fn run<R: Resource>(version: &'static str, about: &'static str) -> ExitCode 
             error.exit_code()
         }
     }
-}
-
-/// Asks as those do who wait for the service, in a container without any other program.
-fn ready(port: u16) -> ExitCode {
-    let ask = || {
-        let mut stream = std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
-        stream.set_read_timeout(Some(READY_LIMIT))?;
-        stream
-            .write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer)?;
-        Ok::<_, std::io::Error>(answer)
-    };
-    let is_ready = ask().is_ok_and(|answer| answer.starts_with(b"HTTP/1.1 200 "));
-    if is_ready { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn init_logging(format: LogFormat) {
@@ -254,6 +256,7 @@ async fn serve<R: Resource>(version: &'static str, args: &ServeArgs) -> Result<(
     let connections = args.max_connections.min(system::room_for_connections());
     let limits = Limits { connections, idle: args.idle_timeout, ..Limits::default() };
     let dir = DataDir::lock(&args.data.data)?;
+    let writes = obey_refusals(dir.path()).map_err(|e| system_error(&e))?;
     let store = LogStore::open(&dir, R::COLLECTION)?;
     let (listener, address) = listen(args).await?;
     dir.describe(&holder(version, address))?;
@@ -262,7 +265,7 @@ async fn serve<R: Resource>(version: &'static str, args: &ServeArgs) -> Result<(
         AccessLog::start(args.access_log, args.log_format).map_err(|e| system_error(&e))?;
     let metrics = ServerMetrics::default();
     let bodies = BodyLimits { time: args.body_timeout, ..BodyLimits::default() };
-    let api = Api::<R, _>::new(store, ids, version, bodies, access_log, metrics.clone());
+    let api = Api::<R, _>::new(store, ids, version, bodies, access_log, metrics.clone(), writes);
     let api = Arc::new(api);
     let handle = move |request, peer| api.handle(request, peer);
     let data = dir.path().display();
@@ -279,6 +282,23 @@ async fn serve<R: Resource>(version: &'static str, args: &ServeArgs) -> Result<(
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Takes writes or not as the data folder says, now and at each SIGHUP.
+fn obey_refusals(folder: &Path) -> std::io::Result<Arc<Writes>> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let writes = Arc::new(Writes::default());
+    writes.obey(folder)?;
+    let (obeying, folder) = (Arc::clone(&writes), folder.to_path_buf());
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            match obeying.obey(&folder) {
+                Ok(()) => tracing::info!("SIGHUP: looked up whether to take writes"),
+                Err(error) => tracing::error!(%error, "whether to take writes is unknown"),
+            }
+        }
+    });
+    Ok(writes)
 }
 
 async fn listen(args: &ServeArgs) -> Result<(TcpListener, SocketAddr), StartError> {

@@ -23,6 +23,8 @@ pub(crate) type Answer = Response<Content>;
 /// busy.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("10");
 
+const NO_WRITES: &str = "The service takes no writes at the moment; nothing was changed.";
+
 pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Answer {
     content(status, "application/json", Content::from(body.into()))
 }
@@ -106,6 +108,8 @@ pub(crate) enum Problem {
     Body(BodyError),
     Fields(Vec<FieldError>),
     ConditionFailed,
+    /// Writes are refused for a while.
+    ReadOnly,
     Store(StoreError),
 }
 
@@ -148,6 +152,7 @@ pub(crate) fn problem(problem: &Problem) -> Answer {
             let message = "The resource is not as the request's conditions want it.";
             error(StatusCode::PRECONDITION_FAILED, message, &[])
         }
+        Problem::ReadOnly => retry_later(error(StatusCode::SERVICE_UNAVAILABLE, NO_WRITES, &[])),
         Problem::Store(error) => store_failed(error),
     }
 }
@@ -187,10 +192,7 @@ fn store_failed(problem: &StoreError) -> Answer {
             StatusCode::INSUFFICIENT_STORAGE,
             "There is no room to store this; nothing was changed.",
         ),
-        StoreError::Stopped { .. } => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "The service takes no writes at the moment; nothing was changed.",
-        ),
+        StoreError::Stopped { .. } => (StatusCode::SERVICE_UNAVAILABLE, NO_WRITES),
         _ => {
             let message = "The service could not use its storage.";
             return error(StatusCode::INTERNAL_SERVER_ERROR, message, &[]);

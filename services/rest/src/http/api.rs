@@ -30,6 +30,7 @@ use crate::json::ObjectWriter;
 use crate::resource::Resource;
 use crate::server::ServerMetrics;
 use crate::store::{Condition, Document, Listing, Outcome, Page, Store, StoreError, Tag};
+use crate::writes::{Permit, Writes};
 
 /// The REST API over one kind of resource.
 #[derive(Debug)]
@@ -39,6 +40,7 @@ pub struct Api<R, S> {
     version: &'static str,
     bodies: BodyReader,
     list: ListCache,
+    writes: Arc<Writes>,
     observer: Observer,
     resource: PhantomData<fn() -> R>,
 }
@@ -66,8 +68,8 @@ impl Future for Handling {
 }
 
 impl<R: Resource, S: Store> Api<R, S> {
-    /// An API that answers from `store` and names `version` in `/readyz`. `/metrics`
-    /// tells what `server` has counted, too.
+    /// An API that answers from `store`, takes writes as `writes` lets them through, and
+    /// names `version` in `/readyz`. `/metrics` tells what `server` has counted, too.
     pub fn new(
         store: S,
         ids: IdGenerator,
@@ -75,9 +77,11 @@ impl<R: Resource, S: Store> Api<R, S> {
         limits: BodyLimits,
         access_log: AccessLog,
         server: ServerMetrics,
+        writes: Arc<Writes>,
     ) -> Self {
         Self {
             store,
+            writes,
             observer: Observer::new(ids.process(), access_log, server),
             ids,
             version,
@@ -223,6 +227,7 @@ impl<R: Resource, S: Store> Api<R, S> {
 
     async fn create<B: Body>(&self, body: B) -> Handled {
         let model = self.model(body).await?;
+        let _permit = self.begin_write()?;
         let id = self.ids.next();
         let document = Document::from(Bytes::from(model.document(id)));
         self.store.insert(id, document.bytes.clone()).await?;
@@ -232,11 +237,13 @@ impl<R: Resource, S: Store> Api<R, S> {
 
     async fn replace<B: Body>(&self, id: ObjectId, condition: Condition, body: B) -> Handled {
         let document = Document::from(Bytes::from(self.model(body).await?.document(id)));
+        let _permit = self.begin_write()?;
         done(self.store.replace(id, document.bytes.clone(), condition).await?)?;
         Ok(whole(StatusCode::OK, document, &HeaderMap::new()))
     }
 
     async fn delete(&self, id: ObjectId, condition: Condition) -> Handled {
+        let _permit = self.begin_write()?;
         let document = done(self.store.remove(id, condition).await?)?;
         Ok(answer::json(StatusCode::OK, document.bytes))
     }
@@ -244,6 +251,7 @@ impl<R: Resource, S: Store> Api<R, S> {
     /// `/readyz` tells a deployment who answers here and how much it holds.
     fn ready(&self) -> Answer {
         let (status, word, resources) = match self.store.check() {
+            Ok(count) if self.writes.have_ended() => (StatusCode::OK, "read-only", Some(count)),
             Ok(count) => (StatusCode::OK, "ready", Some(count)),
             Err(error) => {
                 tracing::warn!(%error, "not ready");
@@ -258,6 +266,10 @@ impl<R: Resource, S: Store> Api<R, S> {
         }
         object.finish();
         answer::json(status, body)
+    }
+
+    fn begin_write(&self) -> Result<Permit<'_>, Problem> {
+        self.writes.begin().ok_or(Problem::ReadOnly)
     }
 
     async fn model<B: Body>(&self, body: B) -> Result<R, Problem> {
