@@ -2,12 +2,18 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::bench::script::Override;
 use crate::config::Name;
 use crate::http::ServiceUrl;
+use crate::wait::{self, humane};
+
+/// Hosts are set up in less, and cost a whole minute at the least.
+const SHORTEST_TTL: Duration = Duration::from_secs(60);
+const LONGEST_TTL: Duration = Duration::from_secs(366 * 86400);
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -47,6 +53,8 @@ pub enum Command {
     Rollback(Change),
     /// Say what was done to the hosts, when and by whom
     History(Change),
+    /// Say who has the right to change the stack, and take it from them
+    Unlock(Unlock),
     /// Copy the data of all services to a file, while they run
     Backup(Backup),
     /// Put the data of a backup into the services, in place of what they hold
@@ -136,9 +144,18 @@ pub struct Up {
     #[arg(long, value_name = "SERVICE=ADDRESS,…", value_delimiter = ',')]
     pub hosts: Vec<HostAddress>,
 
-    /// End the old hosts before the new ones are launched, for accounts with a small quota
-    #[arg(long, conflicts_with = "local")]
+    /// Begin with nothing but the seeds: the data of old hosts are lost with them
+    #[arg(long, conflicts_with_all = ["local", "hosts"])]
+    pub fresh: bool,
+
+    /// End the old hosts before the new ones are launched, for accounts with a small quota.
+    /// Nothing is left then to carry data over from
+    #[arg(long, requires = "fresh")]
     pub terminate_first: bool,
+
+    /// Have the new hosts end themselves after so long, as in 4h or 90m: with their data
+    #[arg(long, value_name = "TIME", value_parser = ttl, conflicts_with_all = ["local", "hosts"])]
+    pub ttl: Option<Duration>,
 
     /// Say what would be done, and do nothing: the same as `plan`
     #[arg(long)]
@@ -163,6 +180,19 @@ pub struct Up {
     /// Which deployment
     #[command(flatten)]
     pub stack: Stack,
+}
+
+/// A time that a host can be set up and be of use in.
+fn ttl(text: &str) -> Result<Duration, String> {
+    let time = wait::parse(text).ok_or_else(|| format!("`{text}` must be like 4h or 1h30m"))?;
+    if time < SHORTEST_TTL || time > LONGEST_TTL {
+        return Err(format!(
+            "`{text}` must be from {} to {}",
+            humane(SHORTEST_TTL),
+            humane(LONGEST_TTL)
+        ));
+    }
+    Ok(time)
 }
 
 /// `eventpost plan`
@@ -194,7 +224,9 @@ impl std::convert::From<Plan> for Up {
         Self {
             local: plan.local,
             hosts: plan.hosts,
+            fresh: false,
             terminate_first: false,
+            ttl: None,
             dry_run: true,
             yes: false,
             port_base: plan.port_base,
@@ -366,6 +398,26 @@ pub struct Change {
     pub stack: Stack,
 }
 
+/// `eventpost unlock`
+#[derive(Debug, Args)]
+pub struct Unlock {
+    /// Of machines that exist instead of EC2
+    #[arg(long, value_name = "SERVICE=ADDRESS,…", value_delimiter = ',')]
+    pub hosts: Vec<HostAddress>,
+
+    /// Do not ask before taking it from somebody whose time is not over
+    #[arg(short, long)]
+    pub yes: bool,
+
+    /// How the result looks on standard output
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+
+    /// Which deployment
+    #[command(flatten)]
+    pub stack: Stack,
+}
+
 /// `eventpost backup`
 #[derive(Debug, Args)]
 pub struct Backup {
@@ -527,6 +579,10 @@ pub struct Down {
     /// Do not ask before removing data
     #[arg(short, long)]
     pub yes: bool,
+
+    /// How the result looks on standard output
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
 
     /// Which deployment
     #[command(flatten)]

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::binary::{self, BinaryError};
 use crate::config::{Config, DockerSource, Service, Source};
-use crate::docker;
+use crate::docker::{self, Taking};
 use crate::error::Error;
 use crate::event::{EventSink, Reporter};
 use crate::fixtures::Fixtures;
@@ -46,8 +46,26 @@ pub struct Site<'a> {
     pub target: Target,
     /// What will run.
     pub artifact: Making<'a>,
-    /// What it will hold at first; none leaves it as it is.
-    pub fixtures: Option<&'a Fixtures>,
+    /// What it will hold at first.
+    pub begin: Begin<'a>,
+}
+
+/// What a service holds when it begins.
+#[derive(Debug, Clone, Copy)]
+pub enum Begin<'a> {
+    /// What there is.
+    AsItIs,
+    /// The fixtures, too.
+    Seeded(&'a Fixtures),
+    /// What will come: until then it takes no writes.
+    Waiting,
+}
+
+impl<'a> Begin<'a> {
+    /// With the fixtures, unless that is not wanted.
+    pub fn with(fixtures: &'a Fixtures, no_seed: bool) -> Self {
+        if no_seed { Self::AsItIs } else { Self::Seeded(fixtures) }
+    }
 }
 
 /// How long a step took.
@@ -106,14 +124,15 @@ pub fn make<'a>(config: &'a Config, service: &'a Service, sink: &'a dyn EventSin
     work.boxed_local().shared()
 }
 
-/// Brings the service to where it is ready and seeded. `settle` is done on a connection
+/// Brings the service to where it is ready and holds what it begins with; returns its
+/// host, too. `settle` is done on a connection
 /// of its own while Docker is being installed.
 pub async fn deploy(
     site: &Site<'_>,
     settle: impl AsyncFnOnce(&Host) -> Result<(), Error>,
     reporter: Reporter<'_>,
     watch: &mut Stopwatch,
-) -> Result<Ready, Error> {
+) -> Result<(Host, Ready), Error> {
     let Site { service, target, .. } = site;
     reporter.step("connecting");
     let host = host::connect(target, Deadline::after(SSH_LIMIT), reporter).await?;
@@ -139,15 +158,19 @@ pub async fn deploy(
     if let Some(file) = file {
         docker::load(&host, &file).await?;
     }
-    docker::run(&host, service, &image, reporter).await?;
+    let taking = match site.begin {
+        Begin::Waiting => Taking::NoWrites,
+        Begin::AsItIs | Begin::Seeded(_) => Taking::Writes,
+    };
+    docker::run(&host, service, &image, taking, reporter).await?;
     let ready = wait_ready(site, &host, reporter).await?;
     watch.lap("container");
-    if let Some(fixtures) = site.fixtures {
+    if let Begin::Seeded(fixtures) = site.begin {
         reporter.step("seeding");
         seed::apply(&ready, &service.collection(), fixtures, false, reporter).await?;
         watch.lap("seed");
     }
-    Ok(ready)
+    Ok((host, ready))
 }
 
 async fn wait_ready(site: &Site<'_>, host: &Host, reporter: Reporter<'_>) -> Result<Ready, Error> {

@@ -77,6 +77,15 @@ pub enum Error {
         /// The hosts that stay.
         hosts: String,
     },
+    /// The data of the hosts that are to be replaced cannot be copied.
+    #[error(
+        "{source}\nThe data of the old hosts cannot be carried over, and nothing was changed. To \
+         begin without them: --fresh"
+    )]
+    Carry {
+        /// Why.
+        source: Box<Error>,
+    },
     /// Several things are wrong.
     #[error("{} problems, and nothing was changed:{}", .0.len(), list(.0))]
     Several(Vec<Error>),
@@ -93,6 +102,9 @@ pub enum Error {
     /// A service that must run does not.
     #[error("{0}")]
     NotRunning(String),
+    /// Another command has the right to change the stack, or has taken it from this one.
+    #[error("{0}")]
+    Lease(String),
     /// The user answered a question with no.
     #[error("nothing was changed")]
     Declined,

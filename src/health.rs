@@ -30,6 +30,15 @@ pub struct About {
     pub version: Option<String>,
     /// How many resources it holds.
     pub resources: Option<u64>,
+    /// Its word for how it is.
+    pub status: Option<String>,
+}
+
+impl About {
+    /// Whether it says that it refuses writes.
+    pub fn is_read_only(&self) -> bool {
+        self.status.as_deref() == Some("read-only")
+    }
 }
 
 /// A service did not become ready.

@@ -42,6 +42,7 @@ pub mod health;
 pub mod host;
 pub mod http;
 pub mod image;
+pub mod lease;
 pub mod local;
 pub mod plan;
 pub mod progress;

@@ -1,4 +1,4 @@
-//! This module owns waiting: every wait has a deadline, and between two looks the
+//! This module owns time: how people write it, and waiting. Every wait has a deadline, and between two looks the
 //! pause grows, so that what is quick is seen quickly and what is slow costs little.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -67,6 +67,33 @@ pub fn humane(duration: Duration) -> String {
         3600..86400 => format!("{} h {} m", seconds / 3600, seconds % 3600 / 60),
         _ => format!("{} d {} h", seconds / 86400, seconds % 86400 / 3600),
     }
+}
+
+/// Reads a time as Taurus and people write it: a number of seconds, or like `1m30s`.
+pub fn parse(text: &str) -> Option<Duration> {
+    let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds).ok();
+    let mut rest = text.trim();
+    if let Ok(number) = rest.parse() {
+        return seconds(number);
+    }
+    let mut total = Duration::ZERO;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let number: f64 = rest[..digits].parse().ok()?;
+        let unit = &rest[digits..];
+        let end = unit.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(unit.len());
+        let in_seconds = match &unit[..end] {
+            "ms" => 0.001,
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3600.0,
+            "d" => 86400.0,
+            _ => return None,
+        };
+        total = total.checked_add(seconds(number * in_seconds)?)?;
+        rest = unit[end..].trim_start();
+    }
+    (!text.trim().is_empty()).then_some(total)
 }
 
 #[cfg(test)]

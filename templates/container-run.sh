@@ -1,12 +1,17 @@
 # Runs a service's container; run by root's shell. One that runs as wanted is left alone.
 #   $1 name  $2 image  $3 volume  $4 port of the host  $5 who wants it
+#   $6 for how many seconds it takes no writes from now on; empty leaves that as it is
 # The environment is in /run/eventpost/$1.env, which only root can read.
 set -eu
-name=$1 image=$2 volume=$3 port=$4 who=$5
+name=$1 image=$2 volume=$3 port=$4 who=$5 no_writes=$6
 env=/run/eventpost/$name.env
 spec=$(spec_of "$image" "$volume" "$port" "$env")
 running=$(running "$name" 2>/dev/null) || running=
 if [ "$running" = "true $spec" ]; then
+    if [ -n "$no_writes" ]; then
+        entry=$(docker inspect --format '{{join .Config.Entrypoint " "}}' "$name")
+        docker exec "$name" $entry read-only --data /data --seconds "$no_writes"
+    fi
     echo "it runs already"
     exit 0
 fi
@@ -17,6 +22,9 @@ if [ -n "$running" ]; then
     docker rm -f "$name-previous" >/dev/null 2>&1 || true
     rm -f "/var/lib/eventpost/$name.last"
 fi
+# Before it runs, so that it never takes one.
+[ -z "$no_writes" ] || docker run --rm $hardened --network none -v "$volume:/data" "$image" \
+    read-only --data /data --seconds "$no_writes"
 docker run -d --name "$name" --label "eventpost.spec=$spec" --restart unless-stopped \
     $hardened --env-file "$env" -v "$volume:/data" -p "$port:8080" "$image" >/dev/null
 record up "$image" "$who"

@@ -1,6 +1,9 @@
 # Copies a service's data out of its volume, or puts a copy's data into it; run by root's
 # shell.
-#   $1 backup: a copy of the data as they are, to standard output; the service goes on
+#   $1 check: whether the data can be copied with nothing lost, and nothing done
+#      refuse: writes are refused from now on for $3 seconds; ends when none is at work
+#      take: writes are taken again
+#      backup: a copy of the data as they are, to standard output; the service goes on
 #      replace: the data of the copy in $copy, in place of those there are; these are kept
 #      undo: what replace kept, in its place again
 #      forget: removes what was kept
@@ -12,11 +15,16 @@ before=/var/tmp/$name.before
 umask 077
 
 program=$(docker inspect --format '{{join .Config.Entrypoint " "}}' "$name")
+is_running() { [ "$(docker inspect --format '{{.State.Running}}' "$name")" = true ]; }
 alone() { # ARGUMENTS...: the service's program with its volume, which nothing else uses
     image=$(docker inspect --format '{{.Image}}' "$name")
     volume=$(docker inspect --format '{{range .Mounts}}{{.Name}}{{end}}' "$name")
     docker run --rm -i --user 65532:65532 --read-only --cap-drop ALL --network none \
         --security-opt no-new-privileges --log-driver none -v "$volume:/data" "$image" "$@"
+}
+run() { # ARGUMENTS...: the service's program where it runs, or alone where it does not
+    # Standard error is for what goes wrong, and a service says there what it has done.
+    if is_running; then docker exec "$name" $program "$@"; else alone "$@"; fi
 }
 restore_from() { # FILE
     docker stop -t 30 "$name" >/dev/null
@@ -31,10 +39,15 @@ restore_from() { # FILE
 }
 
 case $step in
-backup)
-    # Standard error is for what goes wrong, and a service says there what it has done.
-    exec docker exec "$name" $program backup - --data /data
+check)
+    run read-only --help >/dev/null || {
+        echo "$name runs an image that cannot refuse writes while its data are copied" >&2
+        exit 1
+    }
     ;;
+refuse) run read-only --data /data --seconds "$3" ;;
+take) run read-only --data /data --off ;;
+backup) run backup - --data /data ;;
 replace) restore_from "$copy" ;;
 undo)
     # Nothing was kept where nothing had been replaced yet.

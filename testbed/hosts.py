@@ -109,6 +109,13 @@ def start(instance, address, plan):
         raise RuntimeError(done.stderr.strip())
 
 
+def stopped():
+    """The hosts that have come to their end by themselves."""
+    command = ["docker", "ps", "-a", "--filter", f"label={LABEL}", "--filter", "status=exited"]
+    done = subprocess.run([*command, "--format", "{{.Names}}"], capture_output=True, text=True)
+    return done.stdout.split()
+
+
 def remove(name, address):
     subprocess.run(["docker", "rm", "-f", "-v", name], capture_output=True)
     shutil.rmtree(STATE / "hosts" / name, ignore_errors=True)

@@ -18,7 +18,10 @@ STATE = Path(os.environ["STATE"])
 os.environ["MOTO_AMIS_PATH"] = str(Path(__file__).with_name("amis.json"))
 
 from moto.core.exceptions import ServiceException  # noqa: E402
+from moto.core.responses import ActionResult  # noqa: E402
+from moto.ec2 import ec2_backends  # noqa: E402
 from moto.ec2.models.instances import Instance, InstanceBackend  # noqa: E402
+from moto.ec2.responses.key_pairs import KeyPairs  # noqa: E402
 from moto.server import DomainDispatcherApplication, create_backend_app  # noqa: E402
 from werkzeug.serving import run_simple  # noqa: E402
 
@@ -69,6 +72,28 @@ def shut_down(instance, address):
     set_state(instance, "terminated", 48)
 
 
+def watch():
+    """What ends itself from within stops or is terminated, as its launch has asked."""
+    while True:
+        time.sleep(1)
+        stopped = hosts.stopped()
+        for instance in instances():
+            if instance.id not in stopped or instance._state.name != "running":
+                continue
+            if instance.instance_initiated_shutdown_behavior == "terminate":
+                instance.terminate()
+            else:
+                set_state(instance, "stopped", 80)
+
+
+def instances():
+    """The instances of all accounts and regions."""
+    for account in ec2_backends.values():
+        for backend in account.values():
+            for reservation in list(backend.reservations.values()):
+                yield from reservation.instances
+
+
 def patch_instances():
     run_instances, terminate = InstanceBackend.run_instances, Instance.terminate
 
@@ -110,8 +135,27 @@ def patch_instances():
     Instance.terminate = end
 
 
+def patch_key_pairs():
+    """Deleting a key pair by its id, which moto leaves out."""
+    by_name = KeyPairs.delete_key_pair
+
+    def delete(self):
+        wanted = self._get_param("KeyPairId")
+        if not wanted:
+            return by_name(self)
+        pairs = self.ec2_backend.key_pairs
+        for pair in list(pairs.values()):
+            if pair.id == wanted:
+                pairs.pop(pair.key_name)
+        return ActionResult({"Return": True, "KeyPairId": wanted})
+
+    KeyPairs.delete_key_pair = delete
+
+
 def main():
     patch_instances()
+    patch_key_pairs()
+    threading.Thread(target=watch, daemon=True).start()
     app = faults.Middleware(DomainDispatcherApplication(create_backend_app))
     port = int(os.environ["ENDPOINT_PORT"])
     run_simple("127.0.0.1", port, app, threaded=True, use_reloader=False)

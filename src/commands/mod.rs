@@ -10,11 +10,13 @@ mod endpoints;
 mod generate;
 mod hosts;
 mod inside;
+mod keeper;
 mod plan;
 mod restore;
 mod seed;
 mod site;
 mod status;
+mod unlock;
 mod up;
 
 use std::process::ExitCode;
@@ -34,6 +36,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Deploy(args) => change::deploy(&args).await,
         Command::Rollback(args) => change::rollback(&args).await,
         Command::History(args) => change::history(&args).await,
+        Command::Unlock(args) => unlock::run(&args).await,
         Command::Backup(args) => backup::run(&args).await,
         Command::Restore(args) => restore::run(&args).await,
         Command::Logs(args) => inside::logs(&args).await,

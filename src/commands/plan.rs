@@ -25,10 +25,11 @@ impl Table for Change {
     const HEADINGS: &'static [&'static str] = &["ACTION", "SERVICE", "WHAT", "WHY", "DATA"];
 
     fn cells(&self) -> Vec<Cell> {
-        let data = match (self.loses_data, self.resources) {
-            (false, _) => Cell::text(None::<&str>),
-            (true, Some(count)) => Cell::verdict(&format!("{count} resources are lost"), false),
-            (true, None) => Cell::verdict("lost", false),
+        let resources = self.resources.map_or("data".into(), |count| format!("{count} resources"));
+        let data = match (self.loses_data, self.carries_data) {
+            (true, _) => Cell::verdict(&format!("{resources} are lost"), false),
+            (_, true) => Cell::verdict(&format!("{resources} are carried over"), true),
+            _ => Cell::text(None::<&str>),
         };
         vec![
             Cell::verdict(self.action.as_str(), self.action != Verb::Destroy),
@@ -77,11 +78,12 @@ async fn on_hosts(args: &Up, config: &Config, stack: &StackFolder) -> Result<Vec
             what: named[service.name.as_str()].to_string(),
             why: "what differs there is brought up to date".into(),
             loses_data: false,
+            carries_data: false,
             resources: None,
         };
         return Ok(config.services.iter().map(change).collect());
     }
-    let (plan, image) = up::launch_plan(config, stack).await?;
+    let (plan, image) = up::launch_plan(config, stack, args.fresh).await?;
     let services: Vec<_> = config.services.iter().map(|it| it.name.to_string()).collect();
     let mut changes = of_launch(&plan, &services, &config.instance_type, &image);
     let counts = join_all(plan.replaced.iter().map(|machine| resources(config, machine))).await;

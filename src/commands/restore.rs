@@ -14,17 +14,21 @@ use crate::backup::{self, Manifest};
 use crate::cli::Restore;
 use crate::commands::confirm::confirm;
 use crate::commands::endpoints;
+use crate::commands::keeper::keeper;
 use crate::commands::site::Site;
 use crate::config::{self, Config};
 use crate::docker::{self, DataStep};
 use crate::error::Error;
-use crate::event::EventSink;
+use crate::event::{EventSink, Reporter};
 use crate::local::{self, StackFolder};
 use crate::progress;
 use crate::report;
 use crate::signals::Signals;
 
 const READY_LIMIT: Duration = Duration::from_secs(120);
+/// What an interrupt leaves.
+const LEFT: &str = "each service has whole data, of the backup or of before; restore again for \
+    all to have the backup's";
 
 pub(super) async fn run(args: &Restore) -> Result<ExitCode, Error> {
     let mut signals = Signals::listen()?;
@@ -37,22 +41,22 @@ pub(super) async fn run(args: &Restore) -> Result<ExitCode, Error> {
     if !args.yes {
         confirm(&mut signals, question(&config, &manifest)).await?;
     }
-    let display = progress::display();
-    let work = async {
-        if args.local {
-            into_folders(&stack, &config, folder.path()).await
-        } else {
-            into_hosts(args, &config, folder.path(), display.as_ref()).await
-        }
+    let (copies, display) = (folder.path(), progress::display());
+    let restored = if args.local {
+        let restored = signals.race(into_folders(&stack, &config, copies)).await;
+        restored.map_err(|caught| caught.into_error(LEFT)).flatten()
+    } else {
+        let reporter = Reporter::new(display.as_ref(), "stack");
+        let keeper = signals.race(keeper(&config, &args.stack, &args.hosts, reporter)).await;
+        let keeper = keeper.map_err(|caught| caught.into_error("nothing was changed"))??;
+        let work = async |signals: &mut Signals| {
+            let restored = into_hosts(args, &config, copies, display.as_ref());
+            signals.race(restored).await.map_err(|caught| caught.into_error(LEFT))?
+        };
+        keeper.hold("restore", &mut signals, reporter, work).await
     };
-    let restored = signals.race(work).await;
     drop(display);
-    restored.map_err(|caught| {
-        caught.into_error(
-            "each service has whole data, of the backup or of before; restore again for all to \
-             have the backup's",
-        )
-    })??;
+    restored?;
     let rows: Vec<_> = manifest.services.into_iter().map(Row::from).collect();
     report::print(&rows, args.output)?;
     Ok(ExitCode::SUCCESS)

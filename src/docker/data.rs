@@ -10,11 +10,21 @@ use crate::event::Reporter;
 use crate::host::{Command, Host, HostError, quote};
 
 /// Data have no largest size; this allows for many gigabytes.
-const LIMIT: Duration = Duration::from_secs(6 * 3600);
+pub(super) const LIMIT: Duration = Duration::from_secs(6 * 3600);
+
+/// Looking, and having a service stop or begin to take writes.
+const SHORT_LIMIT: Duration = Duration::from_secs(90);
+const UPLOADING: &str = "uploading the data";
 
 /// What is done with a service's data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DataStep {
+    /// Nothing: whether they can be copied with nothing lost.
+    Check,
+    /// Writes are refused from now on, for so many seconds at the most; none is at work.
+    Refuse(u32),
+    /// Writes are taken again.
+    Take,
     /// A copy of them to standard output; the service goes on.
     Backup,
     /// Those of the uploaded copy take their place, and they are kept beside.
@@ -28,6 +38,9 @@ pub enum DataStep {
 impl DataStep {
     fn word(self) -> &'static str {
         match self {
+            Self::Check => "check",
+            Self::Refuse(_) => "refuse",
+            Self::Take => "take",
             Self::Backup => "backup",
             Self::Replace => "replace",
             Self::Undo => "undo",
@@ -35,9 +48,17 @@ impl DataStep {
         }
     }
 
+    /// Whether it takes the longer the more data there are.
+    fn copies(self) -> bool {
+        matches!(self, Self::Backup | Self::Replace | Self::Undo)
+    }
+
     /// What errors call it: "while …", "… failed".
     pub fn doing(self) -> &'static str {
         match self {
+            Self::Check => "looking at the data",
+            Self::Refuse(_) => "having writes refused",
+            Self::Take => "having writes taken again",
             Self::Backup => "copying the data",
             Self::Replace => "replacing the data",
             Self::Undo => "putting the data of before back",
@@ -49,7 +70,53 @@ impl DataStep {
 /// The command for a step.
 pub fn data(service: &Service, step: DataStep) -> Command {
     let script = include_str!("../../templates/data.sh");
-    Command::script(script, &[step.word(), &container(service)]).within(LIMIT)
+    let seconds = match step {
+        DataStep::Refuse(seconds) => seconds.to_string(),
+        _ => String::new(),
+    };
+    let limit = if step.copies() { LIMIT } else { SHORT_LIMIT };
+    Command::script(script, &[step.word(), &container(service), &seconds]).within(limit)
+}
+
+/// Carries a step out that must succeed.
+pub async fn run_data(host: &Host, service: &Service, step: DataStep) -> Result<(), HostError> {
+    host.run(step.doing(), data(service, step)).await.map(drop)
+}
+
+/// Copies a service's data from one host to another, where [`DataStep::Replace`] takes
+/// them from.
+pub async fn carry(
+    from: &Host,
+    to: &Host,
+    service: &Service,
+    reporter: Reporter<'_>,
+) -> Result<(), HostError> {
+    let broken = |cause: std::io::Error| HostError::Broken {
+        host: to.name().into(),
+        doing: UPLOADING,
+        cause: cause.to_string(),
+    };
+    let copy = data(service, DataStep::Backup);
+    let (copy, upload) = copy.pipe_into(take_copy(service)).map_err(broken)?;
+    let copied = async {
+        let output = from.attempt(DataStep::Backup.doing(), copy).await?;
+        if output.succeeded() {
+            Ok(())
+        } else {
+            Err(from.failed(DataStep::Backup.doing(), &output))
+        }
+    };
+    let (copied, uploaded) = tokio::join!(copied, to.run_reporting(UPLOADING, upload, reporter));
+    // Where nobody takes it, the copy fails too: why is what the other one says.
+    uploaded?;
+    copied
+}
+
+/// What takes a copy in, and puts it to where [`DataStep::Replace`] takes it from.
+fn take_copy(service: &Service) -> Command {
+    let file = format!("/var/tmp/{}.copy", container(service));
+    let line = format!("umask 077 && cat > {0}.part && mv {0}.part {0}", quote(&file));
+    Command::new(format!("sudo sh -c {}", quote(&line))).within(LIMIT)
 }
 
 /// Brings a copy to where [`DataStep::Replace`] takes it from.
@@ -59,9 +126,6 @@ pub async fn upload_copy(
     copy: &Path,
     reporter: Reporter<'_>,
 ) -> Result<(), HostError> {
-    let file = format!("/var/tmp/{}.copy", container(service));
-    let line = format!("umask 077 && cat > {0}.part && mv {0}.part {0}", quote(&file));
-    let command = Command::new(format!("sudo sh -c {}", quote(&line)));
-    let command = command.file(copy.into()).within(LIMIT);
-    host.run_reporting("uploading the data", command, reporter).await.map(drop)
+    let command = take_copy(service).file(copy.into());
+    host.run_reporting(UPLOADING, command, reporter).await.map(drop)
 }

@@ -12,7 +12,7 @@ use crate::event::Reporter;
 use crate::host::{Command, Host, HostError, quote};
 use crate::image::Image;
 
-pub use data::{DataStep, data, upload_copy};
+pub use data::{DataStep, carry, data, run_data, upload_copy};
 pub use switch::{Record, Switched, deploy, history, note_kept, rollback, undo};
 
 /// Waiting for cloud-init and for the package manager's lock, then installing.
@@ -20,6 +20,9 @@ const INSTALL_LIMIT: Duration = Duration::from_secs(900);
 /// An image has a few megabytes; this allows for 10 kB/s.
 const UPLOAD_LIMIT: Duration = Duration::from_secs(600);
 const RUN_LIMIT: Duration = Duration::from_secs(300);
+
+/// For how long a new service takes no writes at the most: as long as copies may take.
+const NO_WRITES_LIMIT: Duration = data::LIMIT;
 
 /// The version of docker-ce that still has packages for Ubuntu 18.04 and is in use
 /// with them.
@@ -71,11 +74,21 @@ pub async fn load(host: &Host, file: &str) -> Result<(), HostError> {
     host.run("loading the image", Command::new(line).within(RUN_LIMIT)).await.map(drop)
 }
 
+/// How a service is to be when its container begins to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taking {
+    /// It takes writes, or refuses them, as it did before.
+    Writes,
+    /// It takes none until [`DataStep::Take`], or for some hours: its data are to come.
+    NoWrites,
+}
+
 /// Runs the service's container, unless it runs as wanted.
 pub async fn run(
     host: &Host,
     service: &Service,
     image: &str,
+    taking: Taking,
     reporter: Reporter<'_>,
 ) -> Result<(), HostError> {
     write_env(host, service).await?;
@@ -86,7 +99,11 @@ pub async fn run(
     );
     let port = service.port.to_string();
     let who = who();
-    let arguments = [name.as_str(), image, service.volume.as_str(), &port, &who];
+    let seconds = match taking {
+        Taking::Writes => String::new(),
+        Taking::NoWrites => NO_WRITES_LIMIT.as_secs().to_string(),
+    };
+    let arguments = [name.as_str(), image, service.volume.as_str(), &port, &who, &seconds];
     let command = Command::script(script, &arguments).within(RUN_LIMIT);
     host.run_reporting("starting the container", command, reporter).await.map(drop)
 }

@@ -1,6 +1,8 @@
 //! This module owns what is run on a host and what comes back.
 
+use std::io::{self, PipeReader, PipeWriter};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,12 +18,34 @@ pub struct Command {
     pub line: String,
     /// What it reads.
     pub stdin: Bytes,
-    /// A file that it reads after that.
-    pub file: Option<PathBuf>,
+    /// What it reads after that.
+    pub more: More,
     /// How long it may take.
     pub limit: Duration,
-    /// Whether what it prints is handed over as it comes, and not kept.
-    pub streams: bool,
+    /// What becomes of what it prints.
+    pub prints: Prints,
+}
+
+/// What a command reads after its first input.
+#[derive(Debug, Clone)]
+pub enum More {
+    /// Nothing.
+    Nothing,
+    /// A file.
+    File(PathBuf),
+    /// What comes out of a pipe, until its other end is closed.
+    Pipe(Arc<PipeReader>),
+}
+
+/// What becomes of what a command prints.
+#[derive(Debug, Clone)]
+pub enum Prints {
+    /// It is kept, at most the last part, and its lines are handed over.
+    Kept,
+    /// It is handed over as it comes.
+    HandedOver,
+    /// It goes into a pipe.
+    Piped(Arc<PipeWriter>),
 }
 
 /// What a command is at.
@@ -56,9 +80,9 @@ impl Command {
         Self {
             line: line.into(),
             stdin: Bytes::new(),
-            file: None,
+            more: More::Nothing,
             limit: Duration::from_secs(60),
-            streams: false,
+            prints: Prints::Kept,
         }
     }
 
@@ -79,21 +103,33 @@ impl Command {
     /// With a file to read.
     #[must_use]
     pub fn file(mut self, file: PathBuf) -> Self {
-        self.file = Some(file);
+        self.more = More::File(file);
         self
     }
 
     /// Bytes of what it reads.
     pub(super) fn length(&self) -> u64 {
-        let file = self.file.as_ref().and_then(|file| std::fs::metadata(file).ok());
-        self.stdin.len() as u64 + file.map_or(0, |metadata| metadata.len())
+        let more = match &self.more {
+            More::File(file) => std::fs::metadata(file).map_or(0, |metadata| metadata.len()),
+            More::Nothing | More::Pipe(_) => 0,
+        };
+        self.stdin.len() as u64 + more
     }
 
     /// With output that is handed over as it comes.
     #[must_use]
     pub fn streaming(mut self) -> Self {
-        self.streams = true;
+        self.prints = Prints::HandedOver;
         self
+    }
+
+    /// Has the other command read what this one prints, while it prints it. Both must run
+    /// at the same time, on two hosts: each waits for the other.
+    pub fn pipe_into(mut self, mut other: Self) -> io::Result<(Self, Self)> {
+        let (reader, writer) = io::pipe()?;
+        self.prints = Prints::Piped(Arc::new(writer));
+        other.more = More::Pipe(Arc::new(reader));
+        Ok((self, other))
     }
 
     /// With another limit.

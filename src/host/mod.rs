@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::event::Reporter;
 
-pub use command::{Command, Output, Progress, quote};
+pub use command::{Command, More, Output, Prints, Progress, quote};
 pub use connect::{Target, connect};
 pub use identity::{Identity, IdentityError, Trust};
 

@@ -15,7 +15,7 @@ use bytes::{Buf, Bytes};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use ssh2::{BlockDirections, Channel, CheckResult, KnownHostFileKind, MethodType, Session};
 
-use super::command::{Command, Output, Progress};
+use super::command::{Command, More, Output, Prints, Progress};
 use super::{Identity, Transport, TransportError, Trust};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -139,7 +139,7 @@ struct Pump<'a> {
     watch: &'a mut dyn FnMut(Progress),
     /// What is sent next, and what comes after it.
     input: Bytes,
-    file: Option<File>,
+    more: Option<Box<dyn Read + 'a>>,
     sent: usize,
     input_ended: bool,
     stdout: Vec<u8>,
@@ -153,15 +153,19 @@ impl<'a> Pump<'a> {
         command: &'a Command,
         watch: &'a mut dyn FnMut(Progress),
     ) -> Result<Self, TransportError> {
-        let open = |path| {
-            let opened = File::open(path);
-            opened.map_err(|e| TransportError(format!("{}: {e}", Path::display(path))))
+        let more: Option<Box<dyn Read>> = match &command.more {
+            More::Nothing => None,
+            More::File(path) => {
+                let opened = File::open(path);
+                let failed = |e| TransportError(format!("{}: {e}", path.display()));
+                Some(Box::new(opened.map_err(failed)?))
+            }
+            More::Pipe(pipe) => Some(Box::new(&**pipe)),
         };
-        let file = command.file.as_deref().map(open).transpose()?;
         let (stdout, stderr) = (Vec::new(), Vec::new());
         let input = command.stdin.clone();
         let (sent, input_ended, line_start) = (0, false, 0);
-        Ok(Self { command, watch, input, file, sent, input_ended, stdout, stderr, line_start })
+        Ok(Self { command, watch, input, more, sent, input_ended, stdout, stderr, line_start })
     }
 
     /// Works until the command has closed its output.
@@ -217,11 +221,12 @@ impl<'a> Pump<'a> {
         }
     }
 
-    /// Reads some more of the file that is to be sent.
+    /// Reads some more of what is to be sent. A pipe is waited for: there is nothing else
+    /// to do until something comes.
     fn refill(&mut self) -> Result<(), TransportError> {
-        let Some(file) = &mut self.file else { return Ok(()) };
+        let Some(more) = &mut self.more else { return Ok(()) };
         let mut chunk = vec![0; CHUNK];
-        let count = file.read(&mut chunk).map_err(|e| TransportError(e.to_string()))?;
+        let count = more.read(&mut chunk).map_err(|e| TransportError(e.to_string()))?;
         chunk.truncate(count);
         self.input = chunk.into();
         Ok(())
@@ -245,15 +250,22 @@ impl<'a> Pump<'a> {
         let out = read_some(channel, &mut self.stdout)?;
         let known = self.stderr.len();
         let err = read_some(&mut channel.stderr(), &mut self.stderr)?;
-        if self.command.streams {
-            if out {
-                (self.watch)(Progress::Output(std::mem::take(&mut self.stdout).into()));
+        match &self.command.prints {
+            Prints::Kept if out => self.tell_lines(),
+            Prints::Kept => {}
+            Prints::HandedOver => {
+                if out {
+                    (self.watch)(Progress::Output(std::mem::take(&mut self.stdout).into()));
+                }
+                if err {
+                    (self.watch)(Progress::Complaint(self.stderr[known..].to_vec().into()));
+                }
             }
-            if err {
-                (self.watch)(Progress::Complaint(self.stderr[known..].to_vec().into()));
+            Prints::Piped(pipe) => {
+                let written = (&**pipe).write_all(&std::mem::take(&mut self.stdout));
+                let gone = |error| TransportError(format!("nobody takes its output: {error}"));
+                written.map_err(gone)?;
             }
-        } else if out {
-            self.tell_lines();
         }
         for kept in [&mut self.stdout, &mut self.stderr] {
             if kept.len() > 2 * KEPT_BYTES {

@@ -32,6 +32,8 @@ pub struct Change {
     pub why: String,
     /// Whether data would be gone with it.
     pub loses_data: bool,
+    /// Whether its data would be carried over to what takes its place.
+    pub carries_data: bool,
     /// How many resources these are, where the service says.
     pub resources: Option<u64>,
 }
@@ -87,36 +89,37 @@ impl Verb {
 
 /// The changes of a launch: hosts that come, and then hosts that go.
 pub fn of_launch(plan: &LaunchPlan, services: &[String], kind: &str, image: &str) -> Vec<Change> {
-    let change = |service: &str, action, what, why: &str, loses_data| Change {
+    let change = |service: &str, action, what, why: &str| Change {
         service: service.into(),
         action,
         what,
         why: why.into(),
-        loses_data,
+        loses_data: false,
+        carries_data: false,
         resources: None,
     };
     let come = services.iter().map(|service| {
         let begun = plan.resumed.iter().find(|machine| machine.service == *service);
         if let Some(machine) = begun {
-            return change(
-                service,
-                Verb::Continue,
-                machine.id.clone(),
-                "its launch was cut short",
-                false,
-            );
+            let id = machine.id.clone();
+            return change(service, Verb::Continue, id, "its launch was cut short");
         }
         let replaces = plan.replaced.iter().any(|machine| machine.service == *service);
         let why = if replaces { "up launches hosts anew" } else { "there is no host" };
-        change(service, Verb::Create, format!("a {kind} of {image}"), why, false)
+        change(service, Verb::Create, format!("a {kind} of {image}"), why)
     });
     let go = plan.replaced.iter().map(|machine| {
         let why = match (machine.serving, services.contains(&machine.service)) {
             (_, false) => "there is no such service any more",
-            (true, true) => "the new host takes its place",
+            (true, true) if plan.is_lost(machine) => "the new host takes its place",
+            (true, true) => "the new host takes its place and its data",
             (false, true) => "it has never served, and cannot be gone on with",
         };
-        change(&machine.service, Verb::Destroy, machine.id.clone(), why, machine.serving)
+        Change {
+            loses_data: plan.is_lost(machine),
+            carries_data: plan.carried.contains(machine),
+            ..change(&machine.service, Verb::Destroy, machine.id.clone(), why)
+        }
     });
     come.chain(go).collect()
 }
@@ -129,7 +132,8 @@ pub fn of_local(service: &str, program: String, action: &Action) -> Change {
         Action::Restart { reason } => (Verb::Update, reason.clone()),
     };
     let service = service.into();
-    Change { service, action, what: program, why, loses_data: false, resources: None }
+    let (loses_data, carries_data) = (false, false);
+    Change { service, action, what: program, why, loses_data, carries_data, resources: None }
 }
 
 /// What so many hosts of a type cost; `None` where their price is not known.
@@ -148,14 +152,16 @@ mod tests {
     #[test]
     fn a_launch_is_told_as_hosts_that_come_and_hosts_that_go() {
         let services = ["events".to_owned(), "notifications".to_owned()];
+        let old = machine("i-1", "events", 7, true, "running");
         let plan = LaunchPlan {
             generation: 9,
             resumed: vec![machine("i-3", "notifications", 9, false, "running")],
             replaced: vec![
-                machine("i-1", "events", 7, true, "running"),
+                old.clone(),
                 machine("i-2", "mails", 7, true, "running"),
                 machine("i-4", "events", 8, false, "stopped"),
             ],
+            carried: vec![old],
         };
         let changes = of_launch(&plan, &services, "t2.xlarge", "ami-1");
         let told: Vec<_> = changes
@@ -165,11 +171,12 @@ mod tests {
         let expected = [
             ("create", "a t2.xlarge of ami-1", false),
             ("continue", "i-3", false),
-            ("destroy", "i-1", true),
+            ("destroy", "i-1", false),
             ("destroy", "i-2", true),
             ("destroy", "i-4", false),
         ];
         assert_eq!(told, expected);
+        assert!(changes[2].carries_data && !changes[4].carries_data);
         assert_eq!(changes[3].why, "there is no such service any more");
     }
 

@@ -27,6 +27,8 @@ pub struct Machine {
     pub image: String,
     /// When it was launched, in seconds since 1970.
     pub launched: u64,
+    /// When it ends itself, in seconds since 1970.
+    pub ends: Option<u64>,
     /// The host keys it may prove itself with.
     pub host_keys: Vec<String>,
 }

@@ -140,7 +140,8 @@ fn complaints(artifacts: &Path) -> String {
     for entry in fs::read_dir(artifacts).unwrap() {
         let file = entry.unwrap().path();
         let name = file.file_name().unwrap().to_string_lossy().into_owned();
-        let (logs, samples) = (name.ends_with(".log"), name.ends_with(".jtl"));
+        let is = |extension: &str| file.extension().is_some_and(|found| found == extension);
+        let (logs, samples) = (is("log"), is("jtl"));
         if !logs && !samples {
             continue;
         }

@@ -23,19 +23,8 @@ scenarios:
     - {url: '/events/${id}', label: one}
 ";
 
-fn address(stack: &Stack) -> std::net::SocketAddr {
-    let rows = stack.run(&["status", "--output", "json"]).json();
-    format!("{}:80", rows[0]["address"].as_str().unwrap()).parse().unwrap()
-}
-
-fn resources(stack: &Stack) -> u64 {
-    let rows = stack.run(&["status", "--output", "json"]).json();
-    rows[0]["resources"].as_u64().unwrap()
-}
-
 fn image(stack: &Stack, service: usize) -> String {
-    let rows = stack.run(&["status", "--output", "json"]).json();
-    rows[service]["image"].as_str().unwrap().to_owned()
+    stack.status()[service]["image"].as_str().unwrap().to_owned()
 }
 
 /// A load that ends with the test, however that ends.
@@ -55,7 +44,7 @@ fn begin_load(stack: &Stack) -> Load {
     let world = &stack.world;
     std::fs::write(world.path().join("load.yml"), LOAD).unwrap();
     std::fs::write(world.path().join("event.json"), crate::harness::EVENT).unwrap();
-    let url = format!("events=http://{}", address(stack));
+    let url = format!("events=http://{}", stack.address(0));
     let args = ["bench", "load.yml", "--url", &url, "--rate", "200", "--output", "json"];
     let mut command = world.command(&args);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -64,8 +53,8 @@ fn begin_load(stack: &Stack) -> Load {
 
 /// Waits until the load is answered: new events come.
 fn wait_for_load(stack: &Stack) {
-    let before = resources(stack);
-    wait_for("the load to be answered", || (resources(stack) > before).then_some(()));
+    let before = stack.resources(0);
+    wait_for("the load to be answered", || (stack.resources(0) > before).then_some(()));
 }
 
 /// Ends the load, and returns what it measured of its two kinds of requests.
@@ -82,7 +71,7 @@ fn end_load(mut load: Load) -> (u64, Value) {
 fn a_deploy_and_a_rollback_refuse_no_request_and_lose_no_write() {
     let stack = Stack::new("change", ONE);
     stack.run(&["up"]).succeeded();
-    let (first, before) = (image(&stack, 0), resources(&stack));
+    let (first, before) = (image(&stack, 0), stack.resources(0));
     let kept = stack.run(&["deploy", "--output", "json"]).succeeded().json();
     assert_eq!(kept[0]["outcome"], "kept", "nothing has changed");
     let nothing = stack.run(&["rollback"]);
@@ -103,7 +92,7 @@ fn a_deploy_and_a_rollback_refuse_no_request_and_lose_no_write() {
     let (made, execution) = end_load(load);
     assert_eq!(execution["errors"], 0, "{execution}");
     // One may have been under way when the load ended.
-    let found = resources(&stack) - before;
+    let found = stack.resources(0) - before;
     assert!((made..=made + 20).contains(&found), "{made} answered, {found} there");
 
     // Going back once more goes forward again.
@@ -129,15 +118,15 @@ fn where_one_service_cannot_change_none_does() {
     let stack = Stack::new("change-back", BOTH);
     stack.run(&["up"]).succeeded();
     let before = [image(&stack, 0), image(&stack, 1)];
-    send(address(&stack), "POST", "/events", Some(crate::harness::EVENT));
-    let held = resources(&stack);
+    send(stack.address(0), "POST", "/events", Some(crate::harness::EVENT));
+    let held = stack.resources(0);
     stack.world.change_program("events");
     stack.world.replace_program("notifications", "#!/bin/no-such-shell\n");
     let failed = stack.run(&["deploy"]);
     assert_eq!(failed.code, Some(1), "{failed:?}");
     assert!(failed.stderr.contains("notifications: failed: runs as before"), "{failed:?}");
     assert_eq!([image(&stack, 0), image(&stack, 1)], before);
-    assert_eq!(resources(&stack), held);
+    assert_eq!(stack.resources(0), held);
     assert_eq!(stack.run(&["status"]).code, Some(0));
     let instance = stack.instances().remove(1);
     let rules = on_host(&instance, &["iptables", "-t", "raw", "-S"]);

@@ -9,15 +9,8 @@ use crate::harness::EVENT;
 use crate::harness::http::send;
 use crate::harness::region::{Stack, on_host};
 
-/// The address of the service's host.
-fn address(stack: &Stack, service: usize) -> std::net::SocketAddr {
-    let rows = stack.run(&["status", "--output", "json"]).json();
-    let address = rows[service]["address"].as_str().unwrap().to_owned();
-    format!("{address}:80").parse().unwrap()
-}
-
 fn held(stack: &Stack) -> Vec<Value> {
-    let list = |(n, path)| send(address(stack, n), "GET", path, None).json();
+    let list = |(n, path)| send(stack.address(n), "GET", path, None).json();
     [(0, "/events"), (1, "/notifications")].map(list).into()
 }
 
@@ -30,7 +23,7 @@ fn data_are_backed_up_from_running_hosts_and_restored_to_all_of_them_or_to_none(
     assert_eq!(rows[1]["service"], "notifications");
     assert_eq!(rows[0]["sha256"].as_str().unwrap().len(), 64);
 
-    assert_eq!(send(address(&stack, 0), "POST", "/events", Some(EVENT)).status, 201);
+    assert_eq!(send(stack.address(0), "POST", "/events", Some(EVENT)).status, 201);
     let changed = held(&stack);
     assert_ne!(changed, before);
     let refused = stack.run(&["restore", "data.backup"]);

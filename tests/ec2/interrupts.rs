@@ -1,4 +1,4 @@
-//! Ctrl-C at each step, and two commands at the same time.
+//! Ctrl-C at each step, and two commands of one machine at the same time.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::Child;
@@ -8,7 +8,7 @@ use crate::harness::region::Stack;
 use crate::harness::{signal, wait_for};
 
 /// Reads on until a step is reported, and returns what is left to read.
-fn wait_for_step(up: &mut Child, step: &str) -> impl Read + use<> {
+pub(super) fn wait_for_step(up: &mut Child, step: &str) -> impl Read + use<> {
     let mut lines = BufReader::new(up.stderr.take().unwrap());
     let mut line = String::new();
     while lines.read_line(&mut line).unwrap() > 0 {

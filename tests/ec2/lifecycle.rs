@@ -45,19 +45,22 @@ fn a_stack_is_launched_replaced_and_ended_and_nothing_else_is_touched() {
     assert_eq!(plan.code, Some(2), "{plan:?}");
     for id in &first {
         let row = plan.stdout.lines().find(|line| line.contains(id)).unwrap();
-        assert!(row.starts_with("destroy") && row.contains("resources are lost"), "{plan:?}");
+        assert!(
+            row.starts_with("destroy") && row.contains("8 resources are carried over"),
+            "{plan:?}"
+        );
     }
     assert!(plan.stdout.contains("life: 2 to create, 2 to destroy.\nIts hosts cost 0.3712 USD"));
     assert!(plan.stdout.contains("The last time took "), "{plan:?}");
     assert_eq!(stack.instances(), first);
 
     // The hosts hold data, and nobody can be asked.
-    let refused = stack.run(&["up"]);
+    let refused = stack.run(&["up", "--fresh"]);
     assert_eq!(refused.code, Some(2), "{refused:?}");
     assert!(refused.stderr.contains("the data on them will be lost"), "{refused:?}");
     assert_eq!(stack.instances(), first);
 
-    stack.run(&["up", "--yes"]).succeeded();
+    stack.run(&["up", "--fresh", "--yes"]).succeeded();
     let second = stack.instances();
     assert_eq!(second.len(), 2);
     assert!(second.iter().all(|id| !first.contains(id)), "{first:?} {second:?}");
@@ -66,7 +69,9 @@ fn a_stack_is_launched_replaced_and_ended_and_nothing_else_is_touched() {
     let refused = stack.run(&["down"]);
     assert_eq!(refused.code, Some(2), "{refused:?}");
     assert!(second.iter().all(|id| refused.stderr.contains(id)), "{refused:?}");
-    stack.run(&["down", "--yes"]).succeeded();
+    let ended = stack.run(&["down", "--yes", "--output", "json"]).succeeded().json();
+    let ended: Vec<_> = ended.as_array().unwrap().iter().map(|row| &row["what"]).collect();
+    assert_eq!(ended, second.iter().collect::<Vec<_>>());
     assert!(stack.instances().is_empty());
     let tagged = "Filter.1.Name=tag:eventpost:stack&Filter.1.Value.1=life";
     let groups = stack.call(&format!("Action=DescribeSecurityGroups&{tagged}"));

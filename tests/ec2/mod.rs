@@ -6,8 +6,10 @@ mod copies;
 mod faults;
 mod inside;
 mod interrupts;
+mod leases;
 mod lifecycle;
 mod refusals;
+mod replace;
 
 /// Both services, as `World` lays them out.
 const BOTH: &str = "  events: {build: events, fixtures: events.yml}\n  \

@@ -3,7 +3,7 @@
 //! nor hosts of one meet another.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -89,6 +89,17 @@ impl Stack {
             self.name
         ));
         elements(&text, "instanceId")
+    }
+
+    /// Where a service of the stack answers, by its place in the description.
+    pub(crate) fn address(&self, service: usize) -> SocketAddr {
+        let address = self.status()[service]["address"].as_str().unwrap().to_owned();
+        format!("{address}:80").parse().unwrap()
+    }
+
+    /// How many resources a service says that it holds.
+    pub(crate) fn resources(&self, service: usize) -> u64 {
+        self.status()[service]["resources"].as_u64().unwrap()
     }
 
     /// Every row of `status`.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use regex::Regex;
 
-use super::duration;
+use crate::wait::parse;
 
 /// The parts of a criterion. Taurus reads it by the same grammar.
 static FORM: LazyLock<Regex> = LazyLock::new(|| {
@@ -123,7 +123,7 @@ impl Criterion {
             _ => Logic::For,
         };
         let window = part("time").map(|time| {
-            let time = duration::of_text(time).filter(|time| !time.is_zero());
+            let time = parse(time).filter(|time| !time.is_zero());
             time.map(|time| Window { logic, time }).ok_or("its time must be like 10s or 1m")
         });
         Ok(Self {
@@ -200,7 +200,7 @@ fn subject(name: &str, percent: bool) -> Result<Measure, String> {
 fn threshold(subject: &Measure, text: &str) -> Result<f64, String> {
     let (read, form) = match subject {
         Measure::Average | Measure::Deviation | Measure::Percentile(_) => {
-            let time = duration::of_text(text);
+            let time = parse(text);
             (time.map(|time| time.as_secs_f64() * 1000.0), "a time, like 50ms")
         }
         Measure::Bytes => (bytes(text), "a number of bytes, like 10kb"),

@@ -7,12 +7,13 @@ use futures_util::future::try_join_all;
 use super::{Row, switch_all};
 use crate::cli::Change;
 use crate::commands::endpoints;
+use crate::commands::keeper::keeper;
 use crate::commands::site::Site;
 use crate::config::{self, Config};
 use crate::deploy::{self, Artifact};
 use crate::docker;
 use crate::error::Error;
-use crate::event::EventSink;
+use crate::event::{EventSink, Reporter};
 use crate::local::StackFolder;
 use crate::progress;
 use crate::report;
@@ -23,7 +24,7 @@ const LEFT: &str = "each service runs as before or anew; `eventpost status` says
     same command again finishes";
 
 pub(crate) async fn deploy(args: &Change) -> Result<ExitCode, Error> {
-    change(args, async |config, sites, display| {
+    change(args, "deploy", async |config, sites, display| {
         // Everything is on the hosts before the first service changes.
         let images = sites.iter().zip(&config.services).map(|(site, service)| async {
             let artifact = deploy::make(config, service, display).await.map_err(Error::Binary)?;
@@ -60,7 +61,7 @@ pub(crate) async fn deploy(args: &Change) -> Result<ExitCode, Error> {
 }
 
 pub(crate) async fn rollback(args: &Change) -> Result<ExitCode, Error> {
-    change(args, async |_, sites, _| {
+    change(args, "rollback", async |_, sites, _| {
         // Taken twice, it leads to where it began.
         let switch = async |site: &Site<'_>| {
             site.reporter.step("going back");
@@ -75,6 +76,7 @@ pub(crate) async fn rollback(args: &Change) -> Result<ExitCode, Error> {
 /// Connects to all hosts and changes what runs there.
 async fn change(
     args: &Change,
+    purpose: &str,
     work: impl AsyncFnOnce(&Config, &[Site<'_>], &dyn EventSink) -> Result<Vec<Row>, Error>,
 ) -> Result<ExitCode, Error> {
     let mut signals = Signals::listen()?;
@@ -82,13 +84,19 @@ async fn change(
     let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
     let _lock = stack.lock()?;
     let display = progress::display();
-    let work = async {
-        let hosts = endpoints::hosts(&config, &args.stack, &args.hosts).await?;
-        let sites = Site::connect_all(&hosts, display.as_ref()).await?;
-        work(&config, &sites, display.as_ref()).await
+    let reporter = Reporter::new(display.as_ref(), "stack");
+    let keeper = signals.race(keeper(&config, &args.stack, &args.hosts, reporter)).await;
+    let keeper = keeper.map_err(|caught| caught.into_error("nothing was changed"))??;
+    let work = async |signals: &mut Signals| {
+        let work = async {
+            let hosts = endpoints::hosts(&config, &args.stack, &args.hosts).await?;
+            let sites = Site::connect_all(&hosts, display.as_ref()).await?;
+            work(&config, &sites, display.as_ref()).await
+        };
+        signals.race(work).await.map_err(|caught| caught.into_error(LEFT))?
     };
-    let rows = signals.race(work).await;
+    let rows = keeper.hold(purpose, &mut signals, reporter, work).await;
     drop(display);
-    report::print(&rows.map_err(|caught| caught.into_error(LEFT))??, args.output)?;
+    report::print(&rows?, args.output)?;
     Ok(ExitCode::SUCCESS)
 }

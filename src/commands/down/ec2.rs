@@ -2,53 +2,70 @@
 
 use std::process::ExitCode;
 
+use super::row::Row;
 use crate::cli::Down;
 use crate::commands::confirm::confirm;
 use crate::config::Config;
 use crate::error::Error;
-use crate::event::Reporter;
+use crate::event::{EventSink, Reporter};
+use crate::lease::Keeper;
 use crate::local::StackFolder;
 use crate::progress;
 use crate::provider::Machine;
 use crate::provider::ec2::Ec2;
+use crate::report;
 use crate::signals::Signals;
 
 pub(super) async fn run(args: &Down, config: &Config) -> Result<ExitCode, Error> {
     let mut signals = Signals::listen()?;
     let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
     let _lock = stack.lock()?;
-    let name = config.stack.as_str();
-    let found = signals.race(find(config)).await;
-    let (ec2, machines) = found.map_err(|caught| caught.into_error("nothing was changed"))??;
-    if !machines.is_empty() && !args.yes {
-        confirm(&mut signals, question(&machines, ec2.region())).await?;
-    }
+    let connected = signals.race(Ec2::connect(config.region.as_deref())).await;
+    let ec2 = connected.map_err(|caught| caught.into_error("nothing was changed"))??;
     let display = progress::display();
-    let work = async {
-        let reporter = Reporter::new(display.as_ref(), "hosts");
-        reporter.step("ending");
-        ec2.terminate(&machines).await.inspect_err(|e| reporter.failed(e.to_string()))?;
-        reporter.done(format!("{} ended", machines.len()));
-        if !args.keep_network {
-            let reporter = Reporter::new(display.as_ref(), "network");
-            reporter.step("removing the security group and key pairs");
-            let removed = tokio::try_join!(ec2.delete_groups(name), ec2.delete_keys(name));
-            removed.inspect_err(|error| reporter.failed(error.to_string()))?;
-            reporter.done("removed");
+    let reporter = Reporter::new(display.as_ref(), "stack");
+    let keeper = Keeper::Account { ec2: ec2.clone(), stack: config.stack.to_string() };
+    let work = async |signals: &mut Signals| {
+        let found = signals.race(ec2.machines(config.stack.as_str())).await;
+        let mut machines = found.map_err(|caught| caught.into_error("nothing was changed"))??;
+        machines.retain(Machine::is_alive);
+        if !machines.is_empty() && !args.yes {
+            confirm(signals, question(&machines, ec2.region())).await?;
         }
-        Ok::<_, Error>(())
+        let ended = signals.race(end(args, config, &ec2, &machines, display.as_ref())).await;
+        ended
+            .map_err(|caught| caught.into_error("run `eventpost down` again to end the rest"))??;
+        Ok(machines)
     };
-    let outcome = signals.race(work).await;
+    let ended = keeper.hold("down", &mut signals, reporter, work).await;
     drop(display);
-    outcome.map_err(|caught| caught.into_error("run `eventpost down` again to end the rest"))??;
+    let row = |it: Machine| Row { service: it.service, what: Some(it.id), outcome: "ended" };
+    let rows: Vec<_> = ended?.into_iter().map(row).collect();
+    report::print(&rows, args.output)?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn find(config: &Config) -> Result<(Ec2, Vec<Machine>), Error> {
-    let ec2 = Ec2::connect(config.region.as_deref()).await?;
-    let mut machines = ec2.machines(config.stack.as_str()).await?;
-    machines.retain(Machine::is_alive);
-    Ok((ec2, machines))
+/// Ends hosts, and removes what was made for them.
+async fn end(
+    args: &Down,
+    config: &Config,
+    ec2: &Ec2,
+    machines: &[Machine],
+    display: &dyn EventSink,
+) -> Result<(), Error> {
+    let name = config.stack.as_str();
+    let reporter = Reporter::new(display, "hosts");
+    reporter.step("ending");
+    ec2.terminate(machines).await.inspect_err(|e| reporter.failed(e.to_string()))?;
+    reporter.done(format!("{} ended", machines.len()));
+    if !args.keep_network {
+        let reporter = Reporter::new(display, "network");
+        reporter.step("removing the security group and key pairs");
+        let removed = tokio::try_join!(ec2.delete_groups(name), ec2.delete_keys(name));
+        removed.inspect_err(|error| reporter.failed(error.to_string()))?;
+        reporter.done("removed");
+    }
+    Ok(())
 }
 
 fn question(machines: &[Machine], region: &str) -> String {

@@ -2,6 +2,7 @@
 
 mod ec2;
 mod local;
+mod row;
 
 use std::process::ExitCode;
 

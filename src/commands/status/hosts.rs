@@ -18,6 +18,7 @@ use crate::health;
 use crate::host::{self, Identity, Target};
 use crate::http::Endpoint;
 use crate::local::StackFolder;
+use crate::plan::price;
 use crate::provider::Machine;
 use crate::provider::ec2::Ec2;
 use crate::report::{self, Cell, Table};
@@ -38,6 +39,12 @@ struct Row {
     dns: Option<String>,
     launched: Option<u64>,
     age_seconds: Option<u64>,
+    /// When it ends itself, in seconds since 1970.
+    ends: Option<u64>,
+    left_seconds: Option<u64>,
+    /// What it has cost since it was launched, in USD, and what it will until it ends.
+    spent: Option<f64>,
+    to_spend: Option<f64>,
     container: Option<String>,
     image: Option<String>,
     resources: Option<u64>,
@@ -54,6 +61,8 @@ impl Table for Row {
         "STATE",
         "ADDRESS",
         "AGE",
+        "ENDS IN",
+        "SPENT",
         "CONTAINER",
         "IMAGE",
         "RESOURCES",
@@ -71,12 +80,25 @@ impl Table for Row {
             Cell::text(self.state.as_ref()),
             Cell::text(self.address),
             Cell::text(self.age_seconds.map(Duration::from_secs).map(humane)),
+            Cell::text(self.left_seconds.map(Duration::from_secs).map(humane)),
+            Cell::text(self.money()),
             Cell::text(self.container.as_ref()),
             Cell::text(self.image.as_ref()),
             Cell::text(self.resources),
             Cell::text(drift),
             Cell::text(self.problem.as_ref()),
         ]
+    }
+}
+
+impl Row {
+    /// What it has cost, and what it will have cost in the end, where it ends.
+    fn money(&self) -> Option<String> {
+        let spent = self.spent?;
+        Some(match self.to_spend {
+            Some(more) => format!("{spent:.2} of {:.2} USD", spent + more),
+            None => format!("{spent:.2} USD"),
+        })
     }
 }
 
@@ -139,6 +161,12 @@ async fn ec2(config: &Config, identity: Option<&Identity>) -> Result<Vec<Row>, E
 }
 
 fn row(machine: &Machine, drift: Vec<String>) -> Row {
+    let now = unix_seconds();
+    let age = now.saturating_sub(machine.launched);
+    let left = machine.ends.map(|ends| ends.saturating_sub(now));
+    // EC2 counts seconds.
+    let hours = |seconds: u64| Duration::from_secs(seconds).as_secs_f64() / 3600.0;
+    let cost = |seconds: u64| Some(price::hourly(&machine.kind)? * hours(seconds));
     Row {
         service: machine.service.clone(),
         instance: Some(machine.id.clone()),
@@ -147,7 +175,11 @@ fn row(machine: &Machine, drift: Vec<String>) -> Row {
         address: machine.address,
         dns: machine.dns.clone(),
         launched: Some(machine.launched),
-        age_seconds: Some(unix_seconds().saturating_sub(machine.launched)),
+        age_seconds: Some(age),
+        ends: machine.ends,
+        left_seconds: left,
+        spent: cost(age),
+        to_spend: left.and_then(cost),
         drift,
         ..Row::default()
     }
@@ -203,7 +235,7 @@ async fn look(
         tokio::join!(health::check(name, &endpoint, &service.health), container);
     match checked {
         Ok(ready) => {
-            row.health = "healthy";
+            row.health = if ready.about.is_read_only() { "read-only" } else { "healthy" };
             row.resources = ready.about.resources;
         }
         Err(problem) => {

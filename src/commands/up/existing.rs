@@ -10,8 +10,9 @@ use futures_util::future::try_join_all;
 use super::row::Row;
 use crate::cli::Up;
 use crate::commands::hosts;
+use crate::commands::keeper::keeper;
 use crate::config::Config;
-use crate::deploy::{self, Site, Stopwatch};
+use crate::deploy::{self, Begin, Site, Stopwatch};
 use crate::error::Error;
 use crate::event::{EventSink, Reporter};
 use crate::fixtures;
@@ -31,21 +32,26 @@ pub(super) async fn run(
     let identity = hosts::identity(config, &stack)?;
     let display = progress::display();
     let fixtures = fixtures::load_all(config)?;
+    let reporter = Reporter::new(display.as_ref(), "stack");
+    let keeper = signals.race(keeper(config, &args.stack, &args.hosts, reporter)).await;
+    let keeper = keeper.map_err(|caught| caught.into_error("nothing was changed"))??;
     let mut work = Vec::new();
     for (service, fixtures) in config.services.iter().zip(&fixtures) {
         let address = addresses[service.name.as_str()];
         let target = hosts::known_target(config, service, address, &identity);
         let artifact = deploy::make(config, service, display.as_ref());
         let docker = config.docker;
-        let fixtures = Some(fixtures).filter(|_| !args.no_seed);
-        let site = Site { service, docker, target, artifact, fixtures };
+        let begin = Begin::with(fixtures, args.no_seed);
+        let site = Site { service, docker, target, artifact, begin };
         work.push(bring_up(site, display.as_ref()));
     }
-    let outcome = signals.race(try_join_all(work)).await;
+    let work = async |signals: &mut Signals| {
+        let outcome = signals.race(try_join_all(work)).await;
+        outcome.map_err(|caught| caught.into_error("run the same command again to go on"))?
+    };
+    let rows = keeper.hold("up", &mut signals, reporter, work).await;
     drop(display);
-    let rows =
-        outcome.map_err(|caught| caught.into_error("run the same command again to go on"))??;
-    report::print(&rows, args.output)?;
+    report::print(&rows?, args.output)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -54,7 +60,7 @@ async fn bring_up(site: Site<'_>, display: &dyn EventSink) -> Result<Row, Error>
     let reporter = Reporter::new(display, service.name.as_str());
     let mut watch = Stopwatch::start();
     let ready = deploy::deploy(&site, async |_| Ok(()), reporter, &mut watch).await;
-    let ready = ready.inspect_err(|error| reporter.failed(error.headline()))?;
+    let (_, ready) = ready.inspect_err(|error| reporter.failed(error.headline()))?;
     let url = ready.endpoint.url(&service.collection());
     reporter.done(format!("serves at {url}"));
     let host = site.target.address.ip().to_string();

@@ -78,7 +78,7 @@ fn hint(code: Option<&str>) -> &'static str {
              instance_type or region"
         }
         "VcpuLimitExceeded" | "InstanceLimitExceeded" => {
-            ". The account's quota is used up: ask AWS for more, or use --terminate-first"
+            ". The account's quota is used up: ask AWS for more, or use --fresh --terminate-first after `eventpost backup`"
         }
         "RequestLimitExceeded" | "Throttling" => {
             ". AWS throttles this account's calls: run the same command again in a moment"

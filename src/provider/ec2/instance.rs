@@ -5,8 +5,8 @@ use std::time::Duration;
 use aws_sdk_ec2::primitives::DateTime;
 use aws_sdk_ec2::types::{
     BlockDeviceMapping, EbsBlockDevice, Filter, HttpTokensState, Instance,
-    InstanceMetadataOptionsRequest, InstanceState, InstanceType, Reservation, ResourceType, Tag,
-    VolumeType,
+    InstanceMetadataOptionsRequest, InstanceState, InstanceType, Reservation, ResourceType,
+    ShutdownBehavior, Tag, VolumeType,
 };
 
 use super::tags::{self, of_stack, tag};
@@ -37,6 +37,8 @@ pub struct Launch {
     pub group: String,
     /// The key pair's name.
     pub key: String,
+    /// When they end themselves, in seconds since 1970.
+    pub ends: Option<u64>,
 }
 
 /// An instance that is wanted.
@@ -92,6 +94,7 @@ impl Ec2 {
             .http_tokens(HttpTokensState::Optional)
             .http_put_response_hop_limit(1)
             .build();
+        let shutdown = launch.ends.map(|_| ShutdownBehavior::Terminate);
         let tags = launch_tags(launch, wanted);
         let launched = self
             .client
@@ -103,7 +106,8 @@ impl Ec2 {
             .client_token(token(launch, wanted))
             .key_name(&launch.key)
             .security_group_ids(&launch.group)
-            .user_data(user_data(wanted.host_key))
+            .set_instance_initiated_shutdown_behavior(shutdown)
+            .user_data(user_data(wanted.host_key, launch.ends))
             .block_device_mappings(disk)
             .metadata_options(metadata)
             .tag_specifications(tags::on(ResourceType::Instance, tags.clone()))
@@ -209,12 +213,14 @@ impl Ec2 {
         self.set_tag(id, tag(tags::HOST_KEYS, &keys.join(" "))).await
     }
 
-    /// Marks an instance as one that serves.
-    pub async fn set_serving(&self, id: &str) -> Result<(), Ec2Error> {
-        self.set_tag(id, tag(tags::SERVING, "yes")).await
+    /// Marks instances as ones that serve: all of them, or none.
+    pub async fn set_serving(&self, ids: &[String]) -> Result<(), Ec2Error> {
+        let tags = self.client.create_tags().set_resources(Some(ids.to_vec()));
+        let set = tags.tags(tag(tags::SERVING, "yes")).send().await;
+        set.map(drop).map_err(|e| self.failed("CreateTags", &e))
     }
 
-    async fn set_tag(&self, id: &str, tag: Tag) -> Result<(), Ec2Error> {
+    pub(super) async fn set_tag(&self, id: &str, tag: Tag) -> Result<(), Ec2Error> {
         let set = self.client.create_tags().resources(id).tags(tag).send().await;
         set.map(drop).map_err(|e| self.failed("CreateTags", &e))
     }
@@ -234,13 +240,15 @@ impl Ec2 {
 }
 
 fn launch_tags(launch: &Launch, wanted: &Wanted<'_>) -> Vec<Tag> {
-    vec![
+    let mut tags = vec![
         tag("Name", wanted.service),
         tag(tags::STACK, &launch.stack),
         tag(tags::SERVICE, wanted.service),
         tag(tags::GENERATION, &launch.generation.to_string()),
         tag(tags::HOST_KEYS, wanted.host_key.public_base64()),
-    ]
+    ];
+    tags.extend(launch.ends.map(|ends| tag(tags::EXPIRES, &ends.to_string())));
+    tags
 }
 
 /// The same for the same instance of the same generation: at most 64 characters.
@@ -249,14 +257,34 @@ fn token(launch: &Launch, wanted: &Wanted<'_>) -> String {
     format!("eventpost-{}", &sha256(whole)[..32])
 }
 
-/// What cloud-init is told: the host's key, so that the first connection is verified.
-fn user_data(host_key: &Identity) -> String {
-    let keys = serde_json::json!({"ssh_keys": {
+/// What cloud-init is told: the host's key, so that the first connection is verified, and
+/// when the host is to end itself.
+fn user_data(host_key: &Identity, ends: Option<u64>) -> String {
+    let mut told = serde_json::json!({"ssh_keys": {
         "ed25519_private": host_key.private(),
         "ed25519_public": host_key.public(),
     }});
+    if let Some(ends) = ends {
+        // From its first boot on, whether this program lives or not. A host that was off
+        // at the time ends as soon as it is on again.
+        let date = jiff::Timestamp::from_second(i64::try_from(ends).unwrap_or(i64::MAX));
+        let date = date.unwrap_or(jiff::Timestamp::MAX).strftime("%Y-%m-%d %H:%M:%S UTC");
+        let timer = format!(
+            "[Timer]\nOnCalendar={date}\nPersistent=true\nAccuracySec=1s\n\
+             [Install]\nWantedBy=timers.target\n"
+        );
+        let service = "[Service]\nType=oneshot\nExecStart=/bin/systemctl poweroff\n";
+        let unit = |kind: &str, content: &str| {
+            let path = format!("/etc/systemd/system/eventpost-end.{kind}");
+            serde_json::json!({"path": path, "content": content})
+        };
+        told["write_files"] = serde_json::json!([unit("timer", &timer), unit("service", service)]);
+        told["runcmd"] = serde_json::json!([
+            "systemctl daemon-reload && systemctl enable --now eventpost-end.timer"
+        ]);
+    }
     // cloud-init reads YAML, of which JSON is a part.
-    base64(format!("#cloud-config\n{keys}\n").as_bytes())
+    base64(format!("#cloud-config\n{told}\n").as_bytes())
 }
 
 fn base64(bytes: &[u8]) -> String {
@@ -279,6 +307,7 @@ fn machine(instance: &Instance) -> Option<Machine> {
         kind: instance.instance_type().map_or("unknown", |kind| kind.as_str()).into(),
         image: instance.image_id().unwrap_or_default().into(),
         launched: u64::try_from(launched).unwrap_or_default(),
+        ends: tags::value(tags, tags::EXPIRES).and_then(|time| time.parse().ok()),
         host_keys: keys.split_whitespace().map(String::from).collect(),
     })
 }

@@ -9,6 +9,7 @@ mod error;
 mod image;
 mod instance;
 mod keys;
+mod lease;
 mod network;
 mod tags;
 

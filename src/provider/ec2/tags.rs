@@ -9,6 +9,15 @@ pub(super) const GENERATION: &str = "eventpost:generation";
 pub(super) const SERVING: &str = "eventpost:serving";
 /// The host keys that an instance may prove itself with, separated by blanks.
 pub(super) const HOST_KEYS: &str = "eventpost:host-keys";
+/// The stack whose lease a key pair is.
+pub(super) const LEASE: &str = "eventpost:lease";
+pub(super) const LEASE_OWNER: &str = "eventpost:lease-owner";
+pub(super) const LEASE_PURPOSE: &str = "eventpost:lease-purpose";
+/// In seconds since 1970, as is the next.
+pub(super) const LEASE_SINCE: &str = "eventpost:lease-since";
+pub(super) const LEASE_UNTIL: &str = "eventpost:lease-until";
+/// When an instance ends itself, in seconds since 1970.
+pub(super) const EXPIRES: &str = "eventpost:expires";
 
 pub(super) fn tag(key: &str, value: &str) -> Tag {
     Tag::builder().key(key).value(value).build()

@@ -1,5 +1,9 @@
-//! `eventpost up` on EC2: a new pair of hosts beside the old one, and the old one ended
-//! only when the new one serves. A launch that was cut short is gone on with.
+//! `eventpost up` on EC2: a new pair of hosts beside the old one, which gets the data of
+//! the old one, and the old one ended only when the new one serves. A launch that was cut
+//! short is gone on with.
+
+mod carry;
+mod host;
 
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
@@ -7,84 +11,83 @@ use std::time::Instant;
 
 use futures_util::future::try_join_all;
 
+use self::carry::Carry;
+use self::host::{Brought, Run, bring_up};
 use super::row::Row;
 use crate::cli::Up;
 use crate::commands::confirm::confirm;
 use crate::commands::hosts;
-use crate::config::{Config, Service};
-use crate::deploy::{self, Making, Site, Stopwatch};
+use crate::config::Config;
+use crate::deploy;
 use crate::error::Error;
 use crate::event::{EventSink, Reporter};
 use crate::fixtures::{self, Fixtures};
-use crate::host::{Command, Host, Identity};
+use crate::host::Identity;
+use crate::lease::Keeper;
 use crate::local::StackFolder;
 use crate::plan::launch::{self, LaunchPlan};
 use crate::progress;
 use crate::provider::Machine;
-use crate::provider::ec2::{Ec2, Launch, MachineImage, Wanted};
+use crate::provider::ec2::{Ec2, Launch, MachineImage};
 use crate::report;
 use crate::signals::Signals;
 use crate::wait::unix_seconds;
 
 /// What there is before anything is changed.
 struct Found {
-    ec2: Ec2,
     identity: Identity,
     image: MachineImage,
     machines: Vec<Machine>,
 }
 
-/// What the hosts of a run share.
-struct Run<'a> {
+/// What is to be done, and how much of it is.
+struct Work<'a> {
     args: &'a Up,
     config: &'a Config,
     ec2: &'a Ec2,
-    identity: &'a Identity,
-    launch: Launch,
-    plan: &'a LaunchPlan,
+    found: Found,
+    plan: LaunchPlan,
+    fixtures: Vec<Fixtures>,
     display: &'a dyn EventSink,
     /// The hosts that exist so far, as the user should read them.
-    launched: &'a Mutex<Vec<String>>,
+    launched: Mutex<Vec<String>>,
 }
 
 pub(super) async fn run(args: &Up, config: &Config) -> Result<ExitCode, Error> {
     let mut signals = Signals::listen()?;
     let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
     let _lock = stack.lock()?;
+    let begin = Instant::now();
     let fixtures = fixtures::load_all(config)?;
-    let looked = signals.race(look(config, &stack)).await;
-    let found = looked.map_err(|caught| caught.into_error("nothing was changed"))??;
-    let plan = found.plan(config);
-    if plan.loses_data() && !args.yes {
-        confirm(&mut signals, format!("{} Go on?", plan.loss())).await?;
-    }
-
-    let (launched, begin) = (Mutex::new(Vec::new()), Instant::now());
+    let connected = signals.race(Ec2::connect(config.region.as_deref())).await;
+    let ec2 = connected.map_err(|caught| caught.into_error("nothing was changed"))??;
     let display = progress::display();
-    let work = replace(args, config, &found, &plan, &fixtures, display.as_ref(), &launched);
-    let outcome = signals.race(work).await;
-    drop(display);
-    let error = match outcome {
-        Ok(Ok(rows)) => {
-            stack.set_last_up(begin.elapsed().as_secs_f64())?;
-            report::print(&rows, args.output)?;
-            return Ok(ExitCode::SUCCESS);
+    let reporter = Reporter::new(display.as_ref(), "stack");
+    let keeper = Keeper::Account { ec2: ec2.clone(), stack: config.stack.to_string() };
+    let work = async |signals: &mut Signals| {
+        let looked = signals.race(look(config, &stack, &ec2)).await;
+        let found = looked.map_err(|caught| caught.into_error("nothing was changed"))??;
+        let plan = found.plan(config, args.fresh);
+        if plan.loses_data() && !args.yes {
+            confirm(signals, format!("{} Go on?", plan.loss())).await?;
         }
-        Ok(Err(error)) => error,
-        Err(caught) => caught.into_error("`eventpost status` shows what is there"),
+        let (ec2, display, launched) = (&ec2, display.as_ref(), Mutex::default());
+        let work = Work { args, config, ec2, found, plan, fixtures, display, launched };
+        work.run(signals).await.map_err(|error| work.kept(error))
     };
-    let launched = launched.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if launched.is_empty() {
-        return Err(error);
-    }
-    Err(Error::Kept { source: Box::new(error), hosts: launched.join(", ") })
+    let rows = keeper.hold("up", &mut signals, reporter, work).await;
+    drop(display);
+    let rows = rows?;
+    stack.set_last_up(begin.elapsed().as_secs_f64())?;
+    report::print(&rows, args.output)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 impl Found {
-    fn plan(&self, config: &Config) -> LaunchPlan {
+    fn plan(&self, config: &Config, fresh: bool) -> LaunchPlan {
         let services: Vec<_> = config.services.iter().map(|it| it.name.to_string()).collect();
         let (kind, image) = (&config.instance_type, &self.image.id);
-        launch::plan(&services, kind, image, &self.machines, now())
+        launch::plan(&services, kind, image, &self.machines, now(), fresh)
     }
 }
 
@@ -92,47 +95,15 @@ impl Found {
 pub(crate) async fn launch_plan(
     config: &Config,
     stack: &StackFolder,
+    fresh: bool,
 ) -> Result<(LaunchPlan, String), Error> {
-    let found = look(config, stack).await?;
-    Ok((found.plan(config), found.image.id))
-}
-
-/// Makes what is missing, and ends the old hosts once the new ones serve, or before
-/// where that was asked for.
-async fn replace(
-    args: &Up,
-    config: &Config,
-    found: &Found,
-    plan: &LaunchPlan,
-    fixtures: &[Fixtures],
-    display: &dyn EventSink,
-    launched: &Mutex<Vec<String>>,
-) -> Result<Vec<Row>, Error> {
-    let Found { ec2, identity, image, .. } = found;
-    if args.terminate_first {
-        end_old(ec2, plan, display).await?;
-    }
-    let stack = config.stack.as_str();
-    let (group, key) = tokio::try_join!(ec2.ensure_group(config), ec2.ensure_key(stack, identity))?;
-    let launch = Launch {
-        stack: stack.into(),
-        generation: plan.generation,
-        kind: config.instance_type.clone(),
-        image: image.clone(),
-        group,
-        key,
-    };
-    let run = Run { args, config, ec2, identity, launch, plan, display, launched };
-    let rows = bring_up_all(&run, fixtures).await?;
-    if !args.terminate_first {
-        end_old(ec2, plan, display).await?;
-    }
-    Ok(rows)
+    let ec2 = Ec2::connect(config.region.as_deref()).await?;
+    let found = look(config, stack, &ec2).await?;
+    Ok((found.plan(config, fresh), found.image.id))
 }
 
 /// Everything that can be wrong without changing anything, found at once.
-async fn look(config: &Config, stack: &StackFolder) -> Result<Found, Error> {
-    let ec2 = Ec2::connect(config.region.as_deref()).await?;
+async fn look(config: &Config, stack: &StackFolder, ec2: &Ec2) -> Result<Found, Error> {
     let identity = hosts::identity(config, stack);
     let image = async {
         let image = ec2.machine_image(&config.image).await?;
@@ -141,7 +112,7 @@ async fn look(config: &Config, stack: &StackFolder) -> Result<Found, Error> {
     };
     let (image, machines) = tokio::join!(image, ec2.machines(config.stack.as_str()));
     match (identity, image, machines) {
-        (Ok(identity), Ok(image), Ok(machines)) => Ok(Found { ec2, identity, image, machines }),
+        (Ok(identity), Ok(image), Ok(machines)) => Ok(Found { identity, image, machines }),
         (identity, image, machines) => {
             let found =
                 [identity.err(), image.err().map(Error::Ec2), machines.err().map(Error::Ec2)];
@@ -151,103 +122,90 @@ async fn look(config: &Config, stack: &StackFolder) -> Result<Found, Error> {
     }
 }
 
-async fn bring_up_all<'a>(run: &Run<'a>, fixtures: &'a [Fixtures]) -> Result<Vec<Row>, Error> {
-    let one = |(service, fixtures)| {
-        let artifact = deploy::make(run.config, service, run.display);
-        bring_up(run, service, fixtures, artifact)
-    };
-    let rows = try_join_all(run.config.services.iter().zip(fixtures).map(one)).await?;
-    // Only together do they replace the old ones.
-    let ids = rows.iter().map(|(machine, _)| run.ec2.set_serving(&machine.id));
-    try_join_all(ids).await?;
-    Ok(rows.into_iter().map(|(_, row)| row).collect())
-}
+/// What an interrupt leaves.
+const LEFT: &str = "`eventpost status` shows what is there";
 
-/// Brings one service from nothing, or from where it is, to where it serves.
-async fn bring_up<'a>(
-    run: &Run<'_>,
-    service: &'a Service,
-    fixtures: &'a Fixtures,
-    artifact: Making<'a>,
-) -> Result<(Machine, Row), Error> {
-    let reporter = Reporter::new(run.display, service.name.as_str());
-    let mut watch = Stopwatch::start();
-    let work = async {
-        let machine = obtain(run, service, reporter).await?;
-        let machine = run.ec2.wait_running(&machine, reporter).await?;
-        watch.lap("launch");
-        let target = hosts::ec2_target(run.config, &machine, run.identity);
-        let target =
-            target.ok_or_else(|| Error::NotRunning(format!("{} has no address", machine.id)))?;
-        let fixtures = Some(fixtures).filter(|_| !run.args.no_seed);
-        let site = Site { service, docker: run.config.docker, target, artifact, fixtures };
-        let settle = async |host: &Host| settle(run.ec2, &machine, host).await;
-        let ready = deploy::deploy(&site, settle, reporter, &mut watch).await?;
-        Ok((machine, ready))
-    };
-    let (machine, ready) =
-        work.await.inspect_err(|error: &Error| reporter.failed(error.headline()))?;
-    let path = service.collection();
-    // The name is what others use; the address is what this machine has just tried.
-    let url = match &machine.dns {
-        Some(name) if service.port == 80 => format!("http://{name}{path}"),
-        Some(name) => format!("http://{name}:{}{path}", service.port),
-        None => ready.endpoint.url(&path),
-    };
-    reporter.done(format!("serves at {url}"));
-    let address = machine.address.map(|address| address.to_string()).unwrap_or_default();
-    let host = format!("{} {address}", machine.id);
-    let row = Row { service: service.name.to_string(), host, url, steps: watch.steps() };
-    Ok((machine, row))
-}
-
-/// The machine that an earlier run launched for the service, or a new one.
-async fn obtain(
-    run: &Run<'_>,
-    service: &Service,
-    reporter: Reporter<'_>,
-) -> Result<Machine, Error> {
-    let name = service.name.as_str();
-    let machine = if let Some(machine) = run.plan.resumed.iter().find(|m| m.service == name) {
-        reporter.step(format!("going on with {}", machine.id));
-        machine.clone()
-    } else {
-        reporter.step("launching");
-        let host_key = Identity::fresh().map_err(|error| {
-            Error::Runtime(std::io::Error::other(format!("no host key could be made: {error}")))
-        })?;
-        run.ec2.launch(&run.launch, &Wanted { service: name, host_key: &host_key }).await?
-    };
-    let mut launched = run.launched.lock().unwrap_or_else(PoisonError::into_inner);
-    launched.push(format!("{} ({name})", machine.id));
-    Ok(machine)
-}
-
-/// What a host gets once it can be trusted: a host key that was never in user data, and
-/// a metadata service that wants tokens.
-async fn settle(ec2: &Ec2, machine: &Machine, host: &Host) -> Result<(), Error> {
-    let script = include_str!("../../../templates/host-key-rotate.sh");
-    let next = host.run("making a host key", Command::script(script, &["prepare"])).await?;
-    let next = next.stdout.trim().to_owned();
-    // All count while it is unclear which one the host has.
-    let mut keys = machine.host_keys.clone();
-    keys.push(next.clone());
-    ec2.set_host_keys(&machine.id, &keys).await?;
-    host.run("switching the host key", Command::script(script, &["switch"])).await?;
-    ec2.set_host_keys(&machine.id, &[next]).await?;
-    Ok(ec2.require_metadata_tokens(&machine.id).await?)
-}
-
-/// Ends what the new hosts replace.
-async fn end_old(ec2: &Ec2, plan: &LaunchPlan, display: &dyn EventSink) -> Result<(), Error> {
-    if plan.replaced.is_empty() {
-        return Ok(());
+impl Work<'_> {
+    async fn run(&self, signals: &mut Signals) -> Result<Vec<Row>, Error> {
+        let carry = Carry::new(self)?;
+        let built = signals.race(self.build(&carry)).await;
+        let built = built.map_err(|caught| caught.into_error(LEFT)).and_then(|built| built);
+        let brought = match built {
+            Ok(brought) => brought,
+            Err(error) => {
+                // The old ones go on where they were.
+                carry.take_back().await;
+                return Err(error);
+            }
+        };
+        // A signal waits for this: it takes a second or two, and in its middle nobody
+        // would know which pair is the right one.
+        carry.commit(self.ec2, &brought).await?;
+        for it in &brought {
+            let reporter = Reporter::new(self.display, it.service.name.as_str());
+            reporter.done(format!("serves at {}", it.url()));
+        }
+        let rows = brought.into_iter().map(Brought::into_row).collect();
+        if !self.args.terminate_first {
+            let ended = signals.race(self.end_old()).await;
+            ended.map_err(|caught| caught.into_error(LEFT))??;
+        }
+        Ok(rows)
     }
-    let reporter = Reporter::new(display, "old hosts");
-    reporter.step(format!("ending {}", plan.replaced_ids()));
-    ec2.terminate(&plan.replaced).await.inspect_err(|error| reporter.failed(error.to_string()))?;
-    reporter.done(format!("ended {}", plan.replaced_ids()));
-    Ok(())
+
+    /// Brings the new hosts to where all is done but the last step.
+    async fn build(&self, carry: &Carry<'_>) -> Result<Vec<Brought>, Error> {
+        let Found { identity, image, .. } = &self.found;
+        let (config, ec2) = (self.config, self.ec2);
+        // What cannot be carried is to be known before anything is launched.
+        carry.check().await?;
+        if self.args.terminate_first {
+            self.end_old().await?;
+        }
+        let stack = config.stack.as_str();
+        let (group, key) =
+            tokio::try_join!(ec2.ensure_group(config), ec2.ensure_key(stack, identity))?;
+        let launch = Launch {
+            stack: stack.into(),
+            generation: self.plan.generation,
+            kind: config.instance_type.clone(),
+            image: image.clone(),
+            group,
+            key,
+            ends: self.args.ttl.map(|ttl| unix_seconds() + ttl.as_secs()),
+        };
+        let run = Run { work: self, launch };
+        let one = |(service, fixtures)| {
+            let artifact = deploy::make(config, service, self.display);
+            bring_up(&run, service, fixtures, artifact)
+        };
+        let mut brought = try_join_all(config.services.iter().zip(&self.fixtures).map(one)).await?;
+        carry.move_data(&mut brought).await?;
+        Ok(brought)
+    }
+
+    /// Ends what the new hosts replace.
+    async fn end_old(&self) -> Result<(), Error> {
+        let plan = &self.plan;
+        if plan.replaced.is_empty() {
+            return Ok(());
+        }
+        let reporter = Reporter::new(self.display, "old hosts");
+        reporter.step(format!("ending {}", plan.replaced_ids()));
+        let ended = self.ec2.terminate(&plan.replaced).await;
+        ended.inspect_err(|error| reporter.failed(error.to_string()))?;
+        reporter.done(format!("ended {}", plan.replaced_ids()));
+        Ok(())
+    }
+
+    /// An error, with the hosts that exist in spite of it.
+    fn kept(&self, error: Error) -> Error {
+        let launched = self.launched.lock().unwrap_or_else(PoisonError::into_inner);
+        if launched.is_empty() {
+            return error;
+        }
+        Error::Kept { source: Box::new(error), hosts: launched.join(", ") }
+    }
 }
 
 /// Seconds since 1970, which number the launches of a stack.

@@ -1,0 +1,38 @@
+//! This module owns where commands find a stack's lease: in the account, or on the hosts
+//! where the stack has machines that exist.
+
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+
+use crate::cli::{self, HostAddress};
+use crate::commands::{endpoints, hosts};
+use crate::config::Config;
+use crate::error::Error;
+use crate::event::Reporter;
+use crate::host;
+use crate::lease::Keeper;
+use crate::provider::ec2::Ec2;
+use crate::wait::Deadline;
+
+/// Machines that exist answer at once.
+const SSH_LIMIT: Duration = Duration::from_secs(60);
+
+/// Who keeps the lease of the stack.
+pub(super) async fn keeper(
+    config: &Config,
+    stack: &cli::Stack,
+    arguments: &[HostAddress],
+    reporter: Reporter<'_>,
+) -> Result<Keeper, Error> {
+    if hosts::named(config, arguments)?.is_empty() {
+        let ec2 = Ec2::connect(config.region.as_deref()).await?;
+        return Ok(Keeper::Account { ec2, stack: config.stack.to_string() });
+    }
+    let found = endpoints::hosts(config, stack, arguments).await?;
+    // Connections of their own: work occupies the others.
+    let connect = found
+        .iter()
+        .map(|found| host::connect(&found.target, Deadline::after(SSH_LIMIT), reporter));
+    Ok(Keeper::Hosts(try_join_all(connect).await?))
+}

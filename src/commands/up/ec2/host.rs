@@ -1,0 +1,124 @@
+//! This module owns bringing one host up: from nothing, or from where an earlier run left
+//! it, to where its service is ready.
+
+use std::sync::PoisonError;
+
+use super::Work;
+use crate::commands::hosts;
+use crate::commands::up::row::Row;
+use crate::config::Service;
+use crate::deploy::{self, Begin, Making, Site, Stopwatch};
+use crate::error::Error;
+use crate::event::Reporter;
+use crate::fixtures::Fixtures;
+use crate::health::Ready;
+use crate::host::{Command, Host, Identity};
+use crate::provider::Machine;
+use crate::provider::ec2::{Ec2, Launch, Wanted};
+
+/// What the hosts of a run share.
+pub(super) struct Run<'a> {
+    pub(super) work: &'a Work<'a>,
+    pub(super) launch: Launch,
+}
+
+/// A service that is ready on its host.
+pub(super) struct Brought {
+    pub(super) service: Service,
+    pub(super) machine: Machine,
+    pub(super) host: Host,
+    pub(super) ready: Ready,
+    pub(super) watch: Stopwatch,
+}
+
+impl Brought {
+    pub(super) fn into_row(self) -> Row {
+        let address = self.machine.address.map(|address| address.to_string()).unwrap_or_default();
+        Row {
+            service: self.service.name.to_string(),
+            host: format!("{} {address}", self.machine.id),
+            url: self.url(),
+            steps: self.watch.steps(),
+        }
+    }
+
+    /// Where others find it.
+    pub(super) fn url(&self) -> String {
+        let (path, port) = (self.service.collection(), self.service.port);
+        // The name is what others use; the address is what this machine has just tried.
+        match &self.machine.dns {
+            Some(name) if port == 80 => format!("http://{name}{path}"),
+            Some(name) => format!("http://{name}:{port}{path}"),
+            None => self.ready.endpoint.url(&path),
+        }
+    }
+}
+
+/// Brings one service from nothing, or from where it is, to where it is ready.
+pub(super) async fn bring_up<'a>(
+    run: &Run<'_>,
+    service: &'a Service,
+    fixtures: &'a Fixtures,
+    artifact: Making<'a>,
+) -> Result<Brought, Error> {
+    let Work { args, config, ec2, found, plan, display, .. } = run.work;
+    let reporter = Reporter::new(*display, service.name.as_str());
+    let mut watch = Stopwatch::start();
+    let work = async {
+        let machine = obtain(run, service, reporter).await?;
+        let machine = ec2.wait_running(&machine, reporter).await?;
+        watch.lap("launch");
+        let target = hosts::ec2_target(config, &machine, &found.identity);
+        let target =
+            target.ok_or_else(|| Error::NotRunning(format!("{} has no address", machine.id)))?;
+        let begin = match plan.source(service.name.as_str()) {
+            Some(_) => Begin::Waiting,
+            None => Begin::with(fixtures, args.no_seed),
+        };
+        let site = Site { service, docker: config.docker, target, artifact, begin };
+        let settle = async |host: &Host| settle(ec2, &machine, host).await;
+        let (host, ready) = deploy::deploy(&site, settle, reporter, &mut watch).await?;
+        Ok((machine, host, ready))
+    };
+    let (machine, host, ready) =
+        work.await.inspect_err(|error: &Error| reporter.failed(error.headline()))?;
+    Ok(Brought { service: service.clone(), machine, host, ready, watch })
+}
+
+/// The machine that an earlier run launched for the service, or a new one.
+async fn obtain(
+    run: &Run<'_>,
+    service: &Service,
+    reporter: Reporter<'_>,
+) -> Result<Machine, Error> {
+    let name = service.name.as_str();
+    let begun = run.work.plan.resumed.iter().find(|machine| machine.service == name);
+    let machine = if let Some(machine) = begun {
+        reporter.step(format!("going on with {}", machine.id));
+        machine.clone()
+    } else {
+        reporter.step("launching");
+        let host_key = Identity::fresh().map_err(|error| {
+            Error::Runtime(std::io::Error::other(format!("no host key could be made: {error}")))
+        })?;
+        run.work.ec2.launch(&run.launch, &Wanted { service: name, host_key: &host_key }).await?
+    };
+    let mut launched = run.work.launched.lock().unwrap_or_else(PoisonError::into_inner);
+    launched.push(format!("{} ({name})", machine.id));
+    Ok(machine)
+}
+
+/// What a host gets once it can be trusted: a host key that was never in user data, and
+/// a metadata service that wants tokens.
+async fn settle(ec2: &Ec2, machine: &Machine, host: &Host) -> Result<(), Error> {
+    let script = include_str!("../../../../templates/host-key-rotate.sh");
+    let next = host.run("making a host key", Command::script(script, &["prepare"])).await?;
+    let next = next.stdout.trim().to_owned();
+    // All count while it is unclear which one the host has.
+    let mut keys = machine.host_keys.clone();
+    keys.push(next.clone());
+    ec2.set_host_keys(&machine.id, &keys).await?;
+    host.run("switching the host key", Command::script(script, &["switch"])).await?;
+    ec2.set_host_keys(&machine.id, &[next]).await?;
+    Ok(ec2.require_metadata_tokens(&machine.id).await?)
+}

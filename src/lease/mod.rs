@@ -1,0 +1,229 @@
+//! This module owns the right to change a stack, which one command has at a time, on
+//! whichever machine it runs: a lease with an owner and an end. It is renewed while the
+//! command works, given back when it ends, and runs out by itself where it crashed.
+//!
+//! It is kept where all who may change the stack look: in the AWS account, or on the
+//! hosts themselves where there is no account.
+
+mod hosts;
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::docker;
+use crate::error::Error;
+use crate::event::Reporter;
+use crate::host::Host;
+use crate::provider::ec2::Ec2;
+use crate::signals::Signals;
+use crate::wait::{humane, unix_seconds};
+
+/// For how long it holds unless it is renewed, in seconds: a command that lost its
+/// connection for less goes on.
+const TERM: u64 = 120;
+/// How often it is renewed.
+const RENEWAL: Duration = Duration::from_secs(30);
+/// How wrong the clocks of two machines may be, in seconds.
+const SKEW: u64 = 30;
+
+/// Who may change a stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Lease {
+    /// What this very lease is recognised by.
+    pub id: String,
+    /// Whose it is.
+    pub owner: String,
+    /// What it is held for.
+    pub purpose: String,
+    /// When it was taken, in seconds since 1970.
+    pub since: u64,
+    /// Until when it holds unless it is renewed, in seconds since 1970.
+    pub until: u64,
+}
+
+impl Lease {
+    /// What a command of this process wants to have.
+    fn wanted(purpose: &str) -> Self {
+        let owner = format!("{} (pid {})", docker::who(), std::process::id());
+        let since = unix_seconds();
+        let id = crate::digest::sha256(format!("{owner} {since}"));
+        Self { id, owner, purpose: purpose.into(), since, until: since + TERM }
+    }
+
+    /// Whether its time is over, whoever's clock is right.
+    pub fn has_run_out(&self) -> bool {
+        unix_seconds() > self.until + SKEW
+    }
+
+    /// Whether it is the one that was wanted; an account gives it another id.
+    fn is_of(&self, wanted: &Self) -> bool {
+        self.id == wanted.id || (&self.owner, self.since) == (&wanted.owner, wanted.since)
+    }
+}
+
+/// Where a stack's lease is kept.
+#[derive(Debug)]
+pub enum Keeper {
+    /// In the account that its hosts are in.
+    Account {
+        /// The account's region.
+        ec2: Ec2,
+        /// The stack.
+        stack: String,
+    },
+    /// On the hosts, on all of them.
+    Hosts(Vec<Host>),
+}
+
+impl Keeper {
+    /// Does work while the lease is held; others are refused meanwhile, and work is
+    /// refused where others have it. `work` sees to signals itself.
+    pub(crate) async fn hold<T>(
+        &self,
+        purpose: &str,
+        signals: &mut Signals,
+        reporter: Reporter<'_>,
+        work: impl AsyncFnOnce(&mut Signals) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let wanted = Lease::wanted(purpose);
+        let taken = signals.race(self.take(&wanted, reporter)).await;
+        let taken = taken.map_err(|caught| caught.into_error("nothing was changed")).flatten();
+        let began = taken.is_ok();
+        let outcome = match taken {
+            Ok(()) => tokio::select! {
+                done = work(signals) => done,
+                lost = self.keep(&wanted) => Err(lost),
+            },
+            Err(error) => Err(error),
+        };
+        // However it ended, nobody is to wait for a lease that nobody uses: it may have been
+        // given though the answer that says so never came.
+        if let Err(error) = self.give_back(&wanted).await
+            && began
+        {
+            reporter.warning(format!("the lease stays until it runs out, in {TERM} s: {error}"));
+        }
+        outcome
+    }
+
+    async fn take(&self, wanted: &Lease, reporter: Reporter<'_>) -> Result<(), Error> {
+        if self.try_take(wanted).await? {
+            return Ok(());
+        }
+        for found in self.leases().await? {
+            if !found.has_run_out() {
+                return Err(held(&found));
+            }
+            let Lease { owner, purpose, .. } = &found;
+            reporter.warning(format!("{owner} left its lease behind (`{purpose}`): it is broken"));
+            self.end(&found).await?;
+        }
+        if self.try_take(wanted).await? {
+            return Ok(());
+        }
+        let found = self.leases().await?;
+        Err(found.first().map_or_else(
+            || Error::Lease("others want to change this stack too: run the command again".into()),
+            held,
+        ))
+    }
+
+    async fn try_take(&self, wanted: &Lease) -> Result<bool, Error> {
+        match self {
+            Self::Account { ec2, stack } => Ok(ec2.take_lease(stack, wanted).await?),
+            Self::Hosts(all) => hosts::take(all, wanted, TERM).await,
+        }
+    }
+
+    /// The leases that there are: of an account one or none, of hosts one each at the most.
+    pub async fn leases(&self) -> Result<Vec<Lease>, Error> {
+        match self {
+            Self::Account { ec2, stack } => Ok(ec2.lease(stack).await?.into_iter().collect()),
+            Self::Hosts(all) => hosts::leases(all).await,
+        }
+    }
+
+    /// Takes a lease from whoever has it. One that is gone is no error.
+    pub async fn end(&self, lease: &Lease) -> Result<(), Error> {
+        match self {
+            Self::Account { ec2, .. } => Ok(ec2.end_lease(&lease.id).await?),
+            Self::Hosts(all) => hosts::end(all, lease).await,
+        }
+    }
+
+    /// Ends with the loss of the lease, and not before.
+    async fn keep(&self, own: &Lease) -> Error {
+        let mut until = own.until;
+        loop {
+            tokio::time::sleep(RENEWAL).await;
+            match self.renew(own).await {
+                Ok(true) => until = unix_seconds() + TERM,
+                Ok(false) => {
+                    return Error::Lease(
+                        "somebody has taken this command's lease (`eventpost unlock`): it stopped \
+                         where it was; `eventpost status` shows what is there"
+                            .into(),
+                    );
+                }
+                // The next round may do better, as long as there is time.
+                Err(_) if unix_seconds() < until => {}
+                Err(error) => return error,
+            }
+        }
+    }
+
+    async fn renew(&self, own: &Lease) -> Result<bool, Error> {
+        match self {
+            Self::Account { ec2, stack } => {
+                let found = ec2.lease(stack).await?.filter(|found| found.is_of(own));
+                let Some(found) = found else { return Ok(false) };
+                ec2.renew_lease(&found.id, unix_seconds() + TERM).await?;
+                Ok(true)
+            }
+            Self::Hosts(all) => hosts::renew(all, own, TERM).await,
+        }
+    }
+
+    async fn give_back(&self, own: &Lease) -> Result<(), Error> {
+        for found in self.leases().await?.iter().filter(|found| found.is_of(own)) {
+            self.end(found).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The error that somebody else's lease is.
+fn held(lease: &Lease) -> Error {
+    let now = unix_seconds();
+    let since = humane(Duration::from_secs(now.saturating_sub(lease.since)));
+    let left = humane(Duration::from_secs((lease.until + SKEW).saturating_sub(now)));
+    Error::Lease(format!(
+        "{} changes this stack (`{}`, for {since}): wait for its end. If it crashed, its lease \
+         runs out in {left}, and `eventpost unlock` breaks it before",
+        lease.owner, lease.purpose
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_runs_out_when_all_clocks_agree() {
+        let mut lease = Lease::wanted("up");
+        assert!(!lease.has_run_out());
+        lease.until = unix_seconds() - SKEW;
+        assert!(!lease.has_run_out());
+        lease.until -= 2;
+        assert!(lease.has_run_out());
+    }
+
+    #[test]
+    fn who_holds_it_is_told_with_a_way_out() {
+        let error = held(&Lease { owner: "me@here (pid 7)".into(), ..Lease::wanted("deploy") });
+        let text = error.to_string();
+        assert!(text.starts_with("me@here (pid 7) changes this stack (`deploy`, for "), "{text}");
+        assert!(text.contains("`eventpost unlock`"), "{text}");
+    }
+}

@@ -1,0 +1,77 @@
+//! This module owns a stack's lease: the right to change it, held by one command at a
+//! time, whichever machine that runs on.
+//!
+//! EC2 has no lock, but no two key pairs of one name: making one is to be had by one
+//! caller only. So the lease is a key pair, whose private half nobody has. Its tags say
+//! whose it is and until when. It is removed by its id, so that whoever removes one that
+//! has run out never removes the one that came after it.
+
+use aws_sdk_ec2::primitives::Blob;
+use aws_sdk_ec2::types::{KeyPairInfo, ResourceType};
+
+use super::tags::{self, filter, tag};
+use super::{Ec2, Ec2Error};
+use crate::host::Identity;
+use crate::lease::Lease;
+
+impl Ec2 {
+    /// Takes the stack's lease; false where somebody has it. The account gives it an id.
+    pub async fn take_lease(&self, stack: &str, lease: &Lease) -> Result<bool, Ec2Error> {
+        let key = Identity::fresh();
+        let key = key.map_err(|e| Ec2Error::new("ImportKeyPair", &self.region, e.to_string()))?;
+        let tags = vec![
+            tag(tags::LEASE, stack),
+            tag(tags::LEASE_OWNER, &lease.owner),
+            tag(tags::LEASE_PURPOSE, &lease.purpose),
+            tag(tags::LEASE_SINCE, &lease.since.to_string()),
+            tag(tags::LEASE_UNTIL, &lease.until.to_string()),
+        ];
+        let imported = self
+            .client
+            .import_key_pair()
+            .key_name(format!("eventpost-lease-{stack}"))
+            .public_key_material(Blob::new(key.public()))
+            .tag_specifications(tags::on(ResourceType::KeyPair, tags))
+            .send()
+            .await;
+        match imported.map_err(|e| self.failed("ImportKeyPair", &e)) {
+            Ok(_) => Ok(true),
+            Err(error) if error.is(&["InvalidKeyPair.Duplicate"]) => {
+                // It may be our own, where the answer to the first try was lost.
+                let found = self.lease(stack).await?;
+                Ok(found.is_some_and(|it| (&it.owner, it.since) == (&lease.owner, lease.since)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Who has the stack's lease.
+    pub async fn lease(&self, stack: &str) -> Result<Option<Lease>, Ec2Error> {
+        let of_stack = filter(&format!("tag:{}", tags::LEASE), stack);
+        let found = self.client.describe_key_pairs().filters(of_stack).send().await;
+        let found = found.map_err(|e| self.failed("DescribeKeyPairs", &e))?;
+        Ok(found.key_pairs().first().and_then(lease))
+    }
+
+    /// Has a lease hold until then.
+    pub async fn renew_lease(&self, id: &str, until: u64) -> Result<(), Ec2Error> {
+        self.set_tag(id, tag(tags::LEASE_UNTIL, &until.to_string())).await
+    }
+
+    /// Gives the lease back, or takes it from whoever has it. One that is gone is no error.
+    pub async fn end_lease(&self, id: &str) -> Result<(), Ec2Error> {
+        let deleted = self.client.delete_key_pair().key_pair_id(id).send().await;
+        deleted.map(drop).map_err(|e| self.failed("DeleteKeyPair", &e))
+    }
+}
+
+fn lease(pair: &KeyPairInfo) -> Option<Lease> {
+    let value = |key| tags::value(pair.tags(), key).unwrap_or_default();
+    Some(Lease {
+        id: pair.key_pair_id()?.into(),
+        owner: value(tags::LEASE_OWNER).into(),
+        purpose: value(tags::LEASE_PURPOSE).into(),
+        since: value(tags::LEASE_SINCE).parse().unwrap_or_default(),
+        until: value(tags::LEASE_UNTIL).parse().unwrap_or_default(),
+    })
+}
