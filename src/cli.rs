@@ -20,7 +20,7 @@ Exit codes:
   0    done
   1    something failed; the message says what and how to mend it
   2    bad command line; plan: there are changes
-  3    status: not every service is healthy; bench: a pass/fail criterion failed
+  3    status, doctor: something is not as it is to be; bench: a pass/fail criterion failed
   78   eventpost.yml, a fixtures file or a load script is not valid
   130  interrupted (143: terminated); the message says what is left";
 
@@ -53,6 +53,8 @@ pub enum Command {
     Rollback(Change),
     /// Say what was done to the hosts, when and by whom
     History(Change),
+    /// Find out what is wrong, from the credentials to the container: one cause and its mend
+    Doctor(Doctor),
     /// Say who has the right to change the stack, and take it from them
     Unlock(Unlock),
     /// Copy the data of all services to a file, while they run
@@ -388,6 +390,30 @@ pub struct Change {
     /// Machines that exist instead of EC2
     #[arg(long, value_name = "SERVICE=ADDRESS,…", value_delimiter = ',')]
     pub hosts: Vec<HostAddress>,
+
+    /// How the result looks on standard output
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+
+    /// Which deployment
+    #[command(flatten)]
+    pub stack: Stack,
+}
+
+/// `eventpost doctor`
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Look at the processes of this machine
+    #[arg(long, conflicts_with = "hosts")]
+    pub local: bool,
+
+    /// Look at machines that exist instead of EC2
+    #[arg(long, value_name = "SERVICE=ADDRESS,…", value_delimiter = ',')]
+    pub hosts: Vec<HostAddress>,
+
+    /// Write everything that may help into an archive, without secrets
+    #[arg(long, value_name = "FILE")]
+    pub bundle: Option<PathBuf>,
 
     /// How the result looks on standard output
     #[arg(long, value_enum, default_value_t = Output::Text)]

@@ -35,6 +35,7 @@ pub mod config;
 pub mod deploy;
 mod digest;
 pub mod docker;
+pub mod doctor;
 pub mod error;
 pub mod event;
 pub mod fixtures;

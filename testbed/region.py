@@ -17,6 +17,7 @@ from pathlib import Path
 STATE = Path(os.environ["STATE"])
 os.environ["MOTO_AMIS_PATH"] = str(Path(__file__).with_name("amis.json"))
 
+from moto.core import DEFAULT_ACCOUNT_ID  # noqa: E402
 from moto.core.exceptions import ServiceException  # noqa: E402
 from moto.core.responses import ActionResult  # noqa: E402
 from moto.ec2 import ec2_backends  # noqa: E402
@@ -152,8 +153,20 @@ def patch_key_pairs():
     KeyPairs.delete_key_pair = delete
 
 
+def open_network():
+    """Gives the default network its way out, as AWS does."""
+    backend = ec2_backends[DEFAULT_ACCOUNT_ID]["us-east-1"]
+    vpc = backend.get_default_vpc()
+    gateway = backend.create_internet_gateway()
+    backend.attach_internet_gateway(gateway.id, vpc.id)
+    main_table = {"vpc-id": [vpc.id], "association.main": ["true"]}
+    table = backend.describe_route_tables(filters=main_table)[0]
+    backend.create_route(table.id, "0.0.0.0/0", gateway_id=gateway.id)
+
+
 def main():
     patch_instances()
+    open_network()
     patch_key_pairs()
     threading.Thread(target=watch, daemon=True).start()
     app = faults.Middleware(DomainDispatcherApplication(create_backend_app))

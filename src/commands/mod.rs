@@ -5,6 +5,7 @@ mod bench;
 mod change;
 mod confirm;
 mod destination;
+mod doctor;
 mod down;
 mod endpoints;
 mod generate;
@@ -36,6 +37,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Deploy(args) => change::deploy(&args).await,
         Command::Rollback(args) => change::rollback(&args).await,
         Command::History(args) => change::history(&args).await,
+        Command::Doctor(args) => doctor::run(&args).await,
         Command::Unlock(args) => unlock::run(&args).await,
         Command::Backup(args) => backup::run(&args).await,
         Command::Restore(args) => restore::run(&args).await,

@@ -152,6 +152,22 @@ pub async fn last_lines(host: &Host, service: &Service) -> String {
     }
 }
 
+/// What a host says of itself and of the service's container, as
+/// [`Facts`](crate::doctor::Facts) reads it.
+pub async fn facts(host: &Host, service: &Service) -> Result<String, HostError> {
+    let script = include_str!("../../templates/doctor.sh");
+    let arguments = [&container(service), &service.port.to_string()];
+    let command = Command::script(script, &arguments.map(String::as_str));
+    Ok(host.run("looking at the host", command).await?.stdout)
+}
+
+/// Everything that a host has to say that may help, without the container's environment.
+pub async fn report(host: &Host, service: &Service) -> Result<String, HostError> {
+    let script = include_str!("../../templates/doctor-files.sh");
+    let command = Command::script(script, &[&container(service)]);
+    Ok(host.run("looking at the host", command).await?.stdout)
+}
+
 /// How the service's container is; none where there is no container.
 pub async fn inspect(host: &Host, service: &Service) -> Result<Option<Container>, HostError> {
     let format = "{{.State.Status}} {{.Config.Image}} {{.RestartCount}}";

@@ -134,7 +134,7 @@ pub async fn stop(folder: &ServiceFolder) -> Result<Option<Holder>, LocalError> 
 }
 
 /// The end of a log, from `start` on, indented for an error's text.
-pub(super) fn last_lines(log: &Path, start: u64) -> String {
+pub fn last_lines(log: &Path, start: u64) -> String {
     let mut text = Vec::new();
     let read = File::open(log).and_then(|mut file| {
         let end = file.metadata()?.len();

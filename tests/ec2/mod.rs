@@ -3,6 +3,7 @@
 mod bench;
 mod change;
 mod copies;
+mod doctor;
 mod faults;
 mod inside;
 mod interrupts;

@@ -5,6 +5,7 @@
 //! the stack's tag is ever changed or removed.
 
 mod client;
+mod diagnose;
 mod error;
 mod image;
 mod instance;

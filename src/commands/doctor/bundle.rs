@@ -1,0 +1,64 @@
+//! This module owns the file that is given to those who are to help: everything that was
+//! found, and no secret.
+
+use std::env;
+use std::fs;
+use std::io;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::Diagnosis;
+use crate::commands::destination::Destination;
+use crate::config::{Config, Origin};
+use crate::doctor::Redactor;
+use crate::error::Error;
+
+/// Writes the bundle: an archive of texts.
+pub(super) fn write(
+    destination: Destination,
+    config: &Config,
+    diagnosis: &Diagnosis<'_>,
+    files: &[(String, String)],
+) -> Result<(), Error> {
+    let redactor = Redactor::new(secrets(config));
+    let found = serde_json::to_string_pretty(diagnosis).map_err(|e| Error::Output(e.into()))?;
+    let version = format!("eventpost {}\n", env!("CARGO_PKG_VERSION"));
+    let mut texts = vec![
+        ("checks.json".to_owned(), found),
+        ("version.txt".to_owned(), version),
+        ("description.yml".to_owned(), description(config)),
+    ];
+    texts.extend_from_slice(files);
+    destination.fill(|to| {
+        let mut archive = tar::Builder::new(GzEncoder::new(to, Compression::default()));
+        for (name, text) in &texts {
+            let text = redactor.clean(text);
+            let mut header = tar::Header::new_gnu();
+            header.set_size(text.len() as u64);
+            header.set_mode(0o600);
+            archive.append_data(
+                &mut header,
+                format!("eventpost-doctor/{name}"),
+                text.as_bytes(),
+            )?;
+        }
+        archive.into_inner()?.finish()?.sync_all()
+    })
+}
+
+fn description(config: &Config) -> String {
+    match &config.origin {
+        Origin::File(path) => fs::read_to_string(path).unwrap_or_else(|error: io::Error| {
+            format!("{} cannot be read: {error}", path.display())
+        }),
+        Origin::BuiltIn => "# The built-in one.\n".into(),
+    }
+}
+
+/// What must not be in it: what services are given, and what logs in to AWS.
+fn secrets(config: &Config) -> Vec<String> {
+    let values = config.services.iter().flat_map(|service| service.env.values().cloned());
+    let own = ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"].into_iter();
+    values.chain(own.filter_map(|name| env::var(name).ok())).collect()
+}

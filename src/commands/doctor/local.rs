@@ -1,0 +1,91 @@
+//! This module owns looking at services that are processes of this machine.
+
+use std::path::Path;
+
+use super::Findings;
+use crate::cli::Doctor;
+use crate::config::{Config, Service};
+use crate::doctor::Check;
+use crate::error::Error;
+use crate::health;
+use crate::http::Endpoint;
+use crate::local::{self, ServiceFolder, StackFolder};
+
+/// In percent of a disk.
+const FULL: u64 = 95;
+
+pub(super) async fn look(
+    args: &Doctor,
+    config: &Config,
+    findings: &mut Findings,
+) -> Result<(), Error> {
+    let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
+    findings.checks.push(disk(stack.path()));
+    for service in &config.services {
+        let name = service.name.as_str();
+        let folder = stack.service(name);
+        let checks = process(service, &folder).await;
+        findings.checks.extend(checks.into_iter().map(|check| check.of(name)));
+        if args.bundle.is_some() {
+            let lines = local::last_lines(&folder.log(), 0);
+            findings.files.push((format!("{name}/service.log"), lines));
+        }
+    }
+    Ok(())
+}
+
+async fn process(service: &Service, folder: &ServiceFolder) -> Vec<Check> {
+    let holder = match local::find(folder).await {
+        Ok(Some(holder)) => holder,
+        Ok(None) => {
+            let lines = local::last_lines(&folder.log(), 0);
+            let last = lines.lines().last().filter(|_| folder.log().exists());
+            let found = match last {
+                Some(last) => format!("does not run; the last line of its log: {}", last.trim()),
+                None => "does not run, and never did".into(),
+            };
+            let mend = "`eventpost up --local` starts it; `eventpost logs --local SERVICE` says \
+                why it ended";
+            return vec![Check::wrong("process", found, mend)];
+        }
+        Err(error) => {
+            let mend = "see that the folder is yours, and what uses it";
+            return vec![Check::wrong("process", error.to_string(), mend)];
+        }
+    };
+    let running = Check::fine("process", format!("runs, pid {}", holder.pid));
+    let endpoint = Endpoint::at(holder.address);
+    let answer = match health::check(service.name.as_str(), &endpoint, &service.health).await {
+        Ok(ready) if ready.about.is_read_only() => Check::wrong(
+            "writes",
+            "are refused",
+            "it ends by itself; to end it now, run the service's program with `read-only --off` \
+             and `--data`",
+        ),
+        Ok(_) => Check::fine("answer", format!("{} is ready", endpoint.url(""))),
+        Err(problem) => Check::wrong(
+            "answer",
+            problem,
+            "`eventpost logs --local SERVICE` says why; `eventpost down --local` and `up --local` \
+             start it anew, with its data",
+        ),
+    };
+    vec![running, answer]
+}
+
+/// The disk that the data are on.
+fn disk(folder: &Path) -> Check {
+    let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
+    match rustix::fs::statvfs(there) {
+        Ok(stat) if stat.f_blocks > 0 => {
+            let full = 100 - stat.f_bavail * 100 / stat.f_blocks;
+            let found = format!("{} is full to {full} %", there.display());
+            if full < FULL {
+                return Check::fine("disk", found);
+            }
+            Check::wrong("disk", found, "make room, or choose another folder with --state-dir")
+        }
+        Ok(_) => Check::unknown("disk", format!("{}: of no size", there.display())),
+        Err(error) => Check::unknown("disk", format!("{}: {error}", there.display())),
+    }
+}

@@ -1,0 +1,93 @@
+//! `eventpost doctor`: what is wrong with a deployment, from the credentials to the
+//! container; one cause and how to mend it. Changes nothing.
+
+mod bundle;
+mod hosts;
+mod local;
+mod reach;
+
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use crate::cli::{Doctor, Output};
+use crate::commands::destination::Destination;
+use crate::config;
+use crate::doctor::{Check, cause};
+use crate::error::Error;
+use crate::progress;
+use crate::report::{self, Cell, Table};
+use crate::signals::Signals;
+
+/// The exit code where something is wrong, as of `status`.
+const WRONG: u8 = 3;
+
+/// What was found out.
+#[derive(Debug, Default)]
+struct Findings {
+    checks: Vec<Check>,
+    /// For the bundle: the name of each file and its text.
+    files: Vec<(String, String)>,
+}
+
+/// What is printed.
+#[derive(Debug, Serialize)]
+struct Diagnosis<'a> {
+    checks: &'a [Check],
+    cause: Option<&'a Check>,
+}
+
+impl Table for Check {
+    const HEADINGS: &'static [&'static str] = &["SERVICE", "CHECK", "OUTCOME", "FOUND"];
+
+    fn cells(&self) -> Vec<Cell> {
+        let first = self.found.lines().next().unwrap_or_default();
+        vec![
+            Cell::text(self.service.as_ref()),
+            Cell::text(Some(self.subject)),
+            Cell::verdict(self.outcome.as_str(), !self.is_wrong()),
+            Cell::text(Some(first)),
+        ]
+    }
+}
+
+pub(super) async fn run(args: &Doctor) -> Result<ExitCode, Error> {
+    let mut signals = Signals::listen()?;
+    let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
+    let destination = Destination::maybe(args.bundle.as_deref())?;
+    let display = progress::display();
+    let look = async {
+        let mut findings = Findings::default();
+        let about = format!("{} describes stack {}", config.origin, config.stack);
+        findings.checks.push(Check::fine("description", about));
+        if args.local {
+            local::look(args, &config, &mut findings).await?;
+        } else {
+            hosts::look(args, &config, display.as_ref(), &mut findings).await?;
+        }
+        Ok::<_, Error>(findings)
+    };
+    let findings = signals.race(look).await;
+    drop(display);
+    let findings = findings.map_err(|caught| caught.into_error("nothing was changed"))??;
+    let diagnosis = Diagnosis { checks: &findings.checks, cause: cause(&findings.checks) };
+    if let Some(destination) = destination {
+        bundle::write(destination, &config, &diagnosis, &findings.files)?;
+    }
+    print(&diagnosis, args.output)?;
+    Ok(diagnosis.cause.map_or(ExitCode::SUCCESS, |_| ExitCode::from(WRONG)))
+}
+
+fn print(diagnosis: &Diagnosis<'_>, output: Output) -> Result<(), Error> {
+    if output == Output::Json {
+        return report::json(diagnosis);
+    }
+    report::print(diagnosis.checks, output)?;
+    report::gap()?;
+    let Some(cause) = diagnosis.cause else {
+        return report::line("Nothing is wrong.");
+    };
+    let of = cause.service.as_ref().map(|service| format!("{service}: ")).unwrap_or_default();
+    report::line(&format!("Cause: {of}{}: {}", cause.subject, cause.found))?;
+    report::line(&format!("Mend it: {}", cause.mend.as_deref().unwrap_or("-")))
+}

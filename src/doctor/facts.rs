@@ -1,0 +1,234 @@
+//! This module owns judging what a host says of itself: pure, from the facts that
+//! `templates/doctor.sh` prints.
+
+use std::collections::BTreeMap;
+
+use super::Check;
+
+/// In percent. Docker and the log of a service need room to work.
+const FULL: u32 = 95;
+/// Where data, images and logs are, as the host tells of them.
+const FOLDERS: [&str; 2] = ["/", "/var/lib/docker"];
+/// In seconds. What is signed is refused at five minutes; notifications are late before.
+const CLOCK: u64 = 30;
+
+/// What a host says, by name.
+#[derive(Debug, Clone, Default)]
+pub struct Facts(BTreeMap<String, String>);
+
+impl Facts {
+    /// Reads them as they were printed.
+    pub fn parse(text: &str) -> Self {
+        let fact = |line: &str| {
+            let (name, value) = line.split_once('\t')?;
+            Some((name.to_owned(), value.trim().to_owned()))
+        };
+        Self(text.lines().filter_map(fact).collect())
+    }
+
+    fn get(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", String::as_str)
+    }
+
+    /// Everything that they tell, in the order in which one thing needs the other. `now` is
+    /// this machine's time, in seconds since 1970.
+    pub fn judge(&self, now: u64) -> Vec<Check> {
+        let mut checks = vec![self.cloud_init(), self.disk(), self.docker()];
+        if self.get("docker") == "runs" {
+            checks.push(self.container());
+        }
+        if self.get("container") == "running" {
+            checks.push(self.ready());
+        }
+        checks.push(self.held_back());
+        checks.push(self.clock(now));
+        checks
+    }
+
+    fn cloud_init(&self) -> Check {
+        let subject = "cloud-init";
+        match self.get("cloud-init") {
+            "done" | "disabled" => Check::fine(subject, "has set the host up"),
+            "" => Check::fine(subject, "is not used here"),
+            "running" | "not run" => Check::wrong(
+                subject,
+                "has not set the host up yet",
+                "wait a minute, and look again; /var/log/cloud-init-output.log says what it does",
+            ),
+            other => Check::wrong(
+                subject,
+                format!("says `{other}`"),
+                "`eventpost ssh SERVICE`, and read /var/log/cloud-init-output.log",
+            ),
+        }
+    }
+
+    /// The fullest of the disks that matter.
+    fn disk(&self) -> Check {
+        let percent = |what: &str, folder: &str| {
+            let value = self.get(&format!("{what} {folder}"));
+            Some((value.trim_end_matches('%').parse::<u32>().ok()?, folder.to_owned()))
+        };
+        let fullest = |what: &str| FOLDERS.iter().filter_map(|it| percent(what, it)).max();
+        let Some((bytes, folder)) = fullest("disk") else {
+            return Check::unknown("disk", "the host does not say");
+        };
+        let found = match fullest("inodes") {
+            Some((inodes, folder)) if inodes >= FULL => {
+                format!("{folder} has used {inodes} % of its inodes")
+            }
+            _ => format!("{folder} is full to {bytes} %"),
+        };
+        if bytes < FULL && !found.ends_with("inodes") {
+            return Check::fine("disk", found);
+        }
+        Check::wrong(
+            "disk",
+            found,
+            "make room: `eventpost exec SERVICE -- sudo docker system prune` removes what no \
+             container uses; `sudo du -xh / | sort -h | tail` shows what is large",
+        )
+    }
+
+    fn docker(&self) -> Check {
+        match self.get("docker") {
+            "runs" => Check::fine("Docker", "runs"),
+            "missing" => Check::wrong("Docker", "is not installed", "`eventpost up` installs it"),
+            problem => Check::wrong(
+                "Docker",
+                if problem.is_empty() { "does not answer" } else { problem },
+                "`eventpost exec SERVICE -- sudo systemctl restart docker`; `sudo journalctl -u \
+                 docker` says why it stopped",
+            ),
+        }
+    }
+
+    fn container(&self) -> Check {
+        let (subject, state) = ("container", self.get("container"));
+        let last = self.get("last-line");
+        let ended = format!(
+            "is {state}, exit code {}, {} restarts; its last line: {last}",
+            self.get("exit-code"),
+            self.get("restarts")
+        );
+        if self.get("out-of-memory") == "true" {
+            return Check::wrong(
+                subject,
+                "was ended because it used more memory than it may",
+                "`eventpost logs SERVICE`; a larger instance_type does not help: the limit is the \
+                 container's own, 1 GiB",
+            );
+        }
+        match state {
+            "running" => Check::fine(subject, "runs"),
+            "missing" => Check::wrong(
+                subject,
+                "there is none",
+                "`eventpost deploy` starts one with the data that there are",
+            ),
+            "exited" | "dead" if !self.get("error").is_empty() => Check::wrong(
+                subject,
+                format!("could not be started: {}", self.get("error")),
+                "mend what it says, then `eventpost deploy`",
+            ),
+            "exited" if self.get("exit-code") == "0" => Check::wrong(
+                subject,
+                "was stopped",
+                "`eventpost exec SERVICE -- sudo docker start eventpost-SERVICE`",
+            ),
+            _ => Check::wrong(
+                subject,
+                ended,
+                "`eventpost logs SERVICE` has the rest; `eventpost deploy` starts it anew, and \
+                 `eventpost rollback` goes back to what ran before",
+            ),
+        }
+    }
+
+    fn ready(&self) -> Check {
+        match self.get("ready") {
+            "0" => Check::fine("service", "says in its container that it is ready"),
+            // It has no such command: whoever asks from outside knows.
+            "1" => Check::wrong(
+                "service",
+                "says in its container that it is not ready",
+                "`eventpost logs SERVICE` says why: a full disk, or data that are damaged",
+            ),
+            _ => Check::unknown("service", "its program cannot say whether it is ready"),
+        }
+    }
+
+    fn held_back(&self) -> Check {
+        match self.get("held-back") {
+            "" | "0" => Check::fine("packet filter", "holds no connection back"),
+            _ => Check::wrong(
+                "packet filter",
+                "holds new connections back, as a switch of containers does for a second",
+                "where no `eventpost deploy` or `rollback` is at work, one was cut short: \
+                 `eventpost exec SERVICE -- sudo iptables -t raw -F`, then `eventpost deploy`",
+            ),
+        }
+    }
+
+    fn clock(&self, now: u64) -> Check {
+        let Ok(there) = self.get("clock").parse::<u64>() else {
+            return Check::unknown("clock", "the host does not say");
+        };
+        let off = there.abs_diff(now);
+        if off < CLOCK {
+            return Check::fine("clock", format!("within {} s of this machine's", off.max(1)));
+        }
+        let way = if there > now { "ahead of" } else { "behind" };
+        Check::wrong(
+            "clock",
+            format!("{off} s {way} this machine's"),
+            "see which of both is wrong with `date -u`; on the host `sudo timedatectl set-ntp true`",
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cause;
+    use super::*;
+
+    const FINE: &str = "clock\t1000\ncloud-init\tdone\ndisk /\t40%\ninodes /\t3%\n\
+        disk /var/lib/docker\t41%\ninodes /var/lib/docker\t3%\ndocker\truns\n\
+        container\trunning\nexit-code\t0\nrestarts\t0\nready\t0\nheld-back\t0\n";
+
+    /// The cause that is found where these facts are otherwise.
+    fn caused(others: &[(&str, &str)]) -> (&'static str, String) {
+        let mut facts = Facts::parse(FINE);
+        for (name, value) in others {
+            facts.0.insert((*name).into(), (*value).into());
+        }
+        let checks = facts.judge(1010);
+        let found = cause(&checks).unwrap_or_else(|| panic!("{checks:?}"));
+        assert!(found.mend.is_some());
+        (found.subject, found.found.clone())
+    }
+
+    #[test]
+    fn a_host_that_is_well_has_no_cause() {
+        let checks = Facts::parse(FINE).judge(1010);
+        assert_eq!(cause(&checks), None, "{checks:?}");
+    }
+
+    #[test]
+    fn the_first_thing_that_is_wrong_is_the_cause() {
+        let restarting = [("container", "restarting"), ("exit-code", "65"), ("last-line", "bad")];
+        let (subject, found) = caused(&restarting);
+        assert_eq!(subject, "container");
+        assert!(found.contains("exit code 65") && found.ends_with("bad"), "{found}");
+        // A full disk is why it does not run.
+        let full = [&restarting[..], &[("disk /var/lib/docker", "100%")]].concat();
+        assert_eq!(caused(&full), ("disk", "/var/lib/docker is full to 100 %".into()));
+        assert_eq!(caused(&[("inodes /", "99%")]).1, "/ has used 99 % of its inodes");
+        assert_eq!(caused(&[("docker", "missing"), ("container", "missing")]).0, "Docker");
+        assert_eq!(caused(&[("out-of-memory", "true")]).0, "container");
+        assert_eq!(caused(&[("ready", "1")]).0, "service");
+        assert_eq!(caused(&[("held-back", "1")]).0, "packet filter");
+        assert_eq!(caused(&[("clock", "2000")]), ("clock", "990 s ahead of this machine's".into()));
+        assert_eq!(caused(&[("cloud-init", "error")]).0, "cloud-init");
+    }
+}

@@ -1,0 +1,38 @@
+# Says how a host and a service's container on it are; changes nothing; run by root's shell.
+#   $1 the container  $2 the port of the host
+# Prints a fact a line: its name, a tab, its value.
+set -u
+name=$1 port=$2
+fact() { printf '%s\t%s\n' "$1" "$(printf '%s' "$2" | tr '\n\t' '  ')"; }
+inspect() { docker inspect --format "$1" "$name" 2>/dev/null; }
+
+fact clock "$(date +%s)"
+fact system "$(. /etc/os-release && echo "$PRETTY_NAME"), Linux $(uname -r)"
+fact cloud-init "$(timeout 10 cloud-init status 2>/dev/null | sed -n 's/^status: //p')"
+for folder in / /var/lib/docker; do
+    fact "disk $folder" "$(df -P "$folder" 2>/dev/null | awk 'NR == 2 { print $5 }')"
+    fact "inodes $folder" "$(df -Pi "$folder" 2>/dev/null | awk 'NR == 2 { print $5 }')"
+done
+fact memory "$(awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo)"
+if command -v docker >/dev/null; then
+    problem=$(timeout 20 docker version --format '{{.Server.Version}}' 2>&1 >/dev/null) &&
+        problem=
+    fact docker "${problem:-runs}"
+else
+    fact docker missing
+fi
+state=$(inspect '{{.State.Status}}') || state=missing
+fact container "$state"
+if [ "$state" != missing ]; then
+    fact exit-code "$(inspect '{{.State.ExitCode}}')"
+    fact out-of-memory "$(inspect '{{.State.OOMKilled}}')"
+    fact restarts "$(inspect '{{.RestartCount}}')"
+    fact error "$(inspect '{{.State.Error}}')"
+    fact last-line "$(docker logs --tail 1 "$name" 2>&1)"
+fi
+if [ "$state" = running ]; then
+    program=$(inspect '{{join .Config.Entrypoint " "}}')
+    timeout 10 docker exec "$name" $program ready >/dev/null 2>&1
+    fact ready "$?"
+fi
+fact held-back "$(iptables -w -t raw -S PREROUTING 2>/dev/null | grep -c -- "--dport $port .*DROP")"
