@@ -56,6 +56,31 @@ fn a_stack_goes_up_is_seeded_once_and_goes_down_with_its_data_kept() {
 }
 
 #[test]
+fn the_doctor_finds_what_is_wrong_with_local_services() {
+    let world = World::new();
+    let never = world.run(&["doctor", "--local", "--output", "json"]);
+    assert_eq!(never.code, Some(3), "{never:?}");
+    assert_eq!(never.json()["cause"]["found"], "does not run, and never did");
+    world.up().succeeded();
+    let fine = world.run(&["doctor", "--local", "--bundle", "help.tgz"]).succeeded();
+    assert!(fine.stdout.ends_with("Nothing is wrong.\n"), "{fine:?}");
+    assert!(world.path().join("help.tgz").exists());
+
+    let holder = world.holder("notifications").unwrap();
+    signal(holder.pid, "STOP");
+    let hangs = world.run(&["doctor", "--local"]);
+    signal(holder.pid, "CONT");
+    assert_eq!(hangs.code, Some(3), "{hangs:?}");
+    assert!(hangs.stdout.contains("\nCause: notifications: answer: "), "{hangs:?}");
+
+    let down = world.run(&["down", "--local", "--output", "json"]).succeeded().json();
+    assert_eq!(down[1]["what"], format!("pid {}", holder.pid));
+    let ended = world.run(&["doctor", "--local"]);
+    assert!(ended.stdout.contains("\nCause: events: process: does not run; the last line"));
+    assert!(ended.stdout.contains("`eventpost logs --local events` says why"), "{ended:?}");
+}
+
+#[test]
 fn standard_output_carries_data_only_and_no_colours_when_piped() {
     let world = World::new();
     let up = world.up().succeeded();

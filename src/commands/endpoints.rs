@@ -78,6 +78,8 @@ pub(super) struct ServiceHost {
     pub(super) service: Service,
     pub(super) target: Target,
     pub(super) endpoint: Endpoint,
+    /// The host's id, where it is one of EC2's.
+    pub(super) id: Option<String>,
 }
 
 /// The hosts of all services, which can be logged in to.
@@ -103,7 +105,8 @@ pub(super) fn targets(
             None => Some(hosts::known_target(config, service, it.address, &identity)),
         };
         // A machine without an address does not serve.
-        Some(ServiceHost { service: service.clone(), target: target?, endpoint: it.endpoint })
+        let (service, id) = (service.clone(), it.machine.map(|machine| machine.id));
+        Some(ServiceHost { service, target: target?, endpoint: it.endpoint, id })
     };
     Ok(config.services.iter().zip(deployed).filter_map(host).collect())
 }

@@ -103,6 +103,7 @@ pub(super) mod tests {
             kind: "t2.xlarge".into(),
             image: "ami-1".into(),
             launched: 0,
+            launched_by: None,
             ends: None,
             host_keys: Vec::new(),
         }

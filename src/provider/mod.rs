@@ -27,6 +27,8 @@ pub struct Machine {
     pub image: String,
     /// When it was launched, in seconds since 1970.
     pub launched: u64,
+    /// Who launched it, where that is known.
+    pub launched_by: Option<String>,
     /// When it ends itself, in seconds since 1970.
     pub ends: Option<u64>,
     /// The host keys it may prove itself with.

@@ -100,10 +100,12 @@ fn a_deploy_and_a_rollback_refuse_no_request_and_lose_no_write() {
     assert_eq!(image(&stack, 0), second);
     let history = stack.run(&["history", "--output", "json"]).succeeded().json();
     let done: Vec<_> = history.as_array().unwrap().iter().map(|it| &it["action"]).collect();
-    assert_eq!(done, ["up", "deploy", "rollback", "rollback"]);
-    assert_eq!(history[1]["image"], second.as_str());
-    let who = history[0]["who"].as_str().unwrap();
-    assert!(who.split('@').all(|part| !part.is_empty()), "{history}");
+    assert_eq!(done, ["launch", "up", "deploy", "rollback", "rollback"]);
+    assert_eq!(history[2]["image"], second.as_str());
+    for row in history.as_array().unwrap() {
+        assert!(row["who"].as_str().unwrap().split('@').all(|part| !part.is_empty()), "{row}");
+        assert_eq!(row["host"], stack.instances()[0].as_str());
+    }
 
     // A host that starts anew has the right one serve.
     let instance = stack.instances().remove(0);

@@ -1,4 +1,5 @@
-//! `eventpost history`: what was done to the hosts that there are, by their own records.
+//! `eventpost history`: what was done, when and by whom: launches by the tags of instances,
+//! and what was done to hosts by their own records.
 
 use std::process::ExitCode;
 
@@ -6,12 +7,16 @@ use futures_util::future::try_join_all;
 use serde::Serialize;
 
 use crate::cli::Change;
-use crate::commands::endpoints;
+use crate::commands::endpoints::{self, ServiceHost};
+use crate::commands::hosts;
 use crate::commands::site::Site;
-use crate::config;
+use crate::config::{self, Config};
 use crate::docker::{self, Record};
 use crate::error::Error;
+use crate::event::EventSink;
 use crate::progress;
+use crate::provider::Machine;
+use crate::provider::ec2::Ec2;
 use crate::report::{self, Cell, Table};
 use crate::signals::Signals;
 
@@ -22,17 +27,21 @@ struct Row {
     time: String,
     service: String,
     action: String,
+    /// What it was done with: the image that a host booted, or that its container runs.
     image: String,
-    who: String,
+    host: String,
+    who: Option<String>,
 }
 
 impl Table for Row {
-    const HEADINGS: &'static [&'static str] = &["TIME", "SERVICE", "ACTION", "IMAGE", "BY"];
+    const HEADINGS: &'static [&'static str] = &["TIME", "SERVICE", "ACTION", "IMAGE", "HOST", "BY"];
 
     fn cells(&self) -> Vec<Cell> {
-        [&self.time, &self.service, &self.action, &self.image, &self.who]
+        let mut cells: Vec<_> = [&self.time, &self.service, &self.action, &self.image, &self.host]
             .map(|text| Cell::text(Some(text)))
-            .into()
+            .into();
+        cells.push(Cell::text(self.who.as_ref()));
+        cells
     }
 }
 
@@ -41,31 +50,56 @@ pub(crate) async fn run(args: &Change) -> Result<ExitCode, Error> {
     let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
     let display = progress::display();
     let work = async {
-        let hosts = endpoints::hosts(&config, &args.stack, &args.hosts).await?;
-        let records = hosts.iter().map(|host| async {
-            let site = Site::connect(host, display.as_ref()).await?;
-            let records = docker::history(&site.host).await?;
-            site.reporter.done(format!("{} changes", records.len()));
-            Ok::<_, Error>((site.service.name.to_string(), records))
-        });
-        try_join_all(records.collect::<Vec<_>>()).await
+        let mut rows = launches(args, &config).await?;
+        let hosts = match endpoints::hosts(&config, &args.stack, &args.hosts).await {
+            // Of hosts that are gone there are tags, for an hour or so.
+            Err(Error::NotRunning(_)) if !rows.is_empty() => Vec::new(),
+            found => found?,
+        };
+        let records = hosts.iter().map(|host| records(host, display.as_ref()));
+        rows.extend(try_join_all(records).await?.into_iter().flatten());
+        Ok::<_, Error>(rows)
     };
-    let all = signals.race(work).await;
+    let rows = signals.race(work).await;
     drop(display);
-    let all = all.map_err(|caught| caught.into_error("nothing was changed"))??;
-    let mut records: Vec<_> = all
-        .into_iter()
-        .flat_map(|(service, records)| records.into_iter().map(move |it| (it, service.clone())))
-        .collect();
-    records.sort_by_key(|(record, _)| record.time);
-    let rows: Vec<_> = records.into_iter().map(row).collect();
+    let mut rows = rows.map_err(|caught| caught.into_error("nothing was changed"))??;
+    rows.sort_by(|a, b| a.time.cmp(&b.time));
     report::print(&rows, args.output)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn row((record, service): (Record, String)) -> Row {
-    let Record { time, action, image, who } = record;
-    let seconds = i64::try_from(time).unwrap_or_default();
-    let time = jiff::Timestamp::from_second(seconds).unwrap_or_default().to_string();
-    Row { time, service, action, image, who }
+/// What the tags of instances tell, of those that have ended too.
+async fn launches(args: &Change, config: &Config) -> Result<Vec<Row>, Error> {
+    if !hosts::named(config, &args.hosts)?.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ec2 = Ec2::connect(config.region.as_deref()).await?;
+    let machines = ec2.machines(config.stack.as_str()).await?;
+    let launch = |machine: Machine| Row {
+        time: rfc3339(machine.launched),
+        host: machine.id,
+        service: machine.service,
+        action: "launch".into(),
+        image: machine.image,
+        who: machine.launched_by,
+    };
+    Ok(machines.into_iter().map(launch).collect())
+}
+
+/// What a host has written down.
+async fn records(found: &ServiceHost, sink: &dyn EventSink) -> Result<Vec<Row>, Error> {
+    let site = Site::connect(found, sink).await?;
+    let records = docker::history(&site.host).await?;
+    site.reporter.done(format!("{} changes", records.len()));
+    let host = found.id.clone().unwrap_or_else(|| found.target.address.ip().to_string());
+    let row = |Record { time, action, image, who }| {
+        let (service, host) = (site.service.name.to_string(), host.clone());
+        Row { time: rfc3339(time), service, action, image, host, who: Some(who) }
+    };
+    Ok(records.into_iter().map(row).collect())
+}
+
+fn rfc3339(seconds: u64) -> String {
+    let seconds = i64::try_from(seconds).unwrap_or_default();
+    jiff::Timestamp::from_second(seconds).unwrap_or_default().to_string()
 }

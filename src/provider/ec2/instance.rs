@@ -39,6 +39,8 @@ pub struct Launch {
     pub key: String,
     /// When they end themselves, in seconds since 1970.
     pub ends: Option<u64>,
+    /// Who launches them.
+    pub by: String,
 }
 
 /// An instance that is wanted.
@@ -246,6 +248,7 @@ fn launch_tags(launch: &Launch, wanted: &Wanted<'_>) -> Vec<Tag> {
         tag(tags::SERVICE, wanted.service),
         tag(tags::GENERATION, &launch.generation.to_string()),
         tag(tags::HOST_KEYS, wanted.host_key.public_base64()),
+        tag(tags::LAUNCHED_BY, &launch.by),
     ];
     tags.extend(launch.ends.map(|ends| tag(tags::EXPIRES, &ends.to_string())));
     tags
@@ -307,6 +310,7 @@ fn machine(instance: &Instance) -> Option<Machine> {
         kind: instance.instance_type().map_or("unknown", |kind| kind.as_str()).into(),
         image: instance.image_id().unwrap_or_default().into(),
         launched: u64::try_from(launched).unwrap_or_default(),
+        launched_by: tags::value(tags, tags::LAUNCHED_BY).map(String::from),
         ends: tags::value(tags, tags::EXPIRES).and_then(|time| time.parse().ok()),
         host_keys: keys.split_whitespace().map(String::from).collect(),
     })

@@ -31,7 +31,10 @@ impl Ec2 {
     pub async fn delete_keys(&self, stack: &str) -> Result<(), Ec2Error> {
         let found = self.client.describe_key_pairs().filters(of_stack(stack)).send().await;
         let found = found.map_err(|e| self.failed("DescribeKeyPairs", &e))?;
-        for name in found.key_pairs().iter().filter_map(KeyPairInfo::key_name) {
+        // The lease of the command that removes them is its own to give back.
+        let keys = found.key_pairs().iter();
+        let keys = keys.filter(|pair| tags::value(pair.tags(), tags::LEASE).is_none());
+        for name in keys.filter_map(KeyPairInfo::key_name) {
             let deleted = self.client.delete_key_pair().key_name(name).send().await;
             deleted.map_err(|e| self.failed("DeleteKeyPair", &e))?;
         }

@@ -20,6 +20,7 @@ impl Ec2 {
         let key = Identity::fresh();
         let key = key.map_err(|e| Ec2Error::new("ImportKeyPair", &self.region, e.to_string()))?;
         let tags = vec![
+            tag(tags::STACK, stack),
             tag(tags::LEASE, stack),
             tag(tags::LEASE_OWNER, &lease.owner),
             tag(tags::LEASE_PURPOSE, &lease.purpose),

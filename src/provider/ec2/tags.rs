@@ -9,6 +9,8 @@ pub(super) const GENERATION: &str = "eventpost:generation";
 pub(super) const SERVING: &str = "eventpost:serving";
 /// The host keys that an instance may prove itself with, separated by blanks.
 pub(super) const HOST_KEYS: &str = "eventpost:host-keys";
+/// Who launched an instance.
+pub(super) const LAUNCHED_BY: &str = "eventpost:launched-by";
 /// The stack whose lease a key pair is.
 pub(super) const LEASE: &str = "eventpost:lease";
 pub(super) const LEASE_OWNER: &str = "eventpost:lease-owner";

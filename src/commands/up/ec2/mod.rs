@@ -19,6 +19,7 @@ use crate::commands::confirm::confirm;
 use crate::commands::hosts;
 use crate::config::Config;
 use crate::deploy;
+use crate::docker;
 use crate::error::Error;
 use crate::event::{EventSink, Reporter};
 use crate::fixtures::{self, Fixtures};
@@ -172,6 +173,7 @@ impl Work<'_> {
             image: image.clone(),
             group,
             key,
+            by: docker::who(),
             ends: self.args.ttl.map(|ttl| unix_seconds() + ttl.as_secs()),
         };
         let run = Run { work: self, launch };
