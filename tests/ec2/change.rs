@@ -130,7 +130,7 @@ fn where_one_service_cannot_change_none_does() {
     assert_eq!([image(&stack, 0), image(&stack, 1)], before);
     assert_eq!(stack.resources(0), held);
     assert_eq!(stack.run(&["status"]).code, Some(0));
-    let instance = stack.instances().remove(1);
+    let instance = stack.instance(1);
     let rules = on_host(&instance, &["iptables", "-t", "raw", "-S"]);
     assert!(!rules.contains("DROP"), "connections are held back: {rules}");
 

@@ -30,7 +30,7 @@ fn data_are_backed_up_from_running_hosts_and_restored_to_all_of_them_or_to_none(
     assert_eq!(refused.code, Some(2), "nobody can be asked: {refused:?}");
 
     // One host cannot take it: the other one must have what it had, too.
-    let second = stack.instances().remove(1);
+    let second = stack.instance(1);
     on_host(&second, &["sh", "-c", "mkdir -p /var/tmp/eventpost-notifications.before.part/x"]);
     let failed = stack.run(&["restore", "data.backup", "--yes"]);
     assert_eq!(failed.code, Some(1), "{failed:?}");

@@ -70,8 +70,9 @@ fn a_stack_is_launched_replaced_and_ended_and_nothing_else_is_touched() {
     assert_eq!(refused.code, Some(2), "{refused:?}");
     assert!(second.iter().all(|id| refused.stderr.contains(id)), "{refused:?}");
     let ended = stack.run(&["down", "--yes", "--output", "json"]).succeeded().json();
-    let ended: Vec<_> = ended.as_array().unwrap().iter().map(|row| &row["what"]).collect();
-    assert_eq!(ended, second.iter().collect::<Vec<_>>());
+    let ended = ended.as_array().unwrap().clone();
+    assert_eq!(ended.len(), second.len());
+    assert!(ended.iter().all(|row| second.iter().any(|id| row["what"] == id.as_str())));
     assert!(stack.instances().is_empty());
     let tagged = "Filter.1.Name=tag:eventpost:stack&Filter.1.Value.1=life";
     let groups = stack.call(&format!("Action=DescribeSecurityGroups&{tagged}"));

@@ -97,6 +97,11 @@ impl Stack {
         format!("{address}:80").parse().unwrap()
     }
 
+    /// The instance that a service runs on.
+    pub(crate) fn instance(&self, service: usize) -> String {
+        self.status()[service]["instance"].as_str().unwrap().to_owned()
+    }
+
     /// How many resources a service says that it holds.
     pub(crate) fn resources(&self, service: usize) -> u64 {
         self.status()[service]["resources"].as_u64().unwrap()
