@@ -10,5 +10,6 @@ mod ec2;
 mod harness;
 mod hostile;
 mod local_stack;
+mod mail;
 mod service_process;
 mod storage;

@@ -13,7 +13,7 @@ use libfuzzer_sys::fuzz_target;
 use rest::data_dir::DataDir;
 use rest::id::IdGenerator;
 use rest::store::LogStore;
-use rest::{AccessLog, Api, BodyLimits, Content, LogFormat, Logged, ServerMetrics};
+use rest::{AccessLog, Api, BodyLimits, Content, LogFormat, Logged, ApiParts, Plain, ServerMetrics};
 use tokio::runtime::Runtime;
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("threads"));
@@ -26,8 +26,16 @@ static API: LazyLock<Arc<Api<Event, LogStore>>> = LazyLock::new(|| {
     let log = AccessLog::start(Logged::Off, LogFormat::Text).expect("nothing to start");
     let ids = IdGenerator::new().expect("randomness");
     let server = ServerMetrics::default();
-    let limits = BodyLimits::default();
-    Arc::new(Api::new(store, ids, "0", limits, log, server, Arc::default()))
+    Arc::new(Api::new(ApiParts {
+        store,
+        ids,
+        version: "0",
+        bodies: BodyLimits::default(),
+        access_log: log,
+        server,
+        writes: Arc::default(),
+        extension: Plain,
+    }))
 });
 
 fuzz_target!(|input: &[u8]| {

@@ -3,5 +3,8 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    rest::run::<events::Event>(env!("CARGO_PKG_VERSION"), env!("CARGO_PKG_DESCRIPTION"))
+    rest::run::<events::Event, rest::Plain>(
+        env!("CARGO_PKG_VERSION"),
+        env!("CARGO_PKG_DESCRIPTION"),
+    )
 }

@@ -1,9 +1,13 @@
-//! The model of the notifications service: what a notification is made of.
+//! The notifications service: what a notification is made of, and sending it.
+
+mod delivery;
 
 use jiff::civil::DateTime;
 use rest::fields::Fields;
 use rest::json::ObjectWriter;
 use rest::{Resource, datetime};
+
+pub use delivery::{Delivery, MailArgs};
 
 /// A mail to one address, to be sent at a set time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +24,7 @@ impl Resource for Notification {
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         // Each field is read before any is used, so that all problems are found.
-        let subject = fields.text("subject", 10..=70);
+        let subject = fields.line("subject", 10..=70);
         let content = fields.text("content", 30..=700);
         let to_mail = fields.parsed("to_mail", parse_mail, "must be a mail address, like a@b.org");
         let scheduled_time = fields.datetime("scheduled_time");

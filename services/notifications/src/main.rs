@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    rest::run::<notifications::Notification>(
+    rest::run::<notifications::Notification, notifications::Delivery>(
         env!("CARGO_PKG_VERSION"),
         env!("CARGO_PKG_DESCRIPTION"),
     )

@@ -33,6 +33,14 @@ fn lengths_are_bounded_in_code_points() {
 }
 
 #[test]
+fn a_subject_is_one_line() {
+    for bad in ["one line\nBcc: another@mail.es", "a line\r\nand one", "a bell \u{7} rings"] {
+        assert_eq!(refused("subject", json!(bad)), ["subject"], "{bad:?}");
+    }
+    assert_eq!(refused("content", json!("c\n".repeat(30))), [""; 0]);
+}
+
+#[test]
 fn no_field_may_be_null_or_of_another_type() {
     for field in ["subject", "content", "to_mail", "scheduled_time"] {
         assert_eq!(refused(field, Value::Null), [field]);

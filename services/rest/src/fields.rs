@@ -49,6 +49,17 @@ impl<'a> Fields<'a> {
         self.check_length(field, &text, length).map(|()| text.into_owned())
     }
 
+    /// As [`Self::text`], in one line: it becomes a header, in which line breaks would
+    /// begin another.
+    pub fn line(&mut self, field: &'static str, length: RangeInclusive<usize>) -> Option<String> {
+        let text = self.text(field, length)?;
+        if text.chars().any(char::is_control) {
+            let message = "must have no line breaks or other control characters";
+            return self.problem(field, message.into());
+        }
+        Some(text)
+    }
+
     /// A string of at most `most` code points; absent or null, it is empty.
     pub fn optional_text(&mut self, field: &'static str, most: usize) -> Option<String> {
         match self.members.last(field) {

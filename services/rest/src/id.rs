@@ -51,6 +51,17 @@ impl ObjectId {
         )
     }
 
+    /// The id that a document of a service begins with: `{"id": "…"`.
+    pub fn of_document(document: &[u8]) -> Option<Self> {
+        let hex = document.strip_prefix(b"{\"id\": \"")?.get(..24)?;
+        std::str::from_utf8(hex).ok()?.parse().ok()
+    }
+
+    /// When it was made, in seconds since 1970: its first four bytes.
+    pub fn created(self) -> u64 {
+        self.number().0 >> 32
+    }
+
     /// The bytes as a number, which is ordered as they are.
     pub(crate) fn to_u128(self) -> u128 {
         let (high, low) = self.number();

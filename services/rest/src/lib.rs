@@ -9,6 +9,7 @@
 //! data_dir   the locked data folder
 //! server     sockets, connection limits, draining
 //! http       routing, conditions, bodies, answers
+//! extension  what a service does besides storing
 //! resource   validation of a body into a model (fields, datetime)
 //! json       the bytes of an answer
 //! writes     whether writes are taken
@@ -21,6 +22,7 @@ mod access_log;
 mod ask;
 pub mod data_dir;
 pub mod datetime;
+pub mod extension;
 pub mod fields;
 mod hex;
 mod http;
@@ -35,7 +37,8 @@ pub mod system;
 pub mod writes;
 
 pub use access_log::{AccessLog, LogFormat, Logged};
-pub use http::{Api, BodyLimits, Content, ContentError, Handling};
+pub use extension::{Extension, Plain};
+pub use http::{Api, ApiParts, BodyLimits, Content, ContentError, Handling};
 pub use id::ObjectId;
 pub use resource::Resource;
 pub use run::run;

@@ -14,7 +14,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::access_log::{AccessLog, LogFormat, Logged};
 use crate::ask::{self, AskError};
 use crate::data_dir::{DataDir, DataDirError, Holder};
-use crate::http::{Api, BodyLimits};
+use crate::extension::{Extension, Given};
+use crate::http::{Api, ApiParts, BodyLimits};
 use crate::id::IdGenerator;
 use crate::resource::Resource;
 use crate::server::{self, Limits, ServerMetrics};
@@ -39,13 +40,17 @@ Exit codes (as in sysexits.h):
   69  the address cannot be listened on
   73  the data folder or the copy cannot be written, or the folder holds data
   74  input or output failed
-  75  another process holds the data folder";
+  75  another process holds the data folder
+  78  the settings of what it does besides storing are not valid";
 
 #[derive(Debug, Parser)]
 #[command(after_help = EXIT_CODES, args_conflicts_with_subcommands = true)]
-struct Args {
+struct Args<A: clap::Args> {
     #[command(flatten)]
     serve: ServeArgs,
+
+    #[command(flatten)]
+    more: A,
 
     #[command(subcommand)]
     command: Option<Command>,
@@ -159,6 +164,8 @@ enum StartError {
     Copy(#[from] CopyError),
     #[error(transparent)]
     Ask(#[from] AskError),
+    #[error("cannot begin: {0}")]
+    Extension(String),
     #[error("the system cannot provide what a service needs: {0}")]
     System(String),
 }
@@ -177,6 +184,8 @@ impl StartError {
             Self::DataDir(DataDirError::Unwritable { .. })
             | Self::Ask(AskError::DataDir(DataDirError::Unwritable { .. }))
             | Self::Copy(CopyError::Unwritable { .. } | CopyError::Occupied { .. }) => 73,
+            // EX_CONFIG in sysexits.h.
+            Self::Extension(_) => 78,
             Self::System(_) | Self::Ask(_) => 74,
             Self::DataDir(DataDirError::Locked { .. }) => 75,
         })
@@ -185,15 +194,15 @@ impl StartError {
 
 /// Runs the service of a kind of resource until SIGTERM or SIGINT, and returns the
 /// process's exit code. `version` is the service's own.
-pub fn run<R: Resource>(version: &'static str, about: &'static str) -> ExitCode {
-    let command = Args::command().name(R::COLLECTION).version(version).about(about);
-    let args = match Args::from_arg_matches(&command.get_matches()) {
+pub fn run<R: Resource, E: Extension>(version: &'static str, about: &'static str) -> ExitCode {
+    let command = Args::<E::Args>::command().name(R::COLLECTION).version(version).about(about);
+    let args = match Args::<E::Args>::from_arg_matches(&command.get_matches()) {
         Ok(args) => args,
         Err(error) => error.exit(),
     };
     init_logging(args.serve.log_format);
     let done = match &args.command {
-        None => start::<R>(version, &args.serve),
+        None => start::<R, E>(version, &args.serve, &args.more),
         Some(Command::Ready { port }) => {
             return if ask::is_ready(*port) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
         }
@@ -237,17 +246,25 @@ fn copy(command: &CopyCommand, collection: &'static str) -> Result<(), StartErro
     Ok(())
 }
 
-fn start<R: Resource>(version: &'static str, args: &ServeArgs) -> Result<(), StartError> {
+fn start<R: Resource, E: Extension>(
+    version: &'static str,
+    args: &ServeArgs,
+    more: &E::Args,
+) -> Result<(), StartError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
         .event_interval(EVENT_INTERVAL)
         .build()
         .map_err(|error| StartError::System(error.to_string()))?;
-    runtime.block_on(serve::<R>(version, args))
+    runtime.block_on(serve::<R, E>(version, args, more))
 }
 
-async fn serve<R: Resource>(version: &'static str, args: &ServeArgs) -> Result<(), StartError> {
+async fn serve<R: Resource, E: Extension>(
+    version: &'static str,
+    args: &ServeArgs,
+    more: &E::Args,
+) -> Result<(), StartError> {
     let system_error = |error: &dyn std::fmt::Display| StartError::System(error.to_string());
     // The handlers are in place before anybody can know of the process and signal it.
     let mut terminate = signal(SignalKind::terminate()).map_err(|e| system_error(&e))?;
@@ -257,7 +274,10 @@ async fn serve<R: Resource>(version: &'static str, args: &ServeArgs) -> Result<(
     let limits = Limits { connections, idle: args.idle_timeout, ..Limits::default() };
     let dir = DataDir::lock(&args.data.data)?;
     let writes = obey_refusals(dir.path()).map_err(|e| system_error(&e))?;
-    let store = LogStore::open(&dir, R::COLLECTION)?;
+    let store = Arc::new(LogStore::open(&dir, R::COLLECTION)?);
+    let (given, folder) = (Arc::clone(&store), dir.path().into());
+    let given = Given { store: given, folder, writes: Arc::clone(&writes) };
+    let extension = E::start(more, given).map_err(StartError::Extension)?;
     let (listener, address) = listen(args).await?;
     dir.describe(&holder(version, address))?;
     let ids = IdGenerator::new().map_err(|e| system_error(&e))?;
@@ -265,8 +285,11 @@ async fn serve<R: Resource>(version: &'static str, args: &ServeArgs) -> Result<(
         AccessLog::start(args.access_log, args.log_format).map_err(|e| system_error(&e))?;
     let metrics = ServerMetrics::default();
     let bodies = BodyLimits { time: args.body_timeout, ..BodyLimits::default() };
-    let api = Api::<R, _>::new(store, ids, version, bodies, access_log, metrics.clone(), writes);
+    let server = metrics.clone();
+    let parts = ApiParts { store, ids, version, bodies, access_log, server, writes, extension };
+    let api = Api::<R, _, E>::new(parts);
     let api = Arc::new(api);
+    let ending = Arc::clone(&api);
     let handle = move |request, peer| api.handle(request, peer);
     let data = dir.path().display();
     tracing::info!(version, %address, %data, connections, "{} is listening", R::COLLECTION);
@@ -280,6 +303,7 @@ async fn serve<R: Resource>(version: &'static str, args: &ServeArgs) -> Result<(
     if !server::serve(listener, handle, limits, metrics, shutdown).await {
         tracing::warn!("some requests did not finish in time");
     }
+    ending.stop().await;
     tracing::info!("stopped");
     Ok(())
 }

@@ -22,7 +22,7 @@ pub struct Writes {
 
 /// A write that was let through, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Permit<'a>(&'a Writes);
+pub struct Permit<'a>(&'a Writes);
 
 impl Writes {
     /// Refuses them or not, as the file in the data folder says.
@@ -40,8 +40,9 @@ impl Writes {
         Ok(())
     }
 
-    /// Lets a write through unless writes are refused.
-    pub(crate) fn begin(&self) -> Option<Permit<'_>> {
+    /// Lets a write through unless writes are refused. So does other work that must not
+    /// be done twice: elsewhere, with a copy of the data, and here.
+    pub fn begin(&self) -> Option<Permit<'_>> {
         // First counted and then looked: who refuses them first says so and then counts,
         // and one of both sees the other.
         self.at_work.fetch_add(1, Ordering::SeqCst);

@@ -29,6 +29,11 @@ pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Answer {
     content(status, "application/json", Content::from(body.into()))
 }
 
+/// A list that nobody keeps.
+pub(crate) fn list(body: Content) -> Answer {
+    content(StatusCode::OK, "application/json", body)
+}
+
 /// Metrics, as Prometheus reads them.
 pub(crate) fn metrics(text: String) -> Answer {
     let kind = "text/plain; version=0.0.4; charset=utf-8";
@@ -73,14 +78,9 @@ pub(crate) fn with_location(mut answer: Answer, collection: &str, id: ObjectId) 
     answer
 }
 
-/// Says where the page after this one is (RFC 8288).
-pub(crate) fn with_next(
-    mut answer: Answer,
-    collection: &str,
-    limit: usize,
-    after: ObjectId,
-) -> Answer {
-    let link = format!("</{collection}?limit={limit}&after={after}>; rel=\"next\"");
+/// Says where the page after this one is (RFC 8288), by its query.
+pub(crate) fn with_next(mut answer: Answer, collection: &str, query: &str) -> Answer {
+    let link = format!("</{collection}?{query}>; rel=\"next\"");
     let link = HeaderValue::from_maybe_shared(Bytes::from(link));
     answer.headers_mut().insert(LINK, link.expect("a path of ours is visible ASCII"));
     answer
@@ -110,6 +110,8 @@ pub(crate) enum Problem {
     ConditionFailed,
     /// Writes are refused for a while.
     ReadOnly,
+    /// It cannot be done to the resource as it is; the reason, as a sentence.
+    Conflict(&'static str),
     Store(StoreError),
 }
 
@@ -152,6 +154,7 @@ pub(crate) fn problem(problem: &Problem) -> Answer {
             let message = "The resource is not as the request's conditions want it.";
             error(StatusCode::PRECONDITION_FAILED, message, &[])
         }
+        Problem::Conflict(reason) => error(StatusCode::CONFLICT, reason, &[]),
         Problem::ReadOnly => retry_later(error(StatusCode::SERVICE_UNAVAILABLE, NO_WRITES, &[])),
         Problem::Store(error) => store_failed(error),
     }

@@ -25,6 +25,7 @@ use super::observe::Observer;
 use super::page;
 use super::route::Route;
 use crate::access_log::AccessLog;
+use crate::extension::{Acted, Extension, Plain, Selection};
 use crate::id::{IdGenerator, ObjectId};
 use crate::json::ObjectWriter;
 use crate::resource::Resource;
@@ -34,16 +35,41 @@ use crate::writes::{Permit, Writes};
 
 /// The REST API over one kind of resource.
 #[derive(Debug)]
-pub struct Api<R, S> {
+pub struct Api<R, S, E = Plain> {
     store: S,
     ids: IdGenerator,
     version: &'static str,
     bodies: BodyReader,
     list: ListCache,
     writes: Arc<Writes>,
+    extension: E,
     observer: Observer,
     resource: PhantomData<fn() -> R>,
 }
+
+/// What an API is made of.
+#[derive(Debug)]
+pub struct ApiParts<S, E> {
+    /// Where the documents are.
+    pub store: S,
+    /// Makes ids for new ones.
+    pub ids: IdGenerator,
+    /// What `/readyz` names.
+    pub version: &'static str,
+    /// What bodies may be.
+    pub bodies: BodyLimits,
+    /// Where requests leave a line.
+    pub access_log: AccessLog,
+    /// What the server counts, for `/metrics`.
+    pub server: ServerMetrics,
+    /// Lets writes through, or not.
+    pub writes: Arc<Writes>,
+    /// Is told of writes.
+    pub extension: E,
+}
+
+/// So many documents are read before they are sent, and sent as one.
+const FEW: usize = 256;
 
 type Handled = Result<Answer, Problem>;
 
@@ -67,28 +93,26 @@ impl Future for Handling {
     }
 }
 
-impl<R: Resource, S: Store> Api<R, S> {
-    /// An API that answers from `store`, takes writes as `writes` lets them through, and
-    /// names `version` in `/readyz`. `/metrics` tells what `server` has counted, too.
-    pub fn new(
-        store: S,
-        ids: IdGenerator,
-        version: &'static str,
-        limits: BodyLimits,
-        access_log: AccessLog,
-        server: ServerMetrics,
-        writes: Arc<Writes>,
-    ) -> Self {
+impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
+    /// Puts an API together.
+    pub fn new(parts: ApiParts<S, E>) -> Self {
+        let ApiParts { store, ids, version, bodies, access_log, server, writes, extension } = parts;
         Self {
             store,
             writes,
+            extension,
             observer: Observer::new(ids.process(), access_log, server),
             ids,
             version,
-            bodies: BodyReader::new(limits),
+            bodies: BodyReader::new(bodies),
             list: ListCache::default(),
             resource: PhantomData,
         }
+    }
+
+    /// Has the extension come to its end.
+    pub async fn stop(&self) {
+        self.extension.stop().await;
     }
 
     /// Answers a request from `peer`; failures are answers too.
@@ -98,7 +122,7 @@ impl<R: Resource, S: Store> Api<R, S> {
         peer: SocketAddr,
     ) -> Handling {
         let begin = Instant::now();
-        let route = Route::of(request.uri().path(), R::COLLECTION);
+        let route = Route::of(request.uri().path(), R::COLLECTION, E::ACTIONS);
         let found = Found::of(request.headers());
         let context = self.observer.context(&found, peer);
         if let Some(handled) = self.at_once(route, &request, &found) {
@@ -121,8 +145,10 @@ impl<R: Resource, S: Store> Api<R, S> {
         }
         match (request.method(), route) {
             (&Method::OPTIONS, route) => Some(Ok(answer::options(route.allow()))),
-            (_, Route::Item(None)) => Some(Err(Problem::NoSuchResource)),
-            (&Method::GET | &Method::HEAD, Route::Item(Some(id))) if !found.conditional => {
+            (_, Route::Item(None) | Route::Action(None, _)) => Some(Err(Problem::NoSuchResource)),
+            (&Method::GET | &Method::HEAD, Route::Item(Some(id)))
+                if !found.conditional && request.uri().query().is_none() =>
+            {
                 let document = self.store.get_at_once(id)?;
                 Some(
                     found_document(document).map(|it| whole(StatusCode::OK, it, request.headers())),
@@ -139,7 +165,7 @@ impl<R: Resource, S: Store> Api<R, S> {
     }
 
     async fn answer<B: Body>(
-        &self,
+        self: &Arc<Self>,
         route: Route,
         parts: &Parts,
         condition: Condition,
@@ -147,15 +173,30 @@ impl<R: Resource, S: Store> Api<R, S> {
     ) -> Handled {
         let headers = &parts.headers;
         match (&parts.method, route) {
+            (_, Route::Action(Some(id), action)) => self.act(id, action).await,
             (&Method::POST, _) => self.create(body).await,
             (&Method::PUT, Route::Item(Some(id))) => self.replace(id, condition, body).await,
             (&Method::DELETE, Route::Item(Some(id))) => self.delete(id, condition).await,
-            (_, Route::Item(Some(id))) => self.read(id, &condition, headers).await,
-            (_, Route::Collection) => match page::read(parts.uri.query()) {
-                Ok(Page::ALL) => self.list(&condition, headers).await,
-                Ok(page) => self.page(page, &condition, headers).await,
-                Err(problems) => Err(Problem::Query(problems)),
-            },
+            (_, Route::Item(Some(id))) => {
+                let query = parts.uri.query().unwrap_or_default();
+                if self.extension.wants_description(query).map_err(Problem::Query)? {
+                    return self.described(id, StatusCode::OK).await;
+                }
+                self.read(id, &condition, headers).await
+            }
+            (_, Route::Collection) => {
+                let query = parts.uri.query();
+                let page = page::read(query).map_err(Problem::Query)?;
+                let selection = match query {
+                    Some(query) => self.extension.select(query, page).map_err(Problem::Query)?,
+                    None => None,
+                };
+                match (selection, page) {
+                    (Some(selection), _) => self.selected(selection).await,
+                    (None, Page::ALL) => self.list(&condition, headers).await,
+                    (None, page) => self.page(page, &condition, headers).await,
+                }
+            }
             // The others have been answered at once.
             _ => Err(Problem::NoSuchPath),
         }
@@ -211,7 +252,10 @@ impl<R: Resource, S: Store> Api<R, S> {
             answer::tagged(StatusCode::OK, body, tag, Encoding::Identity, bytes)
         };
         Ok(match next {
-            Some(after) => answer::with_next(answer, R::COLLECTION, page.limit, after),
+            Some(after) => {
+                let query = format!("limit={}&after={after}", page.limit);
+                answer::with_next(answer, R::COLLECTION, &query)
+            }
             None => answer,
         })
     }
@@ -225,12 +269,63 @@ impl<R: Resource, S: Store> Api<R, S> {
         }
     }
 
+    /// The documents that the extension has picked out.
+    async fn selected(self: &Arc<Self>, selection: Selection) -> Handled {
+        let Selection { ids, next, described } = selection;
+        let few = ids.len() <= FEW;
+        let mut chunks = self.store.pick(ids);
+        if described {
+            let api = Arc::clone(self);
+            let describe = move |documents: Vec<Bytes>| {
+                documents.into_iter().map(|it| api.with_description(&it)).collect()
+            };
+            chunks = Box::new(chunks.map(move |chunk| chunk.map(&describe)));
+        }
+        let pieces = list::pieces(chunks);
+        let body =
+            if few { list::joined(pieces).await?.into() } else { Content::stream(pieces, None) };
+        let answer = answer::list(body);
+        Ok(match next {
+            Some(query) => answer::with_next(answer, R::COLLECTION, &query),
+            None => answer,
+        })
+    }
+
+    /// A document with what the extension knows of it.
+    async fn described(&self, id: ObjectId, status: StatusCode) -> Handled {
+        let document = found_document(self.store.get(id).await)?;
+        Ok(answer::json(status, self.with_description(&document.bytes)))
+    }
+
+    fn with_description(&self, document: &[u8]) -> Bytes {
+        let mut out = document.to_vec();
+        if let (Some(id), Some(mut object)) =
+            (ObjectId::of_document(document), ObjectWriter::reopen(&mut out))
+        {
+            self.extension.describe(id, &mut object);
+            object.finish();
+        }
+        out.into()
+    }
+
+    async fn act(&self, id: ObjectId, action: &str) -> Handled {
+        let permit = self.begin_write()?;
+        let acted = self.extension.act(id, action);
+        drop(permit);
+        match acted {
+            Acted::Done => self.described(id, StatusCode::ACCEPTED).await,
+            Acted::NotFound => Err(Problem::NoSuchResource),
+            Acted::Refused(reason) => Err(Problem::Conflict(reason)),
+        }
+    }
+
     async fn create<B: Body>(&self, body: B) -> Handled {
         let model = self.model(body).await?;
         let _permit = self.begin_write()?;
         let id = self.ids.next();
         let document = Document::from(Bytes::from(model.document(id)));
         self.store.insert(id, document.bytes.clone()).await?;
+        self.extension.changed(id);
         let answer = whole(StatusCode::CREATED, document, &HeaderMap::new());
         Ok(answer::with_location(answer, R::COLLECTION, id))
     }
@@ -239,12 +334,14 @@ impl<R: Resource, S: Store> Api<R, S> {
         let document = Document::from(Bytes::from(self.model(body).await?.document(id)));
         let _permit = self.begin_write()?;
         done(self.store.replace(id, document.bytes.clone(), condition).await?)?;
+        self.extension.changed(id);
         Ok(whole(StatusCode::OK, document, &HeaderMap::new()))
     }
 
     async fn delete(&self, id: ObjectId, condition: Condition) -> Handled {
         let _permit = self.begin_write()?;
         let document = done(self.store.remove(id, condition).await?)?;
+        self.extension.changed(id);
         Ok(answer::json(StatusCode::OK, document.bytes))
     }
 
@@ -264,6 +361,7 @@ impl<R: Resource, S: Store> Api<R, S> {
         if let Some(count) = resources {
             object.number("resources", count as u64);
         }
+        self.extension.about(&mut object);
         object.finish();
         answer::json(status, body)
     }

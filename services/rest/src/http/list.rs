@@ -89,6 +89,18 @@ pub(crate) async fn whole(listing: Listing) -> Result<Bytes, StoreError> {
     blocking(write).await
 }
 
+/// Pieces as one, for few.
+pub(crate) async fn joined(pieces: Source) -> Result<Bytes, StoreError> {
+    let join = move || {
+        let mut out = Vec::new();
+        for piece in pieces {
+            out.extend_from_slice(&piece?);
+        }
+        Ok(out.into())
+    };
+    blocking(join).await
+}
+
 /// The list as JSON, chunk by chunk.
 pub(crate) fn pieces(mut chunks: Chunks) -> Source {
     let mut list = Some(json::ListWriter::default());

@@ -8,10 +8,11 @@ use hyper::{Method, StatusCode};
 use super::route::Route;
 use crate::metrics::{Exposition, Histogram, MICROSECONDS};
 
-const ROUTES: [&str; 6] = ["list", "item", "healthz", "readyz", "metrics", "unknown"];
+const ROUTES: [&str; 7] = ["list", "item", "healthz", "readyz", "metrics", "action", "unknown"];
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "other"];
 /// Every status that the API answers with; another would be counted as the last.
-const STATUSES: [u16; 14] = [200, 201, 304, 400, 404, 405, 408, 412, 413, 422, 500, 503, 507, 599];
+const STATUSES: [u16; 16] =
+    [200, 201, 202, 304, 400, 404, 405, 408, 409, 412, 413, 422, 500, 503, 507, 599];
 
 /// Counters for each kind of request.
 #[derive(Debug)]
@@ -86,7 +87,8 @@ fn route_number(route: Route) -> usize {
         Route::Health => 2,
         Route::Ready => 3,
         Route::Metrics => 4,
-        Route::Unknown => 5,
+        Route::Action(..) => 5,
+        Route::Unknown => 6,
     }
 }
 

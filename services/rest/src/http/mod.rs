@@ -16,6 +16,6 @@ mod observe;
 mod page;
 mod route;
 
-pub use api::{Api, Handling};
+pub use api::{Api, ApiParts, Handling};
 pub use body::BodyLimits;
 pub use content::{Content, ContentError};

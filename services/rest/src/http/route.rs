@@ -17,6 +17,8 @@ pub(crate) enum Route {
     Collection,
     /// One resource, if its id can exist at all.
     Item(Option<ObjectId>),
+    /// Something that is done to a resource: one of the actions that there are.
+    Action(Option<ObjectId>, &'static str),
     /// Nothing.
     Unknown,
 }
@@ -24,11 +26,17 @@ pub(crate) enum Route {
 impl Route {
     /// Finds what a path means. Paths are compared as they are: a percent-encoded
     /// one names nothing.
-    pub(crate) fn of(path: &str, collection: &str) -> Self {
+    pub(crate) fn of(path: &str, collection: &str, actions: &[&'static str]) -> Self {
         let below = path.strip_prefix('/').and_then(|path| path.strip_prefix(collection));
         match below.map(|below| below.strip_prefix('/').ok_or(below)) {
             Some(Err("")) => Self::Collection,
-            Some(Ok(id)) if !id.contains('/') => Self::Item(id.parse().ok()),
+            Some(Ok(below)) => match below.split_once('/') {
+                None => Self::Item(below.parse().ok()),
+                Some((id, name)) => match actions.iter().find(|action| **action == name) {
+                    Some(action) => Self::Action(id.parse().ok(), action),
+                    None => Self::Unknown,
+                },
+            },
             _ => match path {
                 "/healthz" => Self::Health,
                 "/readyz" => Self::Ready,
@@ -43,6 +51,7 @@ impl Route {
         match self {
             Self::Collection => "GET, HEAD, POST, OPTIONS",
             Self::Item(_) => "DELETE, GET, HEAD, PUT, OPTIONS",
+            Self::Action(..) => "POST, OPTIONS",
             Self::Health | Self::Ready | Self::Metrics | Self::Unknown => "GET, HEAD, OPTIONS",
         }
     }
@@ -50,8 +59,9 @@ impl Route {
     /// Whether the path takes a method.
     pub(crate) fn allows(self, method: &Method) -> bool {
         match *method {
-            Method::GET | Method::HEAD | Method::OPTIONS => self != Self::Unknown,
-            Method::POST => self == Self::Collection,
+            Method::OPTIONS => self != Self::Unknown,
+            Method::GET | Method::HEAD => !matches!(self, Self::Unknown | Self::Action(..)),
+            Method::POST => matches!(self, Self::Collection | Self::Action(..)),
             Method::PUT | Method::DELETE => matches!(self, Self::Item(_)),
             _ => false,
         }
@@ -70,7 +80,11 @@ mod tests {
             ("/events/5e0745fe9c1a2b3c4d5e6f70", Route::Item(id.parse().ok())),
             ("/events/abc", Route::Item(None)),
             ("/events/", Route::Item(None)),
+            ("/events/5e0745fe9c1a2b3c4d5e6f70/ring", Route::Action(id.parse().ok(), "ring")),
+            ("/events/a/ring", Route::Action(None, "ring")),
             ("/events/a/b", Route::Unknown),
+            ("/events/a/ring/ring", Route::Unknown),
+            ("/events//", Route::Unknown),
             ("/eventsx", Route::Unknown),
             ("/eventsx/abc", Route::Unknown),
             ("/notifications", Route::Unknown),
@@ -81,14 +95,14 @@ mod tests {
             ("/readyz", Route::Ready),
             ("/metrics", Route::Metrics),
         ] {
-            assert_eq!(Route::of(path, "events"), route, "{path}");
+            assert_eq!(Route::of(path, "events", &["ring"]), route, "{path}");
         }
     }
 
     #[test]
     fn the_methods_a_path_takes_are_those_it_says() {
         for route in
-            [Route::Health, Route::Ready, Route::Metrics, Route::Collection, Route::Item(None)]
+            [Route::Health, Route::Collection, Route::Item(None), Route::Action(None, "ring")]
         {
             for name in ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"] {
                 let method = name.parse().unwrap();

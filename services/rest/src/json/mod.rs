@@ -19,6 +19,14 @@ impl<'a> ObjectWriter<'a> {
         Self { out, empty: true }
     }
 
+    /// Opens an object that was written before, to add members at its end;
+    /// [`Self::finish`] closes it again. None where `out` ends with no object.
+    pub fn reopen(out: &'a mut Vec<u8>) -> Option<Self> {
+        out.pop_if(|last| *last == b'}')?;
+        let empty = out.last() == Some(&b'{');
+        Some(Self { out, empty })
+    }
+
     /// A string member.
     pub fn text(&mut self, key: &str, value: &str) -> &mut Self {
         let out = self.key(key);
@@ -30,6 +38,14 @@ impl<'a> ObjectWriter<'a> {
     pub fn number(&mut self, key: &str, value: u64) -> &mut Self {
         let out = self.key(key);
         out.extend_from_slice(value.to_string().as_bytes());
+        self
+    }
+
+    /// A member that is an object, written by `write`.
+    pub fn object(&mut self, key: &str, write: impl FnOnce(&mut ObjectWriter<'_>)) -> &mut Self {
+        let mut object = ObjectWriter::new(self.key(key));
+        write(&mut object);
+        object.finish();
         self
     }
 

@@ -16,7 +16,7 @@ use super::index::{Index, Snapshot};
 use super::metrics::Counters;
 use super::recent::{Place, Recent};
 use super::{
-    Condition, Document, Listing, Outcome, Page, Revision, Store, StoreError, StoreMetrics,
+    Chunks, Condition, Document, Listing, Outcome, Page, Revision, Store, StoreError, StoreMetrics,
     blocking, read, scan,
 };
 use crate::data_dir::DataDir;
@@ -24,6 +24,8 @@ use crate::id::ObjectId;
 
 /// Writes that may wait for the writer; further ones wait for a place.
 const QUEUE: usize = 4096;
+/// How many documents are picked at a time.
+const PICKED_AT_ONCE: usize = 128;
 /// What is read of a list at a time.
 const CHUNK_BYTES: u64 = 64 << 10;
 
@@ -98,6 +100,24 @@ impl LogStore {
         Ok(Self { shared, queue: Some(queue), thread: Some(thread) })
     }
 
+    /// The first `limit` ids greater than `after`, by ascending id.
+    pub fn ids_after(&self, after: Option<ObjectId>, limit: usize) -> Vec<ObjectId> {
+        let mut snapshot = self.shared.read(|state| state.index.snapshot(after, limit));
+        let mut ids = Vec::with_capacity(snapshot.len());
+        loop {
+            let entries = snapshot.take(CHUNK_BYTES);
+            if entries.is_empty() {
+                return ids;
+            }
+            ids.extend(entries.iter().map(|entry| entry.id));
+        }
+    }
+
+    /// The document of `id`, for a thread that may wait for the disk.
+    pub fn read(&self, id: ObjectId) -> Result<Option<Document>, StoreError> {
+        self.shared.get(id)
+    }
+
     async fn write(&self, id: ObjectId, change: Change) -> Written {
         let gone = || StoreError::Stopped { path: self.shared.path.clone() };
         let (reply, answer) = oneshot::channel();
@@ -141,6 +161,21 @@ impl Store for LogStore {
             revision,
             chunks: Box::new(chunks(Arc::clone(&self.shared), file, snapshot)),
         }
+    }
+
+    fn pick(&self, ids: Vec<ObjectId>) -> Chunks {
+        let shared = Arc::clone(&self.shared);
+        let mut ids = ids.into_iter();
+        Box::new(std::iter::from_fn(move || {
+            let mut picked = Vec::new();
+            for id in ids.by_ref().take(PICKED_AT_ONCE) {
+                match shared.get(id) {
+                    Ok(document) => picked.extend(document.map(|it| it.bytes)),
+                    Err(error) => return Some(Err(error)),
+                }
+            }
+            (!picked.is_empty() || ids.len() > 0).then_some(Ok(picked))
+        }))
     }
 
     async fn insert(&self, id: ObjectId, document: Bytes) -> Result<(), StoreError> {

@@ -17,6 +17,7 @@ mod writing;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -42,7 +43,10 @@ pub trait Store: Send + Sync + 'static {
     /// read from it.
     fn list(&self, page: Page) -> Listing;
 
-    /// Stores a document under a new id.
+    /// Those of the documents that are there, as each is when it is read.
+    fn pick(&self, ids: Vec<ObjectId>) -> Chunks;
+
+    /// Stores a document under an id, in place of what there is.
     fn insert(
         &self,
         id: ObjectId,
@@ -73,6 +77,64 @@ pub trait Store: Send + Sync + 'static {
 
     /// What the store has counted and measured.
     fn metrics(&self) -> StoreMetrics;
+}
+
+impl<S: Store> Store for Arc<S> {
+    fn get(
+        &self,
+        id: ObjectId,
+    ) -> impl Future<Output = Result<Option<Document>, StoreError>> + Send {
+        S::get(self, id)
+    }
+
+    fn get_at_once(&self, id: ObjectId) -> Option<Result<Option<Document>, StoreError>> {
+        S::get_at_once(self, id)
+    }
+
+    fn list(&self, page: Page) -> Listing {
+        S::list(self, page)
+    }
+
+    fn pick(&self, ids: Vec<ObjectId>) -> Chunks {
+        S::pick(self, ids)
+    }
+
+    fn insert(
+        &self,
+        id: ObjectId,
+        document: Bytes,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send {
+        S::insert(self, id, document)
+    }
+
+    fn replace(
+        &self,
+        id: ObjectId,
+        document: Bytes,
+        condition: Condition,
+    ) -> impl Future<Output = Result<Outcome<()>, StoreError>> + Send {
+        S::replace(self, id, document, condition)
+    }
+
+    fn remove(
+        &self,
+        id: ObjectId,
+        condition: Condition,
+    ) -> impl Future<Output = Result<Outcome<Document>, StoreError>> + Send {
+        S::remove(self, id, condition)
+    }
+
+    fn revision(&self) -> Revision {
+        S::revision(self)
+    }
+
+    fn check(&self) -> Result<usize, StoreError> {
+        S::check(self)
+    }
+
+    fn metrics(&self) -> StoreMetrics {
+        S::metrics(self)
+    }
 }
 
 /// A document and what it is recognised by.
@@ -170,7 +232,7 @@ impl fmt::Debug for Listing {
 }
 
 /// Runs what takes long or waits for the disk on a thread that may.
-pub(crate) async fn blocking<T: Send + 'static>(
+pub async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(StoreError::Interrupted))

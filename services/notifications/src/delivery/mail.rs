@@ -1,0 +1,89 @@
+//! This module owns a notification as a mail.
+
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use lettre::Message;
+use lettre::message::{Mailbox, header};
+use rest::ObjectId;
+use serde::Deserialize;
+
+/// What is read of a notification as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Stored {
+    subject: String,
+    content: String,
+    to_mail: String,
+    scheduled_time: String,
+}
+
+impl Stored {
+    /// Reads what is stored.
+    pub(super) fn read(document: &[u8]) -> Option<Self> {
+        serde_json::from_slice(document).ok()
+    }
+
+    /// When it is due, in milliseconds since 1970.
+    pub(super) fn due(&self) -> u64 {
+        let time = self.scheduled_time.parse::<DateTime>().ok();
+        let time = time.and_then(|time| TimeZone::UTC.to_timestamp(time).ok());
+        time.map_or(0, jiff::Timestamp::as_millisecond).try_into().unwrap_or(0)
+    }
+
+    /// It as a mail. The same notification has the same Message-ID each time.
+    pub(super) fn mail(&self, id: ObjectId, tag: u64, from: &Mailbox) -> Result<Message, String> {
+        let to = self.to_mail.parse::<Mailbox>();
+        let to = to.map_err(|error| format!("{}: {error}", self.to_mail))?;
+        // What was stored before line breaks were refused may have some.
+        let subject: String =
+            self.subject.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let name = String::from_utf8_lossy(&id.hex()).into_owned();
+        Message::builder()
+            .from(from.clone())
+            .to(to)
+            .subject(subject)
+            .message_id(Some(format!("<{name}.{tag:016x}@{}>", from.email.domain())))
+            .header(header::ContentType::TEXT_PLAIN)
+            .body(self.content.clone())
+            .map_err(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mail(subject: &str, content: &str) -> String {
+        let stored = Stored {
+            subject: subject.into(),
+            content: content.into(),
+            to_mail: "a@example.org".into(),
+            scheduled_time: "2026-01-01T00:00:01".into(),
+        };
+        assert_eq!(stored.due(), 1_767_225_601_000);
+        let from = "EventPost <events@example.com>".parse().unwrap();
+        let mail = stored.mail(ObjectId::from_bytes([0xab; 12]), 7, &from).unwrap();
+        String::from_utf8(mail.formatted()).unwrap()
+    }
+
+    #[test]
+    fn a_mail_says_whose_it_is_and_which() {
+        let text = mail("A subject", "Line one\nand line two");
+        for line in [
+            "From: EventPost <events@example.com>\r\n",
+            "To: a@example.org\r\n",
+            "Subject: A subject\r\n",
+            "Message-ID: <abababababababababababab.0000000000000007@example.com>\r\n",
+            "\r\n\r\nLine one\r\nand line two",
+        ] {
+            assert!(text.contains(line), "{line}: {text}");
+        }
+    }
+
+    #[test]
+    fn no_subject_makes_another_header_and_none_is_raw() {
+        let text = mail("One\r\nBcc: everybody@example.org", "x");
+        assert!(!text.contains("\nBcc:"), "{text}");
+        let text = mail("Grüße aus Köln", "Schöne Grüße");
+        assert!(text.is_ascii() && text.contains("Subject: =?utf-8?"), "{text}");
+    }
+}

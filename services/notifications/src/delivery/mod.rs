@@ -1,0 +1,68 @@
+//! This module owns sending notifications when they are due.
+//!
+//! ```text
+//! settings  the relay, from the command line
+//! state     what has become of a notification, and what is next
+//! book      the states of all, and which is due
+//! records   the states on the disk
+//! mail      a notification as a mail
+//! relay     one attempt to send it
+//! worker    takes what is due to the relay, at a bounded rate
+//! api       what clients see of it, and can do
+//! ```
+//!
+//! A mail is sent at least once: that it was sent is written down after the relay has
+//! taken it. Its Message-ID is the same at each attempt, so that receivers can drop a
+//! second one.
+
+mod api;
+mod book;
+mod mail;
+mod records;
+mod relay;
+mod settings;
+mod state;
+mod worker;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rest::extension::Given;
+use tokio::sync::Notify;
+
+use book::Book;
+use records::Records;
+use relay::Relay;
+pub use settings::MailArgs;
+use settings::Settings;
+
+/// Sending, or the word that nobody has asked for it.
+#[derive(Debug)]
+pub struct Delivery(Option<Arc<Shared>>);
+
+/// What requests and the worker share.
+#[derive(Debug)]
+struct Shared {
+    settings: Settings,
+    given: Given,
+    relay: Relay,
+    records: Records,
+    book: Mutex<Book>,
+    /// Something is due earlier than the worker knows.
+    changed: Notify,
+    /// Set once the service is told to stop.
+    stopping: tokio::sync::watch::Sender<bool>,
+}
+
+impl Shared {
+    // A panic while the lock is held cannot leave the book half changed.
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Milliseconds since 1970.
+fn now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,105 @@
+//! This module owns what a service may do besides storing documents and answering with
+//! them: an [`Extension`] hears of every change, adds to answers, and has lists and
+//! actions of its own.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::fields::FieldError;
+use crate::id::ObjectId;
+use crate::json::ObjectWriter;
+use crate::store::{LogStore, Page};
+use crate::writes::Writes;
+
+/// What a service does besides storing.
+pub trait Extension: Sized + Send + Sync + 'static {
+    /// What it is told on the command line.
+    type Args: clap::Args;
+
+    /// The actions that there are: `POST /collection/{id}/{action}`.
+    const ACTIONS: &'static [&'static str] = &[];
+
+    /// Begins, within the service's runtime and before the first request. An error is the
+    /// rest of a sentence that begins with the service's name.
+    fn start(args: &Self::Args, given: Given) -> Result<Self, String>;
+
+    /// A document was stored under an id, or removed; nobody has been answered yet. Of two
+    /// changes of one document the later may be told first.
+    fn changed(&self, _id: ObjectId) {}
+
+    /// What a list's query asks for beyond a page: which documents, in their order. None
+    /// leaves the list to the API.
+    fn select(&self, _query: &str, _page: Page) -> Result<Option<Selection>, Vec<FieldError>> {
+        Ok(None)
+    }
+
+    /// Whether an item's query asks for what [`Self::describe`] adds.
+    fn wants_description(&self, _query: &str) -> Result<bool, Vec<FieldError>> {
+        Ok(false)
+    }
+
+    /// Adds to a document what the extension knows of it.
+    fn describe(&self, _id: ObjectId, _out: &mut ObjectWriter<'_>) {}
+
+    /// Does one of the actions.
+    fn act(&self, _id: ObjectId, _action: &str) -> Acted {
+        Acted::NotFound
+    }
+
+    /// Adds to what `/readyz` tells.
+    fn about(&self, _out: &mut ObjectWriter<'_>) {}
+
+    /// Comes to its end, with the service: what is at work may finish.
+    fn stop(&self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+}
+
+/// What an extension works with.
+#[derive(Debug, Clone)]
+pub struct Given {
+    /// The documents.
+    pub store: Arc<LogStore>,
+    /// The service's data folder, which is locked.
+    pub folder: PathBuf,
+    /// Whether anything may be changed at the moment.
+    pub writes: Arc<Writes>,
+}
+
+/// Some documents of a collection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection {
+    /// Which, in this order. One that is gone by the time it is read is left out.
+    pub ids: Vec<ObjectId>,
+    /// The query of the page after this one, where there is more.
+    pub next: Option<String>,
+    /// Whether each has what the extension knows of it.
+    pub described: bool,
+}
+
+/// What became of an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acted {
+    /// It was done, or will be.
+    Done,
+    /// There is nothing that it could be done to.
+    NotFound,
+    /// It cannot be done to a document as this one is; the reason, as a sentence.
+    Refused(&'static str),
+}
+
+/// Nothing besides storing.
+#[derive(Debug, Clone, Copy)]
+pub struct Plain;
+
+/// Nothing on the command line.
+#[derive(Debug, clap::Args)]
+pub struct NoArgs {}
+
+impl Extension for Plain {
+    type Args = NoArgs;
+
+    fn start(_args: &NoArgs, _given: Given) -> Result<Self, String> {
+        Ok(Self)
+    }
+}

@@ -1,0 +1,89 @@
+//! This module owns the relay that tests send mails to: `testbed/relay.py`.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::harness::free_ports;
+
+/// What logs in to a relay that wants that.
+pub(super) const PASSWORD: &str = "secret-of-the-relay";
+
+/// A relay, ended with the test.
+pub(super) struct Relay {
+    process: Child,
+    pub(super) port: u16,
+    taken: PathBuf,
+    /// Who vouches for it, where it has a certificate.
+    pub(super) ca: Option<PathBuf>,
+}
+
+impl Relay {
+    /// A relay that takes mails from everybody.
+    pub(super) fn start(folder: &Path) -> Self {
+        Self::start_at(free_ports(), folder, None)
+    }
+
+    /// A relay at a port.
+    pub(super) fn start_at(port: u16, folder: &Path, ca: Option<PathBuf>) -> Self {
+        let taken = folder.join("taken");
+        let mut command = Command::new(python());
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("testbed/relay.py");
+        command.arg(script).arg(port.to_string()).arg(&taken);
+        if let Some(ca) = &ca {
+            command.arg(ca).arg(ca.with_file_name("key.pem"));
+        }
+        // It complains of clients that fail as tests have them fail.
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut process = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n");
+        Self { process, port, taken, ca }
+    }
+
+    /// A relay that wants STARTTLS and a login.
+    pub(super) fn start_guarded(folder: &Path) -> Self {
+        let ca = folder.join("certificate.pem");
+        let made = Command::new("openssl")
+            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"])
+            .args(["-nodes", "-days", "2", "-subj", "/CN=localhost"])
+            .args([
+                "-addext",
+                "subjectAltName=DNS:localhost",
+                "-addext",
+                "basicConstraints=CA:FALSE",
+            ])
+            .arg("-keyout")
+            .arg(folder.join("key.pem"))
+            .arg("-out")
+            .arg(&ca)
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{made:?}");
+        Self::start_at(free_ports(), folder, Some(ca))
+    }
+
+    /// The mails that it has taken.
+    pub(super) fn taken(&self) -> Vec<Value> {
+        let text = fs::read_to_string(&self.taken).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn python() -> PathBuf {
+    std::env::var_os("EVENTPOST_MAIL_PYTHON").map(PathBuf::from).expect(
+        "EVENTPOST_MAIL_PYTHON is not set: run scripts/test, or \
+         EVENTPOST_MAIL_PYTHON=$(testbed/mail)",
+    )
+}
