@@ -200,6 +200,37 @@ fn what_was_long_due_is_not_sent_unless_somebody_wants_it() {
 }
 
 #[test]
+fn what_was_sent_is_not_sent_again_where_the_data_go() {
+    let dir = temp_dir();
+    let relay = Relay::start(dir.path());
+    let (data, other) = (dir.path().join("data"), dir.path().join("other"));
+    let service = start(&data, &relay, &[]);
+    let first = make(&service, &notification("first@example.org", 0));
+    wait_for_state(&service, &first, "sent");
+    // Due while nothing is sent: the data are on their way.
+    let second = make(&service, &notification("second@example.org", 2));
+    assert!(run_service("notifications", &["read-only"], &data).status.success());
+    let copy = dir.path().join("copy");
+    let copy = copy.to_str().unwrap();
+    assert!(run_service("notifications", &["backup", copy], &data).status.success());
+    let restored = run_service("notifications", &["restore", copy], &other);
+    assert!(restored.status.success(), "{restored:?}");
+
+    let new = start(&other, &relay, &[]);
+    wait_for_state(&new, &second, "sent");
+    assert_eq!(state(&new, &first)["state"], "sent");
+    assert_eq!(state(&service, &second)["state"], "scheduled");
+    assert_eq!(relay.taken().len(), 2);
+
+    // An older copy takes nothing back that is known here.
+    assert_eq!(new.terminate(), Some(0));
+    assert!(run_service("notifications", &["restore", "--replace", copy], &other).status.success());
+    let new = start(&other, &relay, &[]);
+    wait_for_state(&new, &second, "sent");
+    assert_eq!(relay.taken().len(), 2);
+}
+
+#[test]
 fn nothing_is_lost_by_kill_9_while_sending() {
     let dir = temp_dir();
     let relay = Relay::start(dir.path());

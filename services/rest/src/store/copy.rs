@@ -3,7 +3,8 @@
 //!
 //! A copy is a file in the log's format with a header of its own, the live documents by
 //! ascending id, and a last record that says how many there are: a copy that was cut
-//! short anywhere is noticed.
+//! short anywhere is noticed. What a service keeps beside its documents, in folders below
+//! theirs, follows them in parts of the same form.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
@@ -68,18 +69,57 @@ pub enum CopyError {
     },
 }
 
-/// Copies the documents of the log in `dir` to `to`, as they are at this moment. A
-/// service may be writing to the log: everything that it has answered before is copied.
+/// Copies the documents of the log in `dir` to `to`, as they are at this moment, and
+/// what is kept beside them. A service may be writing to the log: everything that it has
+/// answered before is copied.
 pub fn backup(dir: &Path, collection: &'static str, to: &Destination) -> Result<Copied, CopyError> {
-    let path = dir.join(scan::FILE);
-    let store_io = |error: io::Error| StoreError::io(&path, &error);
-    let log = File::open(&path).map_err(store_io)?;
-    scan::check_header(&log, &path, collection)?;
-    // What is appended from here on is not looked at. A write under way may be the last
-    // of what is, and looks like one that was cut short; nobody has been answered for it.
-    let length = log.metadata().map_err(store_io)?.len();
-    let (index, _) = scan::index(&log, &path, length)?;
-    to.write(|out| write_copy(&log, &path, &index, collection, out))
+    let documents = Part::open(dir, collection)?;
+    to.write(|out| {
+        let copied = documents.copy_to(out)?;
+        // Later than the documents: what is kept beside them is about these, or newer.
+        let mut bytes = copied.bytes;
+        for folder in beside(dir) {
+            bytes += Part::open(&dir.join(folder), folder)?.copy_to(out)?.bytes;
+        }
+        Ok(Copied { bytes, ..copied })
+    })
+}
+
+/// The names of the folders below `dir` that have a log: each is what its log is of.
+fn beside(dir: &Path) -> Vec<&'static str> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let names = entries.filter(|entry| entry.path().join(scan::FILE).exists());
+    let mut names: Vec<_> =
+        names.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort_unstable();
+    // There are one or two in a process's life.
+    names.into_iter().map(|name| &*name.leak()).collect()
+}
+
+/// A log that is copied as it was when it was opened.
+struct Part {
+    log: File,
+    path: PathBuf,
+    index: Index,
+    collection: &'static str,
+}
+
+impl Part {
+    fn open(dir: &Path, collection: &'static str) -> Result<Self, StoreError> {
+        let path = dir.join(scan::FILE);
+        let store_io = |error: io::Error| StoreError::io(&path, &error);
+        let log = File::open(&path).map_err(store_io)?;
+        scan::check_header(&log, &path, collection)?;
+        // What is appended from here on is not looked at. A write under way may be the last
+        // of what is, and looks like one that was cut short; nobody has been answered for it.
+        let length = log.metadata().map_err(store_io)?.len();
+        let (index, _) = scan::index(&log, &path, length)?;
+        Ok(Self { log, path, index, collection })
+    }
+
+    fn copy_to(&self, out: &mut dyn Write) -> Result<Copied, BulkError> {
+        write_copy(&self.log, &self.path, &self.index, self.collection, out)
+    }
 }
 
 fn write_copy(
@@ -149,7 +189,8 @@ fn write_file(
 }
 
 /// Puts the copy `from` into a locked folder, in place of what it holds if `replace`
-/// is set. The copy is read and verified as a whole first.
+/// is set. The copy is read and verified as a whole first. Of what is kept beside the
+/// documents, what the folder knows already stays: it is newer than the copy.
 pub fn restore(
     dir: &DataDir,
     collection: &'static str,
@@ -163,75 +204,172 @@ pub fn restore(
             return Err(CopyError::Occupied { path: dir.path().into(), documents });
         }
     }
-    let unfinished = scan::temporary(&log);
-    let restored = restore_to(&unfinished, &log, collection, from);
-    if restored.is_err() {
-        let _ = fs::remove_file(&unfinished);
+    let mut copy = Copy::open(from)?;
+    let first = copy.next_part()?;
+    if first.as_deref() != Some(collection) {
+        return Err(copy.bad(format!("it is not a copy of {collection}, {}", copy.described)));
     }
-    restored
+    let restored = Unplaced::read(&mut copy, log, collection, None)?;
+    let mut beside = Vec::new();
+    while let Some(name) = copy.next_part()? {
+        let name: &'static str = name.leak();
+        let folder = dir.path().join(name);
+        let lock = DataDir::lock(&folder).map_err(|error| copy.bad(error.to_string()))?;
+        let is_known = folder.join(scan::FILE).exists();
+        let known = is_known.then(|| Part::open(&folder, name)).transpose()?;
+        let part = Unplaced::read(&mut copy, folder.join(scan::FILE), name, known.as_ref())?;
+        beside.push((part, lock));
+    }
+    for (part, _) in beside {
+        part.place()?;
+    }
+    restored.place()
 }
 
-fn restore_to(
-    unfinished: &Path,
-    log: &Path,
-    collection: &'static str,
-    from: &Path,
-) -> Result<Copied, CopyError> {
-    let store_io = |error: io::Error| CopyError::Store(StoreError::io(log, &error));
-    let mut file = File::create(unfinished).map_err(store_io)?;
-    let mut new = BulkWriter::new(&mut file, &format::header(collection)).map_err(store_io)?;
-    let documents = read_copy(from, collection, |id, document| {
-        new.push(Kind::Put, id, document).map(drop).map_err(store_io)
-    })?;
-    let bytes = new.finish().map_err(store_io)?;
-    scan::put_in_place(&file, unfinished, log).map_err(store_io)?;
-    Ok(Copied { documents, bytes })
+/// A log that was written and has not taken its place yet; it goes where it never does.
+struct Unplaced {
+    file: File,
+    unfinished: PathBuf,
+    log: PathBuf,
+    copied: Copied,
 }
 
-/// Calls `take` with every document of a copy, and returns how many there were. An
-/// error may come after some of them.
-fn read_copy(
-    path: &Path,
-    collection: &'static str,
-    mut take: impl FnMut(ObjectId, &[u8]) -> Result<(), CopyError>,
-) -> Result<usize, CopyError> {
-    let bad = |found: String| CopyError::Bad { path: path.into(), found };
-    let io = |source| CopyError::Unreadable { path: path.into(), source };
-    let mut reader = open(path).map_err(io)?;
-    let mut header = Vec::new();
-    (&mut reader).take(HEADER_LEN as u64).read_to_end(&mut header).map_err(io)?;
-    if header != format::copy_header(collection) {
-        return Err(bad(format!(
-            "it is not a copy of {collection}, {}",
-            format::describe_header(&header)
-        )));
+impl Unplaced {
+    /// Writes what the next part of the copy holds, but for what is known better.
+    fn read(
+        copy: &mut Copy<'_>,
+        log: PathBuf,
+        collection: &'static str,
+        known: Option<&Part>,
+    ) -> Result<Self, CopyError> {
+        let unfinished = scan::temporary(&log);
+        let file = File::create(&unfinished)
+            .map_err(|error| CopyError::Store(StoreError::io(&log, &error)))?;
+        let copied = Copied { documents: 0, bytes: 0 };
+        let mut unplaced = Self { file, unfinished, log, copied };
+        unplaced.copied = unplaced.fill(copy, collection, known)?;
+        Ok(unplaced)
     }
-    let mut batches = scan::Batches::new(reader, path, HEADER_LEN as u64);
-    let mut documents = 0_usize;
-    let mut announced = None;
-    while let Some(batch) = batches.next().map_err(|error| bad(error.to_string()))? {
-        batch.for_each(|record, _| match (announced, record.kind) {
-            (None, Kind::Put) => {
-                documents += 1;
-                take(record.id, record.document)
+
+    fn fill(
+        &self,
+        copy: &mut Copy<'_>,
+        collection: &'static str,
+        known: Option<&Part>,
+    ) -> Result<Copied, CopyError> {
+        let store_io = |error: io::Error| CopyError::Store(StoreError::io(&self.log, &error));
+        let header = format::header(collection);
+        let mut new = BulkWriter::new(&self.file, &header).map_err(store_io)?;
+        let documents = copy.documents(|id, document| {
+            if known.is_some_and(|known| known.index.get(id).is_some()) {
+                return Ok(());
             }
-            (None, Kind::End) => {
-                announced = record.document.try_into().ok().map(u64::from_le_bytes);
-                Ok(())
-            }
-            _ => Err(bad("it goes on after its end".into())),
+            new.push(Kind::Put, id, document).map(drop).map_err(store_io)
         })?;
+        if let Some(Part { log, path, index, .. }) = known {
+            let all = index.snapshot(None, usize::MAX);
+            let pushed = new.push_all(log, path, all, |_, _| Ok(()));
+            pushed.map_err(|error| match error {
+                BulkError::Log(error) => CopyError::Store(error),
+                BulkError::Write(error) => store_io(error),
+            })?;
+        }
+        let bytes = new.finish().map_err(store_io)?;
+        Ok(Copied { documents, bytes })
     }
-    match announced {
-        Some(announced) if announced == documents as u64 => Ok(documents),
-        Some(announced) => Err(bad(format!("it holds {documents} of {announced} documents"))),
-        None => Err(bad(format!("it ends after {documents} documents without its end mark"))),
+
+    /// Puts it in its place.
+    fn place(self) -> Result<Copied, CopyError> {
+        let placed = scan::put_in_place(&self.file, &self.unfinished, &self.log);
+        placed.map_err(|error| CopyError::Store(StoreError::io(&self.log, &error)))?;
+        Ok(self.copied)
     }
 }
 
-fn open(path: &Path) -> io::Result<Box<dyn Read>> {
-    if path == Path::new("-") {
-        return Ok(Box::new(io::stdin().lock()));
+impl Drop for Unplaced {
+    fn drop(&mut self) {
+        // Once it is in its place, it is not there.
+        let _ = fs::remove_file(&self.unfinished);
     }
-    Ok(Box::new(BufReader::with_capacity(1 << 20, File::open(path)?)))
+}
+
+/// A copy that is read part by part.
+struct Copy<'a> {
+    path: &'a Path,
+    reader: Box<dyn Read>,
+    /// How much of it has been read, in bytes.
+    at: u64,
+    /// What its last header is, for an error.
+    described: String,
+}
+
+impl<'a> Copy<'a> {
+    fn open(path: &'a Path) -> Result<Self, CopyError> {
+        let reader: io::Result<Box<dyn Read>> = if path == Path::new("-") {
+            Ok(Box::new(io::stdin().lock()))
+        } else {
+            let file = File::open(path);
+            file.map(|file| Box::new(BufReader::with_capacity(1 << 20, file)) as Box<dyn Read>)
+        };
+        let reader =
+            reader.map_err(|source| CopyError::Unreadable { path: path.into(), source })?;
+        Ok(Self { path, reader, at: 0, described: String::new() })
+    }
+
+    fn bad(&self, found: String) -> CopyError {
+        CopyError::Bad { path: self.path.into(), found }
+    }
+
+    /// Goes on to the next part, and returns what it is a copy of; none at the end.
+    fn next_part(&mut self) -> Result<Option<String>, CopyError> {
+        let mut header = Vec::new();
+        let read = (&mut self.reader).take(HEADER_LEN as u64).read_to_end(&mut header);
+        read.map_err(|source| CopyError::Unreadable { path: self.path.into(), source })?;
+        if header.is_empty() && self.at > 0 {
+            return Ok(None);
+        }
+        self.described = format::describe_header(&header);
+        match format::collection_of_copy(&header) {
+            Some(name) => {
+                self.at += HEADER_LEN as u64;
+                Ok(Some(name))
+            }
+            None if self.at > 0 => Err(self.bad("it goes on after its end".into())),
+            None => Ok(Some(String::new())),
+        }
+    }
+
+    /// Calls `take` with every document of the part, and returns how many there were. An
+    /// error may come after some of them.
+    fn documents(
+        &mut self,
+        mut take: impl FnMut(ObjectId, &[u8]) -> Result<(), CopyError>,
+    ) -> Result<usize, CopyError> {
+        let path = self.path;
+        let bad = |found: String| CopyError::Bad { path: path.into(), found };
+        let mut batches = scan::Batches::new(&mut self.reader, path, self.at);
+        let mut documents = 0_usize;
+        let mut announced = None;
+        while announced.is_none()
+            && let Some(batch) = batches.next().map_err(|error| bad(error.to_string()))?
+        {
+            batch.for_each(|record, _| match (announced, record.kind) {
+                (None, Kind::Put) => {
+                    documents += 1;
+                    take(record.id, record.document)
+                }
+                (None, Kind::End) => {
+                    announced = record.document.try_into().ok().map(u64::from_le_bytes);
+                    Ok(())
+                }
+                _ => Err(bad("it goes on after its end".into())),
+            })?;
+        }
+        self.at = batches.end();
+        match announced {
+            Some(announced) if announced == documents as u64 => Ok(documents),
+            Some(announced) => Err(bad(format!("it holds {documents} of {announced} documents"))),
+            None => Err(bad(format!("it ends after {documents} documents without its end mark"))),
+        }
+    }
 }

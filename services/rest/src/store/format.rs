@@ -51,6 +51,15 @@ pub(crate) fn copy_header(collection: &str) -> [u8; HEADER_LEN] {
     header_of(COPY_MAGIC, collection)
 }
 
+/// What a header says that its copy is of; none where it is the header of no copy. It is
+/// a word: a folder of that name is where it belongs.
+pub(crate) fn collection_of_copy(header: &[u8]) -> Option<String> {
+    let name = header.strip_prefix(COPY_MAGIC)?;
+    let name = std::str::from_utf8(name).ok()?.trim_end_matches('\0');
+    let is_word = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase());
+    (header.len() == HEADER_LEN && is_word).then(|| name.to_owned())
+}
+
 fn header_of(magic: &[u8; 16], collection: &str) -> [u8; HEADER_LEN] {
     let mut header = [0; HEADER_LEN];
     header[..16].copy_from_slice(magic);
