@@ -15,6 +15,7 @@ use crate::health::HealthError;
 use crate::host::{HostError, IdentityError};
 use crate::local::LocalError;
 use crate::provider::ec2::Ec2Error;
+use crate::secrets::SecretError;
 use crate::seed::SeedError;
 
 /// Why a command failed. The text says how to mend it.
@@ -56,6 +57,9 @@ pub enum Error {
     /// Something on a host failed.
     #[error(transparent)]
     Host(#[from] HostError),
+    /// A secret cannot be read.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// There is no key to log in with.
     #[error(transparent)]
     Identity(#[from] IdentityError),

@@ -30,6 +30,8 @@ pub struct About {
     pub version: Option<String>,
     /// How many resources it holds.
     pub resources: Option<u64>,
+    /// The relay that it sends mails by, or `off`.
+    pub mail: Option<String>,
     /// Its word for how it is.
     pub status: Option<String>,
 }

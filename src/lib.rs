@@ -49,6 +49,7 @@ pub mod plan;
 pub mod progress;
 pub mod provider;
 pub mod report;
+pub mod secrets;
 pub mod seed;
 mod signals;
 pub mod wait;

@@ -8,10 +8,11 @@
 #      Where the last deploy that changed anything changed nothing here, neither does this
 #      undo: the same, and nothing is kept: a deploy is taken back that failed elsewhere
 #   $2 the container  $3 the port of the host  $6 who wants it
+#   $7 the folder of its secrets; empty where it has none
 # Where the other one does not become ready, the first one goes on, and the exit code is
 # not 0.
 set -eu
-step=$1 name=$2 port=$3 image=$4 volume=$5 who=$6
+step=$1 name=$2 port=$3 image=$4 volume=$5 who=$6 secrets=$7
 env=/run/eventpost/$name.env
 # What the last deploy that changed any service came to here: kept or changed.
 last=/var/lib/eventpost/$name.last
@@ -49,7 +50,7 @@ trap 'exit 1' HUP INT TERM
 
 case $step in
 deploy)
-    spec=$(spec_of "$image" "$volume" "$port" "$env")
+    spec=$(spec_of "$image" "$volume" "$port" "$env" "$secrets")
     if [ "$(running "$name")" = "true $spec" ]; then
         echo kept
         exit 0
@@ -57,14 +58,14 @@ deploy)
     # Beside the one that serves, with no data: an image or an environment with which it
     # cannot even start never comes near these.
     docker rm -fv "$name-trial" >/dev/null 2>&1 || true
-    docker run -d --name "$name-trial" $hardened --env-file "$env" \
-        -v /data "$image" >/dev/null
+    docker run -d --name "$name-trial" $hardened $(mount_of "$secrets") \
+        --env-file "$env" -v /data "$image" >/dev/null
     wait_ready "$name-trial" 30 || { docker rm -fv "$name-trial" >/dev/null; exit 1; }
     docker rm -fv "$name-trial" >/dev/null
     other=$name-next
     docker rm -f "$other" >/dev/null 2>&1 || true
     docker create --name "$other" --label "eventpost.spec=$spec" --restart unless-stopped \
-        $hardened --env-file "$env" -v "$volume:/data" -p "$port:8080" "$image" >/dev/null
+        $hardened $(mount_of "$secrets") --env-file "$env" -v "$volume:/data" -p "$port:8080" "$image" >/dev/null
     ;;
 rollback | undo)
     other=$name-previous
@@ -103,5 +104,6 @@ if [ "$step" = undo ]; then
 else
     echo changed >"$last"
 fi
+forget_secrets "$name"
 record "$step" "$(docker inspect --format '{{.Config.Image}}' "$name")" "$who"
 echo "switched $pause"

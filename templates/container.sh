@@ -5,15 +5,28 @@ hardened='--user 65532:65532 --read-only --cap-drop ALL --security-opt no-new-pr
     --memory 1g --pids-limit 512 --log-driver json-file --log-opt max-size=10m --log-opt max-file=3'
 history=/var/lib/eventpost/history
 
-spec_of() { # IMAGE VOLUME PORT ENV-FILE: what a container is made of; pulls the image if need be
+spec_of() { # IMAGE VOLUME PORT ENV-FILE SECRETS: what a container is made of; pulls the image if need be
     id=$(docker image inspect --format '{{.Id}}' "$1") || {
         docker pull -q "$1" >/dev/null
         id=$(docker image inspect --format '{{.Id}}' "$1")
     }
-    printf '%s\n' "$id" "$2" "$3" "$(cat "$4")" | sha256sum | cut -c1-64
+    printf '%s\n' "$id" "$2" "$3" "$(cat "$4")" "$5" | sha256sum | cut -c1-64
 }
 running() { # CONTAINER: whether it runs, and its spec
     docker inspect --format '{{.State.Running}} {{index .Config.Labels "eventpost.spec"}}' "$1"
+}
+mount_of() { # SECRETS: how docker is told of the folder, where there is one
+    [ -z "$1" ] || echo "-v $1:/run/secrets:ro"
+}
+forget_secrets() { # CONTAINER: removes secrets that neither it nor what was kept has
+    used=$(docker inspect --format '{{range .Mounts}}{{.Source}} {{end}}' \
+        "$1" "$1-previous" 2>/dev/null | tr '\n' ' ') || true
+    for folder in "/var/lib/eventpost/secrets/$1"/*; do
+        case " $used " in
+        *" $folder "*) ;;
+        *) rm -rf "$folder" ;;
+        esac
+    done
 }
 record() { # ACTION IMAGE WHO: for those who ask later who did what
     mkdir -p "${history%/*}"

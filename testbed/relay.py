@@ -1,7 +1,7 @@
 """A mail relay for tests: a real SMTP server that keeps what it takes, and that fails as
 relays do where the address asks for it.
 
-Usage: relay.py PORT FILE [CERTIFICATE KEY]
+Usage: relay.py ADDRESS PORT FILE [CERTIFICATE KEY]
 
 Each mail that is taken becomes a line of JSON in FILE before it is answered. With a
 certificate, clients must use STARTTLS and log in as `user` with `secret-of-the-relay`.
@@ -77,11 +77,11 @@ def authenticate(server, session, envelope, mechanism, data):
 
 
 async def main():
-    port, path = int(sys.argv[1]), sys.argv[2]
+    address, port, path = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     settings = {}
-    if len(sys.argv) > 3:
+    if len(sys.argv) > 4:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(sys.argv[3], sys.argv[4])
+        context.load_cert_chain(sys.argv[4], sys.argv[5])
         settings = {
             "tls_context": context,
             "require_starttls": True,
@@ -91,7 +91,7 @@ async def main():
     handler = Handler(path)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
-        lambda: SMTP(handler, hostname="relay.test", **settings), "127.0.0.1", port
+        lambda: SMTP(handler, hostname="relay.test", **settings), address, port
     )
     print("ready", flush=True)
     await server.serve_forever()

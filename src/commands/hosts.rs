@@ -2,12 +2,11 @@
 //! how they are logged in to.
 
 use std::collections::BTreeMap;
-use std::env;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use crate::cli::HostAddress;
-use crate::config::{Config, Service};
+use crate::config::{Config, Service, at_home};
 use crate::error::Error;
 use crate::host::{Identity, Target, Trust};
 use crate::local::StackFolder;
@@ -89,12 +88,5 @@ pub(super) fn known_target(
         user: config.ssh.user.clone(),
         identity: identity.clone(),
         trust: Trust::KnownHosts(at_home(Path::new("~/.ssh/known_hosts"))),
-    }
-}
-
-fn at_home(path: &Path) -> PathBuf {
-    match (path.strip_prefix("~"), env::var_os("HOME")) {
-        (Ok(rest), Some(home)) => Path::new(&home).join(rest),
-        _ => path.to_path_buf(),
     }
 }

@@ -1,16 +1,20 @@
 //! This module owns `eventpost.yml`: text in, a [`Config`] that cannot be wrong out,
 //! or every problem at once, each with its line and the path of its key.
 
+mod mail;
 mod model;
 mod read;
 
+use std::env;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::yaml::{self, Located};
 
-pub use model::{Config, DockerSource, Image, Name, SecurityGroup, Service, Source, Ssh, SshFrom};
+pub use model::{
+    Config, DockerSource, Image, Name, Secret, SecurityGroup, Service, Source, Ssh, SshFrom,
+};
 
 /// The name of the file that is used where none is named.
 pub const FILE: &str = "eventpost.yml";
@@ -28,6 +32,14 @@ pub enum Origin {
     BuiltIn,
     /// A file.
     File(PathBuf),
+}
+
+/// A path of the description, in which `~` is this user's home.
+pub(crate) fn at_home(path: &Path) -> PathBuf {
+    match (path.strip_prefix("~"), env::var_os("HOME")) {
+        (Ok(rest), Some(home)) => Path::new(&home).join(rest),
+        _ => path.to_path_buf(),
+    }
 }
 
 /// Everything that is wrong with a description.

@@ -96,10 +96,23 @@ pub struct Service {
     pub health: String,
     /// The file of its seed data.
     pub fixtures: Option<PathBuf>,
-    /// Variables of its environment.
+    /// Variables of its environment; none of them is a secret.
     pub env: BTreeMap<String, String>,
+    /// Files that it is given, and what nobody else may read.
+    pub secrets: Vec<Secret>,
     /// The volume that keeps its data.
     pub volume: Name,
+}
+
+/// A file that a service is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Secret {
+    /// What the file is called where the service finds it.
+    pub name: &'static str,
+    /// The variable that tells the service where that is.
+    pub variable: &'static str,
+    /// Where it is on this machine.
+    pub file: PathBuf,
 }
 
 /// Where a service's program comes from.
@@ -162,6 +175,12 @@ impl DockerSource {
 }
 
 impl Service {
+    /// Its environment, where it finds each secret at a path.
+    pub fn env_with(&self, path: impl Fn(&Secret) -> String) -> BTreeMap<String, String> {
+        let secrets = self.secrets.iter().map(|it| (it.variable.to_owned(), path(it)));
+        self.env.clone().into_iter().chain(secrets).collect()
+    }
+
     /// The path of the service's collection.
     pub fn collection(&self) -> String {
         format!("/{}", self.name)

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_yaml::Value;
 
 use super::Origin;
+use super::mail::mail;
 use super::model::{
     Config, DockerSource, Image, Name, SecurityGroup, Service, Source, Ssh, SshFrom,
 };
@@ -29,7 +30,10 @@ pub(super) fn config(root: &Value, origin: &Origin, problems: &Problems) -> Opti
     let group = group.and_then(|section| security_group(section, stack.as_ref()));
     let docker = top.section("docker").and_then(docker);
     let hosts = top.section("hosts").map(hosts);
-    let services = top.required("services", |top| top.section("services").map(services));
+    let services = |top: &mut Section<'_>| {
+        top.section("services").map(|section| services(section, origin.base()))
+    };
+    let services = top.required("services", services);
     top.finish();
     let stack = stack?;
     Some(Config {
@@ -90,7 +94,7 @@ fn hosts(mut section: Section<'_>) -> BTreeMap<String, String> {
     hosts
 }
 
-fn services(mut section: Section<'_>) -> Vec<Service> {
+fn services(mut section: Section<'_>, base: &Path) -> Vec<Service> {
     let entries = section.entries();
     if section.is_mapping() && entries.is_empty() {
         section.own_problem("must have at least one service");
@@ -101,12 +105,12 @@ fn services(mut section: Section<'_>) -> Vec<Service> {
             section.problem(&key, format!("a service's name must be {}", Name::FORM));
         }
         let section = Section::new(value, section.path_of(&key), section.problems());
-        service(section, name?)
+        service(section, name?, base)
     });
     services.collect()
 }
 
-fn service(mut section: Section<'_>, name: Name) -> Option<Service> {
+fn service(mut section: Section<'_>, name: Name, base: &Path) -> Option<Service> {
     let build = section.text("build").map(|path| Source::Build(path.into()));
     let image = section.text("image").map(|image| Source::Image(image.into()));
     if section.is_mapping() && build.is_some() == image.is_some() {
@@ -116,7 +120,16 @@ fn service(mut section: Section<'_>, name: Name) -> Option<Service> {
     let port = section.port("port");
     let health = section.parsed("health", path, "a path that begins with /");
     let fixtures = section.text("fixtures").map(PathBuf::from);
-    let env = section.section("env").map(env);
+    let mut env = section.section("env").map(env).unwrap_or_default();
+    let mail = section.section("mail").map(|section| mail(section, base));
+    let mut secrets = Vec::new();
+    if let Some(mail) = mail {
+        if let Some(twice) = mail.env.keys().find(|name| env.contains_key(*name)) {
+            section.problem("env", format!("has {twice}, which `mail` sets"));
+        }
+        env.extend(mail.env);
+        secrets = mail.secrets;
+    }
     let volume = section.parsed("volume", Name::new, Name::FORM);
     if section.whole("replicas", 1..=1000).is_some_and(|replicas| replicas > 1) {
         section.problem("replicas", REPLICAS);
@@ -127,7 +140,8 @@ fn service(mut section: Section<'_>, name: Name) -> Option<Service> {
         port: port.unwrap_or(80),
         health: health.unwrap_or_else(|| "/readyz".into()),
         fixtures,
-        env: env.unwrap_or_default(),
+        env,
+        secrets,
         volume: volume.or_else(|| Name::new(&format!("{name}-data"))).unwrap_or(name.clone()),
         name,
     })

@@ -166,6 +166,10 @@ fn the_schema_has_the_keys_that_are_read() {
             format!("stack: s\n{services}\nsecurity_group: {{zzzz: 1}}"),
         ),
         ("/properties/docker/properties", format!("stack: s\n{services}\ndocker: {{zzzz: 1}}")),
+        (
+            "/$defs/service/properties/mail/properties",
+            "stack: s\nservices: {s: {build: b, mail: {host: h, from: a@b, zzzz: 1}}}".into(),
+        ),
         ("/$defs/service/properties", "stack: s\nservices: {s: {build: b, zzzz: 1}}".into()),
     ] {
         let (has, knows) = keys(&schema, &text, path);

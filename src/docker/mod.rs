@@ -2,6 +2,7 @@
 //! registry, running a container. It takes a [`Host`] and knows neither SSH nor EC2.
 
 mod data;
+mod secrets;
 mod switch;
 
 use std::collections::BTreeMap;
@@ -92,6 +93,7 @@ pub async fn run(
     reporter: Reporter<'_>,
 ) -> Result<(), HostError> {
     write_env(host, service).await?;
+    let secrets = secrets::write(host, service).await?;
     let name = container(service);
     let script = concat!(
         include_str!("../../templates/container.sh"),
@@ -103,19 +105,20 @@ pub async fn run(
         Taking::Writes => String::new(),
         Taking::NoWrites => NO_WRITES_LIMIT.as_secs().to_string(),
     };
-    let arguments = [name.as_str(), image, service.volume.as_str(), &port, &who, &seconds];
+    let arguments =
+        [name.as_str(), image, service.volume.as_str(), &port, &who, &seconds, &secrets];
     let command = Command::script(script, &arguments).within(RUN_LIMIT);
     host.run_reporting("starting the container", command, reporter).await.map(drop)
 }
 
-/// Writes the environment to where scripts take it from: through standard input, since its
-/// values may be secrets.
+/// Writes the environment to where scripts take it from: through standard input, since
+/// somebody may have put secrets there, too.
 async fn write_env(host: &Host, service: &Service) -> Result<(), HostError> {
     let file = format!("/run/eventpost/{}.env", container(service));
     let line = format!("sudo mkdir -p -m 0700 /run/eventpost && sudo sh -c {}", {
         quote(&format!("umask 077 && cat > {file}"))
     });
-    let command = Command::new(line).stdin(env_file(&service.env));
+    let command = Command::new(line).stdin(env_file(&service.env_with(secrets::path_in_container)));
     host.run("writing the environment", command).await.map(drop)
 }
 

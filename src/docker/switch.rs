@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{container, write_env};
+use super::{container, secrets, write_env};
 use crate::config::Service;
 use crate::host::{Command, Host, HostError, quote};
 
@@ -39,12 +39,13 @@ pub async fn deploy(
     who: &str,
 ) -> Result<Switched, HostError> {
     write_env(host, service).await?;
-    switch(host, service, "deploy", image, who).await
+    let secrets = secrets::write(host, service).await?;
+    switch(host, service, "deploy", image, who, &secrets).await
 }
 
 /// Takes a deploy back that failed on another host.
 pub async fn undo(host: &Host, service: &Service, who: &str) -> Result<Switched, HostError> {
-    switch(host, service, "undo", "", who).await
+    switch(host, service, "undo", "", who, "").await
 }
 
 /// Notes that a deploy changed other services and not this one, which a rollback then
@@ -57,7 +58,7 @@ pub async fn note_kept(host: &Host, service: &Service) -> Result<(), HostError> 
 
 /// Has the service run from what was kept, which is then kept itself.
 pub async fn rollback(host: &Host, service: &Service, who: &str) -> Result<Switched, HostError> {
-    switch(host, service, "rollback", "", who).await
+    switch(host, service, "rollback", "", who, "").await
 }
 
 async fn switch(
@@ -66,6 +67,7 @@ async fn switch(
     step: &str,
     image: &str,
     who: &str,
+    secrets: &str,
 ) -> Result<Switched, HostError> {
     let script = concat!(
         include_str!("../../templates/container.sh"),
@@ -73,7 +75,7 @@ async fn switch(
     );
     let port = service.port.to_string();
     let name = container(service);
-    let arguments = [step, &name, &port, image, service.volume.as_str(), who];
+    let arguments = [step, &name, &port, image, service.volume.as_str(), who, secrets];
     let command = Command::script(script, &arguments).within(LIMIT);
     let output = host.run("switching the container", command).await?;
     let millis = output.stdout.trim().strip_prefix("switched ").and_then(|it| it.parse().ok());

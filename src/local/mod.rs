@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use rest::data_dir::DataDirError;
 
 pub use folder::{ServiceFolder, StackFolder, StackLock};
-pub use process::{find, last_lines, release, stop};
+pub use process::{find, last_lines, local_env, release, stop};
 pub use start::{Begun, Job};
 
 /// Why something about local services failed.

@@ -13,6 +13,7 @@ use rustix::process::{Pid, Signal};
 use tokio::process::Command;
 
 use super::{LocalError, ServiceFolder};
+use crate::config::Service;
 use crate::digest::sha256;
 use crate::plan::Release;
 use crate::wait::{Backoff, Deadline};
@@ -57,6 +58,14 @@ pub fn release(program: &Path, env: &BTreeMap<String, String>) -> Result<Release
     // NUL is in neither names nor values, so that no two environments look alike.
     let env: Vec<_> = env.iter().map(|(name, value)| format!("{name}\0{value}\0")).collect();
     Ok(Release { program: sha256(bytes), env: sha256(env.concat()) })
+}
+
+/// The environment of a service here, where it finds each secret in this user's own file.
+pub fn local_env(service: &Service) -> BTreeMap<String, String> {
+    service.env_with(|secret| {
+        let absolute = std::path::absolute(&secret.file);
+        absolute.unwrap_or_else(|_| secret.file.clone()).display().to_string()
+    })
 }
 
 /// Starts a service that outlives this process and its terminal.

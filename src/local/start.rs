@@ -101,7 +101,8 @@ impl Job<'_> {
         self.folder.create()?;
         self.folder.set_release(&self.wanted.release)?;
         let Wanted { address, .. } = self.wanted;
-        let child = process::spawn(&self.folder, self.program, address, &self.service.env)?;
+        let env = process::local_env(self.service);
+        let child = process::spawn(&self.folder, self.program, address, &env)?;
         begun.started(&self.folder);
         Ok(child)
     }

@@ -9,6 +9,7 @@ mod inside;
 mod interrupts;
 mod leases;
 mod lifecycle;
+mod mail;
 mod refusals;
 mod replace;
 

@@ -1,7 +1,7 @@
 //! Notifications that are sent, by way of a real relay: in time, at least once, and what
 //! becomes of those that cannot be.
 
-mod relay;
+pub(crate) mod relay;
 
 use std::path::Path;
 use std::process::Command;
@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use self::relay::{PASSWORD, Relay};
+use crate::harness::cli::World;
 use crate::harness::http::{Client, send};
 use crate::harness::{Service, program, run_service, temp_dir, wait_for};
 
@@ -31,7 +32,7 @@ fn start(data: &Path, relay: &Relay, more: &[&str]) -> Service {
 }
 
 /// A notification to an address, due so many seconds from now.
-fn notification(to: &str, seconds: i64) -> Value {
+pub(crate) fn notification(to: &str, seconds: i64) -> Value {
     let due = Timestamp::now() + SignedDuration::from_secs(seconds);
     json!({
         "subject": "About an event",
@@ -271,11 +272,68 @@ fn a_relay_that_is_away_or_says_nothing_is_waited_for() {
     wait_for("an attempt", || {
         Some(state(&service, &path)).filter(|it| it["attempts"].as_u64() >= Some(1))
     });
-    let relay = Relay::start_at(port, dir.path(), None);
+    let relay = Relay::start_at("127.0.0.1", port, dir.path(), None);
     // One that gets no answer keeps no other waiting.
     make(&service, &notification("silent@example.org", 0));
     wait_for_state(&service, &path, "sent");
     assert_eq!(relay.taken().len(), 1);
+}
+
+#[test]
+fn what_is_due_at_once_is_sent_at_a_bounded_rate() {
+    let dir = temp_dir();
+    let relay = Relay::start(dir.path());
+    let service = start(&dir.path().join("data"), &relay, &["--mail-rate", "20"]);
+    let mut client = Client::connect(service.address).unwrap();
+    for number in 0..60 {
+        let body = notification(&format!("n{number}@example.org"), 0).to_string();
+        assert_eq!(client.send("POST", "/notifications", &body).unwrap().status, 201);
+    }
+    wait_for("all to be sent", || (relay.taken().len() == 60).then_some(()));
+    let times: Vec<_> = relay.taken().iter().map(|mail| mail["time"].as_i64().unwrap()).collect();
+    let all = times.iter().max().unwrap() - times.iter().min().unwrap();
+    assert!(all > 2_800, "60 mails at 20 a second took {all} ms");
+}
+
+#[test]
+fn a_local_stack_sends_as_its_description_says() {
+    let world = World::new();
+    let relay = Relay::start(world.path());
+    let describe = |mail: &str| {
+        world.describe(&format!(
+            "stack: s\nservices:\n  notifications: {{build: notifications, mail: {{{mail}}}}}\n"
+        ));
+    };
+    for (mail, told) in [
+        ("host: h", "services.notifications.mail: `from` is missing"),
+        ("host: h, from: nobody", "services.notifications.mail.from: must be an address"),
+        ("host: h, from: a@b, user: u", "`user` and `password_file` come together"),
+        ("host: h, from: a@b, security: ssl", "must be starttls, tls or none"),
+        (
+            "host: h, from: a@b, user: u, password_file: f, security: none",
+            "would show the password to everybody",
+        ),
+    ] {
+        describe(mail);
+        let refused = world.up();
+        assert_eq!(refused.code, Some(78), "{refused:?}");
+        assert!(refused.stderr.contains(told), "{told}: {refused:?}");
+    }
+    describe("host: h, from: a@b, user: u, password_file: none");
+    let refused = world.up();
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("the secret none of notifications cannot be read"));
+
+    let port = relay.port;
+    describe(&format!("host: localhost, port: {port}, security: none, from: a@example.org"));
+    world.up().succeeded();
+    let status = world.run(&["status", "--local", "--output", "json"]).succeeded().json();
+    assert_eq!(status[0]["mail"], format!("localhost:{port}"));
+    let address = world.holder("notifications").unwrap().address;
+    let body = notification("somebody@example.org", 0).to_string();
+    assert_eq!(send(address, "POST", "/notifications", Some(&body)).status, 201);
+    wait_for("the mail", || (!relay.taken().is_empty()).then_some(()));
+    world.run(&["down", "--local"]).succeeded();
 }
 
 #[test]

@@ -13,9 +13,9 @@ use crate::harness::free_ports;
 pub(super) const PASSWORD: &str = "secret-of-the-relay";
 
 /// A relay, ended with the test.
-pub(super) struct Relay {
+pub(crate) struct Relay {
     process: Child,
-    pub(super) port: u16,
+    pub(crate) port: u16,
     taken: PathBuf,
     /// Who vouches for it, where it has a certificate.
     pub(super) ca: Option<PathBuf>,
@@ -24,15 +24,20 @@ pub(super) struct Relay {
 impl Relay {
     /// A relay that takes mails from everybody.
     pub(super) fn start(folder: &Path) -> Self {
-        Self::start_at(free_ports(), folder, None)
+        Self::start_at("127.0.0.1", free_ports(), folder, None)
     }
 
-    /// A relay at a port.
-    pub(super) fn start_at(port: u16, folder: &Path, ca: Option<PathBuf>) -> Self {
+    /// A relay that takes mails from hosts of the testbed.
+    pub(crate) fn start_for_hosts(folder: &Path) -> Self {
+        Self::start_at("0.0.0.0", free_ports(), folder, None)
+    }
+
+    /// A relay at an address and a port.
+    pub(super) fn start_at(address: &str, port: u16, folder: &Path, ca: Option<PathBuf>) -> Self {
         let taken = folder.join("taken");
         let mut command = Command::new(python());
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("testbed/relay.py");
-        command.arg(script).arg(port.to_string()).arg(&taken);
+        command.arg(script).arg(address).arg(port.to_string()).arg(&taken);
         if let Some(ca) = &ca {
             command.arg(ca).arg(ca.with_file_name("key.pem"));
         }
@@ -64,11 +69,11 @@ impl Relay {
             .output()
             .unwrap();
         assert!(made.status.success(), "{made:?}");
-        Self::start_at(free_ports(), folder, Some(ca))
+        Self::start_at("127.0.0.1", free_ports(), folder, Some(ca))
     }
 
     /// The mails that it has taken.
-    pub(super) fn taken(&self) -> Vec<Value> {
+    pub(crate) fn taken(&self) -> Vec<Value> {
         let text = fs::read_to_string(&self.taken).unwrap_or_default();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }

@@ -17,6 +17,7 @@ use crate::event::{EventSink, Reporter};
 use crate::local::StackFolder;
 use crate::progress;
 use crate::report;
+use crate::secrets;
 use crate::signals::Signals;
 
 /// What an interrupt leaves: a host's script goes on to its end by itself.
@@ -25,6 +26,7 @@ const LEFT: &str = "each service runs as before or anew; `eventpost status` says
 
 pub(crate) async fn deploy(args: &Change) -> Result<ExitCode, Error> {
     change(args, "deploy", async |config, sites, display| {
+        secrets::check(config)?;
         // Everything is on the hosts before the first service changes.
         let images = sites.iter().zip(&config.services).map(|(site, service)| async {
             let artifact = deploy::make(config, service, display).await.map_err(Error::Binary)?;

@@ -13,6 +13,7 @@ use crate::commands::destination::Destination;
 use crate::config::{Config, Origin};
 use crate::doctor::Redactor;
 use crate::error::Error;
+use crate::secrets;
 
 /// Writes the bundle: an archive of texts.
 pub(super) fn write(
@@ -21,7 +22,7 @@ pub(super) fn write(
     diagnosis: &Diagnosis<'_>,
     files: &[(String, String)],
 ) -> Result<(), Error> {
-    let redactor = Redactor::new(secrets(config));
+    let redactor = Redactor::new(unspeakable(config));
     let found = serde_json::to_string_pretty(diagnosis).map_err(|e| Error::Output(e.into()))?;
     let version = format!("eventpost {}\n", env!("CARGO_PKG_VERSION"));
     let mut texts = vec![
@@ -57,8 +58,11 @@ fn description(config: &Config) -> String {
 }
 
 /// What must not be in it: what services are given, and what logs in to AWS.
-fn secrets(config: &Config) -> Vec<String> {
+fn unspeakable(config: &Config) -> Vec<String> {
     let values = config.services.iter().flat_map(|service| service.env.values().cloned());
     let own = ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"].into_iter();
-    values.chain(own.filter_map(|name| env::var(name).ok())).collect()
+    let files = config.services.iter().filter_map(|service| secrets::read(service).ok());
+    let files = files.flatten().filter_map(|(_, content)| String::from_utf8(content).ok());
+    let files = files.map(|content| content.trim().to_owned());
+    values.chain(own.filter_map(|name| env::var(name).ok())).chain(files).collect()
 }

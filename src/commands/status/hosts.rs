@@ -48,6 +48,7 @@ struct Row {
     container: Option<String>,
     image: Option<String>,
     resources: Option<u64>,
+    mail: Option<String>,
     drift: Vec<String>,
     problem: Option<String>,
 }
@@ -66,6 +67,7 @@ impl Table for Row {
         "CONTAINER",
         "IMAGE",
         "RESOURCES",
+        "MAIL",
         "DRIFT",
         "PROBLEM",
     ];
@@ -85,6 +87,7 @@ impl Table for Row {
             Cell::text(self.container.as_ref()),
             Cell::text(self.image.as_ref()),
             Cell::text(self.resources),
+            Cell::text(self.mail.as_ref()),
             Cell::text(drift),
             Cell::text(self.problem.as_ref()),
         ]
@@ -237,6 +240,7 @@ async fn look(
         Ok(ready) => {
             row.health = if ready.about.is_read_only() { "read-only" } else { "healthy" };
             row.resources = ready.about.resources;
+            row.mail = ready.about.mail;
         }
         Err(problem) => {
             row.health = "unhealthy";

@@ -24,6 +24,7 @@ struct Row {
     pid: Option<u32>,
     uptime_seconds: Option<u64>,
     resources: Option<u64>,
+    mail: Option<String>,
     version: Option<String>,
     problem: Option<String>,
 }
@@ -38,7 +39,7 @@ enum State {
 
 impl Table for Row {
     const HEADINGS: &'static [&'static str] =
-        &["SERVICE", "STATE", "URL", "PID", "UPTIME", "RESOURCES", "VERSION", "PROBLEM"];
+        &["SERVICE", "STATE", "URL", "PID", "UPTIME", "RESOURCES", "MAIL", "VERSION", "PROBLEM"];
 
     fn cells(&self) -> Vec<Cell> {
         let state = match self.state {
@@ -53,6 +54,7 @@ impl Table for Row {
             Cell::text(self.pid),
             Cell::text(self.uptime_seconds.map(Duration::from_secs).map(humane)),
             Cell::text(self.resources),
+            Cell::text(self.mail.as_ref()),
             Cell::text(self.version.as_ref()),
             Cell::text(self.problem.as_ref()),
         ]
@@ -77,6 +79,7 @@ async fn look(stack: &StackFolder, service: &Service) -> Result<Row, Error> {
             pid: None,
             uptime_seconds: None,
             resources: None,
+            mail: None,
             version: None,
             problem: None,
         });
@@ -93,6 +96,7 @@ async fn look(stack: &StackFolder, service: &Service) -> Result<Row, Error> {
         pid: Some(holder.pid),
         uptime_seconds: Some(unix_seconds().saturating_sub(holder.started)),
         resources: about.resources,
+        mail: about.mail,
         version: Some(holder.version),
         problem,
     })

@@ -19,6 +19,7 @@ use crate::fixtures;
 use crate::local::StackFolder;
 use crate::progress;
 use crate::report;
+use crate::secrets;
 use crate::signals::Signals;
 
 pub(super) async fn run(
@@ -32,6 +33,7 @@ pub(super) async fn run(
     let identity = hosts::identity(config, &stack)?;
     let display = progress::display();
     let fixtures = fixtures::load_all(config)?;
+    secrets::check(config)?;
     let reporter = Reporter::new(display.as_ref(), "stack");
     let keeper = signals.race(keeper(config, &args.stack, &args.hosts, reporter)).await;
     let keeper = keeper.map_err(|caught| caught.into_error("nothing was changed"))??;

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::binary;
 use crate::cli::Up;
 use crate::config::{Config, Service};
+use crate::digest::sha256;
 use crate::error::Error;
 use crate::event::{EventSink, Reporter};
 use crate::fixtures::{self, Fixtures};
@@ -19,6 +20,7 @@ use crate::plan::preview::{self, Change};
 use crate::plan::{self, Action, Existing, Wanted};
 use crate::progress;
 use crate::report::{self, Cell, Table};
+use crate::secrets;
 use crate::seed;
 use crate::signals::Signals;
 
@@ -153,7 +155,12 @@ async fn plan_one<'a>(
     address: SocketAddr,
 ) -> Result<(Job<'a>, Existing), Error> {
     let folder = stack.service(service.name.as_str());
-    let wanted = Wanted { address, release: local::release(program, &service.env)? };
+    let mut env = local::local_env(service);
+    // A secret that has changed is a change of what the service is given.
+    for (name, content) in secrets::read(service)? {
+        env.insert(format!("the content of {name}"), sha256(content));
+    }
+    let wanted = Wanted { address, release: local::release(program, &env)? };
     let existing = match local::find(&folder).await? {
         None => Existing::Stopped,
         Some(holder) => Existing::Running { address: holder.address, release: folder.release() },

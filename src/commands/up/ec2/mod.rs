@@ -31,6 +31,7 @@ use crate::progress;
 use crate::provider::Machine;
 use crate::provider::ec2::{Ec2, Launch, MachineImage};
 use crate::report;
+use crate::secrets;
 use crate::signals::Signals;
 use crate::wait::unix_seconds;
 
@@ -60,6 +61,7 @@ pub(super) async fn run(args: &Up, config: &Config) -> Result<ExitCode, Error> {
     let _lock = stack.lock()?;
     let begin = Instant::now();
     let fixtures = fixtures::load_all(config)?;
+    secrets::check(config)?;
     let connected = signals.race(Ec2::connect(config.region.as_deref())).await;
     let ec2 = connected.map_err(|caught| caught.into_error("nothing was changed"))??;
     let display = progress::display();

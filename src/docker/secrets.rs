@@ -1,0 +1,52 @@
+//! This module owns the secrets of a service on a host: files that its container alone can
+//! read, and that no `docker inspect` shows.
+
+use sha2::{Digest, Sha256};
+
+use super::container;
+use crate::config::{Secret, Service};
+use crate::digest::hexadecimal;
+use crate::host::{Command, Host, HostError, quote};
+use crate::secrets;
+
+/// Where a container finds its secrets.
+const FOLDER: &str = "/run/secrets";
+const DOING: &str = "writing the secrets";
+
+/// Where a container finds one of them.
+pub(super) fn path_in_container(secret: &Secret) -> String {
+    format!("{FOLDER}/{}", secret.name)
+}
+
+/// Brings the secrets to the host, and returns the folder that the container is to have at
+/// [`FOLDER`]; none where the service has no secrets. Another content has another folder, so
+/// that a container that is kept for going back keeps its own.
+pub(super) async fn write(host: &Host, service: &Service) -> Result<String, HostError> {
+    let read = secrets::read(service).map_err(|error| HostError::Broken {
+        host: host.name().into(),
+        doing: DOING,
+        cause: error.to_string(),
+    })?;
+    if read.is_empty() {
+        return Ok(String::new());
+    }
+    let mut digest = Sha256::new();
+    for (name, content) in &read {
+        digest.update(name);
+        digest.update([0]);
+        digest.update(content);
+    }
+    let version = hexadecimal(&digest.finalize());
+    let folder = format!("/var/lib/eventpost/secrets/{}/{}", container(service), &version[..16]);
+    for (name, content) in read {
+        // 65532 is whom the program in the container runs as.
+        let file = quote(&format!("{folder}/{name}"));
+        let line = format!(
+            "umask 077 && mkdir -p {folder} && cat > {file}.part && chmod 0400 {file}.part && \
+             chown 65532:65532 {file}.part {folder} && mv {file}.part {file}"
+        );
+        let command = Command::new(format!("sudo sh -c {}", quote(&line))).stdin(content);
+        host.run(DOING, command).await?;
+    }
+    Ok(folder)
+}

@@ -1,0 +1,38 @@
+//! This module owns the secrets that services are given: files that are read when they are
+//! needed, and whose contents are never printed.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::config::{Config, Service};
+
+/// A secret cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the secret {} of {service} cannot be read: {source}", path.display())]
+pub struct SecretError {
+    /// The service that needs it.
+    pub service: String,
+    /// The file.
+    pub path: PathBuf,
+    /// What the system said.
+    pub source: std::io::Error,
+}
+
+/// The contents of a service's secrets, by their names.
+pub fn read(service: &Service) -> Result<Vec<(&'static str, Vec<u8>)>, SecretError> {
+    let one = |secret: &crate::config::Secret| {
+        let path = &secret.file;
+        let bytes = fs::read(path).map_err(|source| SecretError {
+            service: service.name.to_string(),
+            path: path.clone(),
+            source,
+        })?;
+        Ok((secret.name, bytes))
+    };
+    service.secrets.iter().map(one).collect()
+}
+
+/// Sees that all secrets can be read, before anything is changed.
+pub fn check(config: &Config) -> Result<(), SecretError> {
+    config.services.iter().try_for_each(|service| read(service).map(drop))
+}

@@ -1,0 +1,75 @@
+//! Mails of a service on a host, and the secret that it takes to send them.
+
+use std::fs;
+
+use crate::harness::http::send;
+use crate::harness::region::{Stack, on_host};
+use crate::harness::wait_for;
+use crate::mail::notification;
+use crate::mail::relay::Relay;
+
+fn described(stack: &Stack, mail: &str) {
+    stack.describe(&format!("  notifications: {{build: notifications, mail: {{{mail}}}}}\n"));
+}
+
+#[test]
+fn a_notification_is_sent_from_a_host_and_the_password_stays_a_file() {
+    let stack = Stack::new("mail", "  notifications: {build: notifications}\n");
+    stack.run(&["up"]).succeeded();
+    assert_eq!(stack.status()[0]["mail"], "off");
+    let (host, address) = (stack.instance(0), stack.address(0));
+    // Where hosts of the testbed find this machine.
+    let route = on_host(&host, &["ip", "route", "show", "default"]);
+    let gateway = route.split_whitespace().nth(2).unwrap().to_owned();
+    let relay = Relay::start_for_hosts(stack.world.path());
+    let from = "from: EventPost <events@example.org>";
+    let port = relay.port;
+    described(&stack, &format!("host: {gateway}, port: {port}, security: none, {from}"));
+    stack.run(&["deploy"]).succeeded();
+    assert_eq!(stack.status()[0]["mail"], format!("{gateway}:{port}"));
+    let body = notification("somebody@example.org", 0).to_string();
+    assert_eq!(send(address, "POST", "/notifications", Some(&body)).status, 201);
+    wait_for("the mail", || (!relay.taken().is_empty()).then_some(()));
+
+    // With a login: the password is in a file that the program alone can read.
+    let password = stack.world.path().join("password");
+    let login = |text: &str| {
+        fs::write(&password, text).unwrap();
+        let file = password.display();
+        let login = format!("user: somebody, password_file: {file}");
+        described(&stack, &format!("host: {gateway}, port: {port}, {from}, {login}"));
+    };
+    login("very-secret-password\n");
+    stack.run(&["deploy"]).succeeded();
+    let secret = |container: &str| {
+        let format =
+            "{{range .Mounts}}{{if eq .Destination \"/run/secrets\"}}{{.Source}}{{end}}{{end}}";
+        on_host(&host, &["docker", "inspect", "--format", format, container]).trim().to_owned()
+    };
+    let first = secret("eventpost-notifications");
+    let kept =
+        on_host(&host, &["sh", "-c", &format!("cd {first} && stat -c '%a %u %n' * && cat *")]);
+    assert_eq!(kept, "400 65532 mail-password\nvery-secret-password\n");
+    let inspected = on_host(&host, &["docker", "inspect", "eventpost-notifications"]);
+    assert!(inspected.contains("MAIL_PASSWORD_FILE=/run/secrets/mail-password"), "{inspected}");
+    let logs = stack.run(&["logs"]).stdout;
+    assert!(!inspected.contains("very-secret") && !logs.contains("very-secret"), "{logs}");
+    assert!(logs.contains("notifications are sent"), "{logs}");
+
+    // Another password is a change, and going back takes the one of before.
+    login("another-password\n");
+    let changed = stack.run(&["deploy", "--output", "json"]).succeeded().json();
+    assert_eq!(changed[0]["outcome"], "deployed");
+    let second = secret("eventpost-notifications");
+    assert_ne!(first, second);
+    stack.run(&["rollback"]).succeeded();
+    assert_eq!(secret("eventpost-notifications"), first);
+
+    // What cannot be read is told before anything is touched.
+    fs::remove_file(&password).unwrap();
+    let refused = stack.run(&["deploy"]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    let told = format!("the secret {} of notifications cannot be read", password.display());
+    assert!(refused.stderr.contains(&told), "{refused:?}");
+    stack.run(&["down", "--yes"]).succeeded();
+}
