@@ -329,7 +329,7 @@ fn a_local_stack_sends_as_its_description_says() {
     world.up().succeeded();
     let status = world.run(&["status", "--local", "--output", "json"]).succeeded().json();
     assert_eq!(status[0]["mail"], format!("localhost:{port}"));
-    let address = world.holder("notifications").unwrap().address;
+    let address = ([127, 0, 0, 1], world.port).into();
     let body = notification("somebody@example.org", 0).to_string();
     assert_eq!(send(address, "POST", "/notifications", Some(&body)).status, 201);
     wait_for("the mail", || (!relay.taken().is_empty()).then_some(()));
