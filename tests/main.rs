@@ -11,5 +11,6 @@ mod harness;
 mod hostile;
 mod local_stack;
 mod mail;
+mod search;
 mod service_process;
 mod storage;

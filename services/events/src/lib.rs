@@ -1,9 +1,13 @@
-//! The model of the events service: what an event is made of.
+//! The events service: what an event is made of, and finding some.
+
+mod search;
 
 use jiff::civil::{Date, Time};
 use rest::fields::Fields;
 use rest::json::ObjectWriter;
 use rest::{Resource, datetime};
+
+pub use search::Search;
 
 /// Something that happens at a place and a time.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -29,8 +29,12 @@ pub trait Extension: Sized + Send + Sync + 'static {
 
     /// What a list's query asks for beyond a page: which documents, in their order. None
     /// leaves the list to the API.
-    fn select(&self, _query: &str, _page: Page) -> Result<Option<Selection>, Vec<FieldError>> {
-        Ok(None)
+    fn select(
+        &self,
+        _query: &str,
+        _page: Page,
+    ) -> impl Future<Output = Result<Option<Selection>, Vec<FieldError>>> + Send {
+        async { Ok(None) }
     }
 
     /// Whether an item's query asks for what [`Self::describe`] adds.

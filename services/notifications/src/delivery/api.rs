@@ -51,7 +51,7 @@ impl Extension for Delivery {
         }
     }
 
-    fn select(&self, query: &str, page: Page) -> Result<Option<Selection>, Vec<FieldError>> {
+    async fn select(&self, query: &str, page: Page) -> Result<Option<Selection>, Vec<FieldError>> {
         let described = self.wants_description(query)?;
         let state = parameter(query, "state");
         let (Some(shared), true) = (&self.0, described || state.is_some()) else {

@@ -22,11 +22,15 @@ impl Stored {
         serde_json::from_slice(document).ok()
     }
 
-    /// When it is due, in milliseconds since 1970.
+    /// When it is due, in milliseconds since 1970; 0 where that is before.
     pub(super) fn due(&self) -> u64 {
         let time = self.scheduled_time.parse::<DateTime>().ok();
-        let time = time.and_then(|time| TimeZone::UTC.to_timestamp(time).ok());
-        time.map_or(0, jiff::Timestamp::as_millisecond).try_into().unwrap_or(0)
+        let stamp = time.map(|time| TimeZone::UTC.to_timestamp(time));
+        match stamp {
+            Some(Ok(stamp)) => stamp.as_millisecond().try_into().unwrap_or(0),
+            // The last day of the year 9999 is beyond what a timestamp reaches.
+            _ => u64::MAX,
+        }
     }
 
     /// It as a mail. The same notification has the same Message-ID each time.
@@ -63,6 +67,16 @@ mod tests {
         let from = "EventPost <events@example.com>".parse().unwrap();
         let mail = stored.mail(ObjectId::from_bytes([0xab; 12]), 7, &from).unwrap();
         String::from_utf8(mail.formatted()).unwrap()
+    }
+
+    #[test]
+    fn every_time_has_its_place() {
+        let due = |time: &str| {
+            let (subject, content, to_mail) = Default::default();
+            Stored { subject, content, to_mail, scheduled_time: time.into() }.due()
+        };
+        assert_eq!(due("1066-10-14T09:00:00"), 0);
+        assert_eq!(due("9999-12-31T23:59:59"), u64::MAX);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rest::ObjectId;
-use rest::store::{Document, Page, Store, StoreError, Tag};
+use rest::store::{Document, Store, StoreError, Tag};
 use tokio::sync::Semaphore;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -77,7 +77,7 @@ async fn load(shared: &Arc<Shared>) -> Result<(), StoreError> {
     let reading = Arc::clone(shared);
     rest::store::blocking(move || {
         let mut known = reading.records.read_all()?;
-        for chunk in reading.given.store.list(Page::ALL).chunks {
+        for chunk in reading.given.store.list_all() {
             for document in chunk? {
                 let Some(id) = ObjectId::of_document(&document) else { continue };
                 let known = known.remove(&id);

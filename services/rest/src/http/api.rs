@@ -188,7 +188,9 @@ impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
                 let query = parts.uri.query();
                 let page = page::read(query).map_err(Problem::Query)?;
                 let selection = match query {
-                    Some(query) => self.extension.select(query, page).map_err(Problem::Query)?,
+                    Some(query) => {
+                        self.extension.select(query, page).await.map_err(Problem::Query)?
+                    }
                     None => None,
                 };
                 match (selection, page) {

@@ -113,6 +113,11 @@ impl LogStore {
         }
     }
 
+    /// All documents, some at a time, for a thread that may wait for the disk.
+    pub fn list_all(&self) -> Chunks {
+        self.list(Page::ALL).chunks
+    }
+
     /// The document of `id`, for a thread that may wait for the disk.
     pub fn read(&self, id: ObjectId) -> Result<Option<Document>, StoreError> {
         self.shared.get(id)

@@ -1,0 +1,44 @@
+//! This module owns comparing texts as people do: without regard to case and accents.
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+/// The text in lower case, without accents.
+pub(super) fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    // Lower case first: that of some capitals has marks of its own.
+    text.chars().flat_map(char::to_lowercase).nfd().filter(|c| !is_combining_mark(*c)).collect()
+}
+
+/// The topics of a list of them, folded.
+pub(super) fn topics(list: &str) -> impl Iterator<Item = String> {
+    let topics = list.split(',').map(|topic| fold(topic.trim()));
+    topics.filter(|topic| !topic.is_empty()).collect::<Vec<_>>().into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn case_and_accents_do_not_count() {
+        for (one, other) in [
+            ("Café", "CAFE"),
+            ("Ñandú", "nandu"),
+            ("ÉCOLE", "école"),
+            ("İstanbul", "istanbul"),
+            ("e\u{301}t\u{e9}", "ETE"),
+            ("Ελλάδα", "ελλαδα"),
+        ] {
+            assert_eq!(fold(one), fold(other), "{one} {other}");
+        }
+        assert_ne!(fold("straße"), fold("strasse"), "letters are what they are");
+    }
+
+    #[test]
+    fn topics_are_taken_apart() {
+        assert_eq!(topics(" Música ,, Rock&Roll,").collect::<Vec<_>>(), ["musica", "rock&roll"]);
+    }
+}

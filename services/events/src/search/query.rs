@@ -1,0 +1,165 @@
+//! This module owns what a search asks for.
+
+use jiff::civil::{Date, DateTime};
+use rest::ObjectId;
+use rest::datetime;
+use rest::fields::FieldError;
+use rest::store::Page;
+
+use super::fold::fold;
+use super::index::{self, Key, number};
+
+/// How many a search answers with at a time where it does not say.
+const LIMIT: usize = 1000;
+/// No text that is searched for is longer than what it could be found in.
+const LONGEST: usize = 400;
+
+/// A search.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Query {
+    /// One of an event's topics, folded.
+    pub(super) topic: Option<String>,
+    /// The first day.
+    pub(super) from: Option<Date>,
+    /// The last day.
+    pub(super) to: Option<Date>,
+    /// A part of the place, folded.
+    pub(super) place: Option<String>,
+    /// A part of any of its texts, folded.
+    pub(super) text: Option<String>,
+    pub(super) limit: usize,
+    /// Only what comes after this one, where its place in the order is known already.
+    pub(super) after: Option<(ObjectId, Option<i64>)>,
+    /// What was asked, without the page.
+    same: String,
+}
+
+impl Query {
+    /// Reads a search; none where nothing is searched for.
+    pub(super) fn read(query: &str, page: Page) -> Result<Option<Self>, Vec<FieldError>> {
+        let mut read = Self {
+            topic: None,
+            from: None,
+            to: None,
+            place: None,
+            text: None,
+            limit: if page.limit == usize::MAX { LIMIT } else { page.limit },
+            after: page.after.map(|id| (id, None)),
+            same: String::new(),
+        };
+        let mut problems = Vec::new();
+        let mut seen = Vec::new();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let field = match &*name {
+                "topic" => "topic",
+                "from" => "from",
+                "to" => "to",
+                "place" => "place",
+                "q" => "q",
+                "at" => "at",
+                _ => continue,
+            };
+            // What a form was sent without is empty, and not asked for.
+            if value.is_empty() {
+                continue;
+            }
+            let message = if seen.contains(&field) {
+                Some("must be given once".into())
+            } else {
+                read.set(field, &value).err()
+            };
+            seen.push(field);
+            problems.extend(message.map(|message| FieldError { field, message }));
+        }
+        if let (Some(from), Some(to)) = (read.from, read.to)
+            && from > to
+        {
+            problems.push(FieldError { field: "from", message: "must not be after to".into() });
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let others = query.split('&').filter(|pair| {
+            let name = pair.split('=').next().unwrap_or_default();
+            !name.is_empty() && !["limit", "after", "at"].contains(&name)
+        });
+        read.same = others.collect::<Vec<_>>().join("&");
+        let searches = seen.iter().any(|field| *field != "at");
+        Ok(searches.then_some(read))
+    }
+
+    fn set(&mut self, field: &str, value: &str) -> Result<(), String> {
+        let date =
+            || datetime::parse_date(value).ok_or_else(|| "must be a date as YYYY-MM-DD".to_owned());
+        let text = || {
+            let count = value.chars().count();
+            let long = || format!("must have at most {LONGEST} characters, not {count}");
+            if count > LONGEST { Err(long()) } else { Ok(Some(fold(value))) }
+        };
+        match field {
+            "from" => self.from = Some(date()?),
+            "to" => self.to = Some(date()?),
+            "topic" => self.topic = text()?.map(|topic| topic.trim().to_owned()),
+            "place" => self.place = text()?,
+            "q" => self.text = text()?,
+            _ => {
+                let time: Option<DateTime> = datetime::parse_datetime(value);
+                let time = time.ok_or("must be as the link to this page has it")?;
+                self.after = self.after.map(|(id, _)| (id, Some(number(time))));
+            }
+        }
+        Ok(())
+    }
+
+    /// The query of the page that begins after an event.
+    pub(super) fn next(&self, (at, id): Key) -> String {
+        let at = index::datetime(at).map(datetime::format_datetime).unwrap_or_default();
+        format!("{}&limit={}&after={id}&at={at}", self.same, self.limit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(query: &str) -> Vec<String> {
+        let problems = Query::read(query, Page::ALL).unwrap_err();
+        problems.iter().map(|it| format!("{} {}", it.field, it.message)).collect()
+    }
+
+    #[test]
+    fn searches_are_read() {
+        let query = "topic=M%C3%BAsica&from=2026-1-2&q=two+words&place=&_=5";
+        let read = Query::read(query, Page { after: None, limit: 7 }).unwrap().unwrap();
+        assert_eq!(read.topic.as_deref(), Some("musica"));
+        assert_eq!(read.from, Some(jiff::civil::date(2026, 1, 2)));
+        assert_eq!((read.text.as_deref(), &read.place), (Some("two words"), &None));
+        let id: ObjectId = "5e0745fe9c1a2b3c4d5e6f70".parse().unwrap();
+        let at = number(jiff::civil::date(2026, 3, 4).at(5, 6, 7, 0));
+        let next = read.next((at, id));
+        assert_eq!(
+            next,
+            "topic=M%C3%BAsica&from=2026-1-2&q=two+words&place=&_=5&limit=7\
+             &after=5e0745fe9c1a2b3c4d5e6f70&at=2026-03-04T05:06:07"
+        );
+        let again = Query::read(&next, Page { after: Some(id), limit: 7 }).unwrap().unwrap();
+        assert_eq!(again.after, Some((id, Some(at))));
+        assert_eq!(again.same, read.same);
+        for nothing in ["", "limit=5", "q=&from=", "at=2026-01-01T00:00:00"] {
+            assert_eq!(Query::read(nothing, Page::ALL), Ok(None), "{nothing}");
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_named() {
+        let date = "must be a date as YYYY-MM-DD";
+        assert_eq!(
+            problems("from=soon&to=2026-02-30"),
+            [format!("from {date}"), format!("to {date}")]
+        );
+        assert_eq!(problems("from=2026-02-02&to=2026-02-01"), ["from must not be after to"]);
+        assert_eq!(problems("q=a&q=b"), ["q must be given once"]);
+        let long = "x".repeat(401);
+        assert_eq!(problems(&format!("q={long}")), ["q must have at most 400 characters, not 401"]);
+    }
+}
