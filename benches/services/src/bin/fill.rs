@@ -1,5 +1,6 @@
 //! Fills a data folder of the events service through its own storage. Prints up to
-//! 50,000 of the ids, from all over. Arguments: FOLDER COUNT EVENT, the last a file with one as JSON.
+//! 50,000 of the ids, from all over. Arguments: FOLDER COUNT EVENT, the last a file with one
+//! as JSON, or `varied`: events whose texts are words at random, to be searched for.
 
 use std::sync::Arc;
 use std::path::PathBuf;
@@ -21,11 +22,16 @@ async fn main() {
     let dir = DataDir::lock(&folder).expect("a folder of its own");
     let store = Arc::new(LogStore::open(&dir, "events").expect("a log"));
     let ids = IdGenerator::new().expect("randomness");
-    let body = std::fs::read(argument::<PathBuf>(3, "a file with an event")).expect("an event");
-    let event = Event::from_body(&body).expect("an event");
+    let file: PathBuf = argument(3, "a file with an event");
+    let varied = file.as_os_str() == "varied";
+    let body = if varied { words(0) } else { std::fs::read(file).expect("an event") };
+    let mut event = Event::from_body(&body).expect("an event");
     let mut writes = tokio::task::JoinSet::new();
     for n in 0..count {
         let id = ids.next();
+        if varied {
+            event = Event::from_body(&words(n as u64)).expect("an event");
+        }
         let document = Bytes::from(event.document(id));
         let store = Arc::clone(&store);
         writes.spawn(async move { store.insert(id, document).await });
@@ -39,4 +45,41 @@ async fn main() {
     for write in writes.join_all().await {
         write.expect("an insert");
     }
+}
+
+/// An event of words, the same for the same number.
+fn words(n: u64) -> Vec<u8> {
+    let mut state = n.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut below = |most: u64| {
+        // xorshift64*: all that matters is that it has no short pattern.
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        (state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % most
+    };
+    const SYLLABLES: [&str; 20] = [
+        "ba", "cor", "den", "fi", "gra", "hel", "jo", "ka", "lum", "mer", "no", "pra", "quin", "ro", "sta",
+        "tir", "ul", "va", "wen", "zo",
+    ];
+    let word = |number: u64| {
+        let part = |at: u32| SYLLABLES[(number / 20_u64.pow(at) % 20) as usize];
+        format!("{}{}{}", part(0), part(1), part(2))
+    };
+    let mut text = |count: u64| {
+        let words: Vec<_> = (0..count).map(|_| word(below(8000))).collect();
+        words.join(" ")
+    };
+    let (title, description, place) = (text(3), text(30), text(2));
+    let (year, month, day) = (below(10) + 2020, below(12) + 1, below(28) + 1);
+    serde_json::json!({
+        "title": title,
+        "description": description,
+        "date": format!("{year}-{month:02}-{day:02}"),
+        "time": format!("{:02}:30:00", below(24)),
+        "place": place,
+        "organizer": "",
+        "topics": format!("topic{}, topic{}", below(200), below(200)),
+    })
+    .to_string()
+    .into_bytes()
 }
