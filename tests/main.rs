@@ -11,6 +11,7 @@ mod harness;
 mod hostile;
 mod local_stack;
 mod mail;
+mod openapi;
 mod search;
 mod service_process;
 mod storage;

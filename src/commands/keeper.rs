@@ -13,10 +13,22 @@ use crate::event::Reporter;
 use crate::host;
 use crate::lease::Keeper;
 use crate::provider::ec2::Ec2;
+use crate::signals::Signals;
 use crate::wait::Deadline;
 
 /// Machines that exist answer at once.
 const SSH_LIMIT: Duration = Duration::from_secs(60);
+
+/// The account that the stack's hosts are in, and that keeps its lease.
+pub(super) async fn account(
+    config: &Config,
+    signals: &mut Signals,
+) -> Result<(Ec2, Keeper), Error> {
+    let connected = signals.race(Ec2::connect(config.region.as_deref())).await;
+    let ec2 = connected.map_err(|caught| caught.into_error("nothing was changed"))??;
+    let keeper = Keeper::Account { ec2: ec2.clone(), stack: config.stack.to_string() };
+    Ok((ec2, keeper))
+}
 
 /// Who keeps the lease of the stack.
 pub(super) async fn keeper(

@@ -1,7 +1,5 @@
 //! The right to change a stack, which one command has at a time, on whichever machine.
 
-use std::fs;
-
 use super::ONE;
 use crate::harness::cli::Ran;
 use crate::harness::region::{Stack, elements, on_host};
@@ -70,10 +68,7 @@ fn machines_that_exist_keep_their_lease_themselves() {
     let key = stack.world.path().join("state/eventpost/keys/lease-hosts");
     let text = format!("stack: other\nssh: {{key: {}}}\nservices:\n{ONE}", key.display());
     stack.world.describe(&text);
-    let home = stack.world.path().join("home");
-    fs::create_dir_all(home.join(".ssh")).unwrap();
-    let public = on_host(id, &["cut", "-d ", "-f1,2", "/etc/ssh/ssh_host_ed25519_key.pub"]);
-    fs::write(home.join(".ssh/known_hosts"), format!("{address} {public}")).unwrap();
+    let home = stack.home_that_knows(id, address);
     let hosts = format!("events={address}");
     let run = |args: &[&str]| {
         let mut command = stack.world.command(&[args, &["--hosts", &hosts]].concat());

@@ -165,9 +165,7 @@ fn machines_that_exist_are_deployed_to_and_unknown_ones_refused() {
     assert_eq!(refused.code, Some(1), "{refused:?}");
     assert!(refused.stderr.contains("nothing was sent to it"), "{refused:?}");
 
-    fs::create_dir_all(home.join(".ssh")).unwrap();
-    let public = on_host(id, &["cut", "-d ", "-f1,2", "/etc/ssh/ssh_host_ed25519_key.pub"]);
-    fs::write(home.join(".ssh/known_hosts"), format!("{address} {public}")).unwrap();
+    stack.home_that_knows(id, address);
     let uptime =
         |id: &str| on_host(id, &["docker", "inspect", "--format", "{{.Id}}", "eventpost-events"]);
     let before = uptime(id);

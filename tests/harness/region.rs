@@ -2,9 +2,10 @@
 //! tests. Each test has an access key and a stack of its own, so that neither faults
 //! nor hosts of one meet another.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -100,6 +101,15 @@ impl Stack {
     /// The instance that a service runs on.
     pub(crate) fn instance(&self, service: usize) -> String {
         self.status()[service]["instance"].as_str().unwrap().to_owned()
+    }
+
+    /// A home folder whose user knows an instance by the key that it has.
+    pub(crate) fn home_that_knows(&self, id: &str, address: &str) -> PathBuf {
+        let home = self.world.path().join("home");
+        fs::create_dir_all(home.join(".ssh")).unwrap();
+        let public = on_host(id, &["cut", "-d ", "-f1,2", "/etc/ssh/ssh_host_ed25519_key.pub"]);
+        fs::write(home.join(".ssh/known_hosts"), format!("{address} {public}")).unwrap();
+        home
     }
 
     /// How many resources a service says that it holds.

@@ -23,6 +23,7 @@ pub struct Event {
 
 impl Resource for Event {
     const COLLECTION: &'static str = "events";
+    const DESCRIPTION: &'static str = include_str!("../openapi.json");
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         // Each field is read before any is used, so that all problems are found.

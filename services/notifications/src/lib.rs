@@ -21,6 +21,7 @@ pub struct Notification {
 
 impl Resource for Notification {
     const COLLECTION: &'static str = "notifications";
+    const DESCRIPTION: &'static str = include_str!("../openapi.json");
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         // Each field is read before any is used, so that all problems are found.

@@ -33,7 +33,7 @@ pub trait Extension: Sized + Send + Sync + 'static {
         &self,
         _query: &str,
         _page: Page,
-    ) -> impl Future<Output = Result<Option<Selection>, Vec<FieldError>>> + Send {
+    ) -> impl Future<Output = Result<Option<Selection>, NoSelection>> + Send {
         async { Ok(None) }
     }
 
@@ -79,6 +79,21 @@ pub struct Selection {
     pub next: Option<String>,
     /// Whether each has what the extension knows of it.
     pub described: bool,
+}
+
+/// Why nothing is picked out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoSelection {
+    /// The query makes no sense.
+    Query(Vec<FieldError>),
+    /// It is to begin after a document that is not there.
+    NotFound,
+}
+
+impl From<Vec<FieldError>> for NoSelection {
+    fn from(problems: Vec<FieldError>) -> Self {
+        Self::Query(problems)
+    }
 }
 
 /// What became of an action.

@@ -10,6 +10,9 @@ pub trait Resource: Sized + Send + Sync + 'static {
     /// The plural name: the path of the collection and the name of the service.
     const COLLECTION: &'static str;
 
+    /// The description of the service's API, in `OpenAPI` 3.1.
+    const DESCRIPTION: &'static str;
+
     /// Reads and checks every field; `None` where one is wrong, and then `fields`
     /// has kept the problem.
     fn read(fields: &mut Fields<'_>) -> Option<Self>;

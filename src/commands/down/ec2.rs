@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use super::row::Row;
 use crate::cli::Down;
 use crate::commands::confirm::confirm;
+use crate::commands::keeper;
 use crate::config::Config;
 use crate::error::Error;
 use crate::event::{EventSink, Reporter};
-use crate::lease::Keeper;
 use crate::local::StackFolder;
 use crate::progress;
 use crate::provider::Machine;
@@ -20,11 +20,9 @@ pub(super) async fn run(args: &Down, config: &Config) -> Result<ExitCode, Error>
     let mut signals = Signals::listen()?;
     let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
     let _lock = stack.lock()?;
-    let connected = signals.race(Ec2::connect(config.region.as_deref())).await;
-    let ec2 = connected.map_err(|caught| caught.into_error("nothing was changed"))??;
+    let (ec2, keeper) = keeper::account(config, &mut signals).await?;
     let display = progress::display();
     let reporter = Reporter::new(display.as_ref(), "stack");
-    let keeper = Keeper::Account { ec2: ec2.clone(), stack: config.stack.to_string() };
     let work = async |signals: &mut Signals| {
         let found = signals.race(ec2.machines(config.stack.as_str())).await;
         let mut machines = found.map_err(|caught| caught.into_error("nothing was changed"))??;

@@ -17,7 +17,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use rest::ObjectId;
-use rest::extension::{Extension, Given, NoArgs, Selection};
+use rest::extension::{Extension, Given, NoArgs, NoSelection, Selection};
 use rest::fields::FieldError;
 use rest::store::{LogStore, Page, StoreError, blocking};
 
@@ -88,7 +88,7 @@ impl Extension for Search {
         self.0.news.notify_one();
     }
 
-    async fn select(&self, query: &str, page: Page) -> Result<Option<Selection>, Vec<FieldError>> {
+    async fn select(&self, query: &str, page: Page) -> Result<Option<Selection>, NoSelection> {
         let Some(query) = Query::read(query, page)? else { return Ok(None) };
         let shared = Arc::clone(&self.0);
         shared.catch_up().await;
@@ -163,14 +163,13 @@ impl Shared {
         let _ = self.known.subscribe().wait_for(|known| *known >= told).await;
     }
 
-    fn search(&self, query: &Query) -> Result<Selection, Vec<FieldError>> {
+    fn search(&self, query: &Query) -> Result<Selection, NoSelection> {
         let (candidates, certain) = {
             let index = self.index();
             if let Some((id, None)) = query.after
                 && !index.knows(id)
             {
-                let message = "must be an event that there is".into();
-                return Err(vec![FieldError { field: "after", message }]);
+                return Err(NoSelection::NotFound);
             }
             index.candidates(query)
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rest::ObjectId;
-use rest::extension::{Acted, Extension, Given, Selection};
+use rest::extension::{Acted, Extension, Given, NoSelection, Selection};
 use rest::fields::FieldError;
 use rest::json::ObjectWriter;
 use rest::store::Page;
@@ -51,11 +51,12 @@ impl Extension for Delivery {
         }
     }
 
-    async fn select(&self, query: &str, page: Page) -> Result<Option<Selection>, Vec<FieldError>> {
+    async fn select(&self, query: &str, page: Page) -> Result<Option<Selection>, NoSelection> {
         let described = self.wants_description(query)?;
         let state = parameter(query, "state");
         let (Some(shared), true) = (&self.0, described || state.is_some()) else {
-            return no_relay(state.is_some(), "state").map(|()| None);
+            no_relay(state.is_some(), "state")?;
+            return Ok(None);
         };
         // One more than is wanted says whether there is more.
         let enough = page.limit.saturating_add(1);
@@ -63,7 +64,10 @@ impl Extension for Delivery {
             Some(word) if STATES.contains(&word) => {
                 shared.book().in_state(word, page.after, enough)
             }
-            Some(_) => return Err(problem("state", format!("must be {}", STATES.join(", ")))),
+            Some(_) => {
+                let message = format!("must be {}", STATES.join(", "));
+                return Err(problem("state", message).into());
+            }
             None => shared.given.store.ids_after(page.after, enough),
         };
         let more = ids.len() > page.limit;

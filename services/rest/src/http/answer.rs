@@ -12,6 +12,7 @@ use super::body::BodyError;
 use super::conditional::entity_tag;
 use super::content::Content;
 use super::encoding::{self, Encoding};
+use crate::extension::NoSelection;
 use crate::fields::FieldError;
 use crate::id::ObjectId;
 use crate::json::ObjectWriter;
@@ -118,6 +119,15 @@ pub(crate) enum Problem {
 impl From<BodyError> for Problem {
     fn from(error: BodyError) -> Self {
         Self::Body(error)
+    }
+}
+
+impl From<NoSelection> for Problem {
+    fn from(none: NoSelection) -> Self {
+        match none {
+            NoSelection::Query(problems) => Self::Query(problems),
+            NoSelection::NotFound => Self::NoSuchResource,
+        }
     }
 }
 

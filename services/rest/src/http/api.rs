@@ -156,6 +156,7 @@ impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
             }
             (_, Route::Health) => Some(Ok(answer::json(StatusCode::OK, "{\"status\": \"ok\"}"))),
             (_, Route::Ready) => Some(Ok(self.ready())),
+            (_, Route::Description) => Some(Ok(answer::json(StatusCode::OK, R::DESCRIPTION))),
             (_, Route::Metrics) => {
                 let text = self.observer.metrics(&self.store.metrics(), self.version);
                 Some(Ok(answer::metrics(text)))
@@ -188,9 +189,7 @@ impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
                 let query = parts.uri.query();
                 let page = page::read(query).map_err(Problem::Query)?;
                 let selection = match query {
-                    Some(query) => {
-                        self.extension.select(query, page).await.map_err(Problem::Query)?
-                    }
+                    Some(query) => self.extension.select(query, page).await?,
                     None => None,
                 };
                 match (selection, page) {

@@ -8,7 +8,8 @@ use hyper::{Method, StatusCode};
 use super::route::Route;
 use crate::metrics::{Exposition, Histogram, MICROSECONDS};
 
-const ROUTES: [&str; 7] = ["list", "item", "healthz", "readyz", "metrics", "action", "unknown"];
+const ROUTES: [&str; 8] =
+    ["list", "item", "healthz", "readyz", "metrics", "action", "openapi", "unknown"];
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "other"];
 /// Every status that the API answers with; another would be counted as the last.
 const STATUSES: [u16; 16] =
@@ -88,7 +89,8 @@ fn route_number(route: Route) -> usize {
         Route::Ready => 3,
         Route::Metrics => 4,
         Route::Action(..) => 5,
-        Route::Unknown => 6,
+        Route::Description => 6,
+        Route::Unknown => 7,
     }
 }
 

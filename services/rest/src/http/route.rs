@@ -13,6 +13,8 @@ pub(crate) enum Route {
     Ready,
     /// `/metrics`: what the service has counted, for Prometheus.
     Metrics,
+    /// `/openapi.json`: what the service takes and answers.
+    Description,
     /// The list of all resources.
     Collection,
     /// One resource, if its id can exist at all.
@@ -41,6 +43,7 @@ impl Route {
                 "/healthz" => Self::Health,
                 "/readyz" => Self::Ready,
                 "/metrics" => Self::Metrics,
+                "/openapi.json" => Self::Description,
                 _ => Self::Unknown,
             },
         }
@@ -52,7 +55,9 @@ impl Route {
             Self::Collection => "GET, HEAD, POST, OPTIONS",
             Self::Item(_) => "DELETE, GET, HEAD, PUT, OPTIONS",
             Self::Action(..) => "POST, OPTIONS",
-            Self::Health | Self::Ready | Self::Metrics | Self::Unknown => "GET, HEAD, OPTIONS",
+            Self::Health | Self::Ready | Self::Metrics | Self::Description | Self::Unknown => {
+                "GET, HEAD, OPTIONS"
+            }
         }
     }
 
@@ -94,6 +99,7 @@ mod tests {
             ("/healthz", Route::Health),
             ("/readyz", Route::Ready),
             ("/metrics", Route::Metrics),
+            ("/openapi.json", Route::Description),
         ] {
             assert_eq!(Route::of(path, "events", &["ring"]), route, "{path}");
         }
