@@ -57,7 +57,7 @@ impl Lease {
     }
 
     /// Whether it is the one that was wanted; an account gives it another id.
-    fn is_of(&self, wanted: &Self) -> bool {
+    pub(crate) fn is_of(&self, wanted: &Self) -> bool {
         self.id == wanted.id || (&self.owner, self.since) == (&wanted.owner, wanted.since)
     }
 }
@@ -89,27 +89,29 @@ impl Keeper {
         let wanted = Lease::wanted(purpose);
         let taken = signals.race(self.take(&wanted, reporter)).await;
         let taken = taken.map_err(|caught| caught.into_error("nothing was changed")).flatten();
-        let began = taken.is_ok();
-        let outcome = match taken {
-            Ok(()) => tokio::select! {
-                done = work(signals) => done,
-                lost = self.keep(&wanted) => Err(lost),
-            },
-            Err(error) => Err(error),
+        let own = match taken {
+            Ok(own) => own,
+            Err(error) => {
+                // It may have been given though the answer that says so never came. Where even
+                // this fails, it runs out.
+                let _ = self.give_back(&wanted).await;
+                return Err(error);
+            }
         };
-        // However it ended, nobody is to wait for a lease that nobody uses: it may have been
-        // given though the answer that says so never came.
-        if let Err(error) = self.give_back(&wanted).await
-            && began
-        {
+        let outcome = tokio::select! {
+            done = work(signals) => done,
+            lost = self.keep(&own) => Err(lost),
+        };
+        // However it ended, nobody is to wait for a lease that nobody uses.
+        if let Err(error) = self.end(&own).await {
             reporter.warning(format!("the lease stays until it runs out, in {TERM} s: {error}"));
         }
         outcome
     }
 
-    async fn take(&self, wanted: &Lease, reporter: Reporter<'_>) -> Result<(), Error> {
-        if self.try_take(wanted).await? {
-            return Ok(());
+    async fn take(&self, wanted: &Lease, reporter: Reporter<'_>) -> Result<Lease, Error> {
+        if let Some(own) = self.try_take(wanted).await? {
+            return Ok(own);
         }
         for found in self.leases().await? {
             if !found.has_run_out() {
@@ -119,8 +121,8 @@ impl Keeper {
             reporter.warning(format!("{owner} left its lease behind (`{purpose}`): it is broken"));
             self.end(&found).await?;
         }
-        if self.try_take(wanted).await? {
-            return Ok(());
+        if let Some(own) = self.try_take(wanted).await? {
+            return Ok(own);
         }
         let found = self.leases().await?;
         Err(found.first().map_or_else(
@@ -129,11 +131,12 @@ impl Keeper {
         ))
     }
 
-    async fn try_take(&self, wanted: &Lease) -> Result<bool, Error> {
-        match self {
-            Self::Account { ec2, stack } => Ok(ec2.take_lease(stack, wanted).await?),
-            Self::Hosts(all) => hosts::take(all, wanted, TERM).await,
-        }
+    async fn try_take(&self, wanted: &Lease) -> Result<Option<Lease>, Error> {
+        let id = match self {
+            Self::Account { ec2, stack } => ec2.take_lease(stack, wanted).await?,
+            Self::Hosts(all) => hosts::take(all, wanted, TERM).await?.then(|| wanted.id.clone()),
+        };
+        Ok(id.map(|id| Lease { id, ..wanted.clone() }))
     }
 
     /// The leases that there are: of an account one or none, of hosts one each at the most.

@@ -15,8 +15,9 @@ use crate::host::Identity;
 use crate::lease::Lease;
 
 impl Ec2 {
-    /// Takes the stack's lease; false where somebody has it. The account gives it an id.
-    pub async fn take_lease(&self, stack: &str, lease: &Lease) -> Result<bool, Ec2Error> {
+    /// Takes the stack's lease, and returns the id that the account gives it; none where
+    /// somebody else has it.
+    pub async fn take_lease(&self, stack: &str, lease: &Lease) -> Result<Option<String>, Ec2Error> {
         let key = Identity::fresh();
         let key = key.map_err(|e| Ec2Error::new("ImportKeyPair", &self.region, e.to_string()))?;
         let tags = vec![
@@ -36,11 +37,11 @@ impl Ec2 {
             .send()
             .await;
         match imported.map_err(|e| self.failed("ImportKeyPair", &e)) {
-            Ok(_) => Ok(true),
+            Ok(made) => Ok(made.key_pair_id),
             Err(error) if error.is(&["InvalidKeyPair.Duplicate"]) => {
                 // It may be our own, where the answer to the first try was lost.
                 let found = self.lease(stack).await?;
-                Ok(found.is_some_and(|it| (&it.owner, it.since) == (&lease.owner, lease.since)))
+                Ok(found.filter(|found| found.is_of(lease)).map(|found| found.id))
             }
             Err(error) => Err(error),
         }
