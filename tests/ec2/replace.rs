@@ -144,16 +144,19 @@ fn hosts_end_themselves_when_their_time_is_over() {
     let refused = stack.run(&["up", "--ttl", "5s"]);
     assert_eq!(refused.code, Some(2), "{refused:?}");
     assert!(refused.stderr.contains("from 1 m 0 s to 366 d 0 h"), "{refused:?}");
-    stack.run(&["up", "--ttl", "1m30s"]).succeeded();
+    stack.run(&["up", "--ttl", "2m"]).succeeded();
     let row = stack.status().remove(0);
     let number = |key: &str| row[key].as_f64().unwrap();
-    assert!((1.0..90.0).contains(&number("left_seconds")), "{row}");
+    assert!((1.0..120.0).contains(&number("left_seconds")), "{row}");
     let whole = (number("left_seconds") + number("age_seconds")) * 0.1856 / 3600.0;
     assert!((number("spent") + number("to_spend") - whole).abs() < 1e-6, "{row}");
     let told = stack.run(&["status"]).stdout;
     assert!(told.contains("ENDS IN") && told.contains("0.00 USD"), "{told}");
-    wait_for("most of its time to be over", || {
-        stack.status()[0]["left_seconds"].as_u64().is_none_or(|left| left < 30).then_some(())
-    });
+    for seconds in [80, 40] {
+        wait_for("its time to be over", || {
+            let left = stack.status()[0]["left_seconds"].as_u64();
+            left.is_none_or(|left| left < seconds).then_some(())
+        });
+    }
     wait_for("the host to end itself", || stack.instances().is_empty().then_some(()));
 }

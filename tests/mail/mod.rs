@@ -301,7 +301,7 @@ fn a_local_stack_sends_as_its_description_says() {
     let relay = Relay::start(world.path());
     let describe = |mail: &str| {
         world.describe(&format!(
-            "stack: s\nservices:\n  notifications: {{build: notifications, mail: {{{mail}}}}}\n"
+            "stack: test\nservices:\n  notifications: {{build: notifications, mail: {{{mail}}}}}\n"
         ));
     };
     for (mail, told) in [
@@ -329,7 +329,7 @@ fn a_local_stack_sends_as_its_description_says() {
     world.up().succeeded();
     let status = world.run(&["status", "--local", "--output", "json"]).succeeded().json();
     assert_eq!(status[0]["mail"], format!("localhost:{port}"));
-    let address = ([127, 0, 0, 1], world.port).into();
+    let address = world.holder("notifications").unwrap().address;
     let body = notification("somebody@example.org", 0).to_string();
     assert_eq!(send(address, "POST", "/notifications", Some(&body)).status, 201);
     wait_for("the mail", || (!relay.taken().is_empty()).then_some(()));
