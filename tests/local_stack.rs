@@ -299,8 +299,10 @@ fn logs_of_local_services_are_printed_and_followed() {
     world.up();
     let both = world.run(&["logs", "--local"]).succeeded().stdout;
     for service in ["events", "notifications"] {
-        let line = both.lines().find(|line| line.starts_with(&format!("{service} | ")));
-        assert!(line.is_some_and(|line| line.contains("is listening")), "{both}");
+        let says = |line: &str| {
+            line.starts_with(&format!("{service} | ")) && line.contains("is listening")
+        };
+        assert!(both.lines().any(says), "{both}");
     }
     let one = world.run(&["logs", "events", "--local", "--tail", "1"]).succeeded().stdout;
     assert_eq!(one.lines().count(), 1, "{one}");
