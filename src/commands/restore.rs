@@ -149,6 +149,5 @@ async fn replace(site: &Site<'_>) -> Result<(), Error> {
 }
 
 async fn run_step(site: &Site<'_>, step: DataStep) -> Result<(), Error> {
-    site.host.run(step.doing(), docker::data(site.service, step)).await?;
-    Ok(())
+    Ok(docker::run_data(&site.host, site.service, step).await?)
 }

@@ -78,10 +78,7 @@ impl Book {
     pub(super) fn take_due(&mut self, now: u64) -> Option<(ObjectId, Entry)> {
         let id = self.due.first().filter(|(due, _)| *due <= now)?.1;
         let entry = self.entries.get(&id)?.clone();
-        let tried = match &entry.state {
-            State::Scheduled { tried, .. } => tried.clone(),
-            _ => None,
-        };
+        let tried = entry.state.tried().cloned();
         self.set(id, Entry { state: State::Sending { tried }, tag: entry.tag });
         Some((id, entry))
     }

@@ -85,6 +85,14 @@ impl State {
         }
     }
 
+    /// The attempts that have failed and that the next one follows.
+    pub(super) fn tried(&self) -> Option<&Tried> {
+        match self {
+            Self::Scheduled { tried, .. } | Self::Sending { tried } => tried.as_ref(),
+            _ => None,
+        }
+    }
+
     /// The word for it, as clients know it.
     pub(super) fn word(&self) -> &'static str {
         match self {
@@ -99,10 +107,7 @@ impl State {
     /// What an attempt makes of it. `chance` is from 0 to 1 and spreads the pauses, so that
     /// what failed together does not come back together.
     pub(super) fn after(&self, attempt: Attempt, now: u64, retry: Duration, chance: f64) -> Self {
-        let before = match self {
-            Self::Sending { tried } | Self::Scheduled { tried, .. } => tried.as_ref(),
-            _ => None,
-        };
+        let before = self.tried();
         let attempts = before.map_or(0, |tried| tried.attempts) + 1;
         let why = match attempt {
             Attempt::Taken => return Self::Sent { time: now, attempts },

@@ -12,7 +12,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::book::{Book, Entry};
 use super::mail::Stored;
 use super::relay::CONNECTIONS;
-use super::state::{Attempt, State, Tried};
+use super::state::{Attempt, State};
 use super::{Shared, now};
 
 /// Looked at again at least so often: clocks may be set.
@@ -155,7 +155,7 @@ async fn deliver(shared: &Shared, id: ObjectId, taken: Entry) {
     // Where writes are refused, the data are on their way to another service, which
     // will send it.
     let Some(permit) = shared.given.writes.begin() else {
-        let state = State::Scheduled { due: now() + 1000, tried: tried(&taken.state) };
+        let state = State::Scheduled { due: now() + 1000, tried: taken.state.tried().cloned() };
         shared.book().settle(id, Entry { state, tag: taken.tag });
         return;
     };
@@ -198,13 +198,6 @@ async fn write_down(shared: &Shared) {
             tracing::error!(%error, %id, "the state of a notification cannot be written down");
             return;
         }
-    }
-}
-
-fn tried(state: &State) -> Option<Tried> {
-    match state {
-        State::Scheduled { tried, .. } | State::Sending { tried } => tried.clone(),
-        _ => None,
     }
 }
 
