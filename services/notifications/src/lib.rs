@@ -1,6 +1,8 @@
-//! The notifications service: what a notification is made of, and sending it.
+//! The notifications service: what a notification is made of, finding those for an
+//! address, and sending them.
 
 mod delivery;
+mod recipients;
 
 use jiff::civil::DateTime;
 use rest::fields::Fields;

@@ -9,7 +9,7 @@
 //! data_dir   the locked data folder
 //! server     sockets, connection limits, draining
 //! http       routing, conditions, bodies, answers
-//! extension  what a service does besides storing
+//! extension  what a service does besides storing (follow: an index of its documents)
 //! resource   validation of a body into a model (fields, datetime)
 //! json       the bytes of an answer
 //! writes     whether writes are taken
@@ -24,6 +24,7 @@ pub mod data_dir;
 pub mod datetime;
 pub mod extension;
 pub mod fields;
+pub mod follow;
 mod hex;
 mod http;
 pub mod id;

@@ -104,9 +104,8 @@ impl Default for Index {
 }
 
 impl Index {
-    /// Notes an event, in place of what was known of it.
-    pub(super) fn set(&mut self, id: ObjectId, event: &Stored<'_>) {
-        self.remove(id);
+    fn note(&mut self, id: ObjectId, event: &Stored<'_>) {
+        self.forget(id);
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             u32::try_from(self.slots.len() - 1).expect("fewer events than 2^32")
@@ -133,8 +132,7 @@ impl Index {
         slices_of(&fold(&event.place), Of::Place).for_each(&mut note);
     }
 
-    /// Forgets an event, if it is known.
-    pub(super) fn remove(&mut self, id: ObjectId) {
+    fn forget(&mut self, id: ObjectId) {
         let Some(slot) = self.by_id.remove(&id) else { return };
         let Some(Slot { key, topics }) = self.slots[slot as usize].take() else { return };
         self.by_time.remove(&key);
@@ -247,6 +245,18 @@ impl Index {
     }
 }
 
+impl rest::follow::Index for Index {
+    fn set(&mut self, id: ObjectId, document: &[u8]) {
+        if let Some(event) = Stored::read(document) {
+            self.note(id, &event);
+        }
+    }
+
+    fn remove(&mut self, id: ObjectId) {
+        self.forget(id);
+    }
+}
+
 /// What a text is of.
 #[derive(Debug, Clone, Copy)]
 enum Of {
@@ -291,6 +301,7 @@ const DAY: i64 = 1 << 17;
 
 #[cfg(test)]
 mod tests {
+    use rest::follow::Index as _;
     use rest::store::Page;
 
     use super::*;
@@ -318,7 +329,7 @@ mod tests {
         .iter()
         .enumerate()
         {
-            index.set(id(u8::try_from(n).unwrap()), &Stored::read(document).unwrap());
+            index.set(id(u8::try_from(n).unwrap()), document);
         }
         index
     }
@@ -348,7 +359,7 @@ mod tests {
         assert_eq!(found(&index, "topic=musica"), [id(2)]);
         assert_eq!(found(&index, "q=market"), []);
         let other = event("Another", "2027-01-01", "Lyon", "");
-        index.set(id(2), &Stored::read(&other).unwrap());
+        index.set(id(2), &other);
         assert_eq!(found(&index, "topic=musica"), []);
         assert_eq!(found(&index, "q=another&place=lyon"), [id(2)]);
         assert_eq!(found(&index, "q=concert"), []);

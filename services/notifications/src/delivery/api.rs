@@ -7,17 +7,19 @@ use jiff::Timestamp;
 use rest::ObjectId;
 use rest::extension::{Acted, Extension, Given, NoSelection, Selection};
 use rest::fields::FieldError;
+use rest::follow::Followed;
 use rest::json::ObjectWriter;
 use rest::store::Page;
 use tokio::sync::{Notify, watch};
 
+use super::query::Query;
 use super::records::Records;
 use super::relay::Relay;
 use super::settings::MailArgs;
-use super::state::State;
+use super::state::{STATES, State};
 use super::{Delivery, Shared, now, worker};
+use crate::recipients::{Recipients, for_address};
 
-const STATES: [&str; 5] = ["scheduled", "sending", "sent", "failed", "expired"];
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
 impl Extension for Delivery {
@@ -26,9 +28,10 @@ impl Extension for Delivery {
     const ACTIONS: &'static [&'static str] = &["retry"];
 
     fn start(args: &MailArgs, given: Given) -> Result<Self, String> {
+        let recipients = Followed::start(Arc::clone(&given.store), Recipients::default())?;
         let Some(settings) = args.settings()? else {
             tracing::info!("no mail relay is configured: notifications are kept and not sent");
-            return Ok(Self(None));
+            return Ok(Self { recipients, sending: None });
         };
         let shared = Arc::new(Shared {
             relay: Relay::new(&settings)?,
@@ -42,54 +45,36 @@ impl Extension for Delivery {
         let (host, port) = (&shared.settings.host, shared.settings.port);
         tracing::info!(%host, port, "notifications are sent");
         tokio::spawn(worker::run(Arc::clone(&shared)));
-        Ok(Self(Some(shared)))
+        Ok(Self { recipients, sending: Some(shared) })
     }
 
     fn changed(&self, id: ObjectId) {
-        if let Some(shared) = &self.0 {
+        self.recipients.changed(id);
+        if let Some(shared) = &self.sending {
             worker::changed(shared, id);
         }
     }
 
     async fn select(&self, query: &str, page: Page) -> Result<Option<Selection>, NoSelection> {
-        let described = self.wants_description(query)?;
-        let state = parameter(query, "state");
-        let (Some(shared), true) = (&self.0, described || state.is_some()) else {
-            no_relay(state.is_some(), "state")?;
+        let query = Query::read(query, self.sending.is_some())?;
+        if query.is_empty() {
             return Ok(None);
-        };
+        }
         // One more than is wanted says whether there is more.
-        let enough = page.limit.saturating_add(1);
-        let mut ids = match state {
-            Some(word) if STATES.contains(&word) => {
-                shared.book().in_state(word, page.after, enough)
-            }
-            Some(_) => {
-                let message = format!("must be {}", STATES.join(", "));
-                return Err(problem("state", message).into());
-            }
-            None => shared.given.store.ids_after(page.after, enough),
-        };
+        let mut ids = self.pick(&query, page.after, page.limit.saturating_add(1)).await?;
         let more = ids.len() > page.limit;
         ids.truncate(page.limit);
-        let next = ids.last().filter(|_| more).map(|last| {
-            let state = state.map(|word| format!("state={word}&")).unwrap_or_default();
-            let fields = if described { "fields=state&" } else { "" };
-            format!("{state}{fields}limit={}&after={last}", page.limit)
-        });
-        Ok(Some(Selection { ids, next, described }))
+        let next = ids.last().filter(|_| more).map(|last| query.next(page, *last));
+        Ok(Some(Selection { ids, next, described: query.described }))
     }
 
     fn wants_description(&self, query: &str) -> Result<bool, Vec<FieldError>> {
-        match parameter(query, "fields") {
-            None => Ok(false),
-            Some("state") => no_relay(self.0.is_none(), "fields").map(|()| true),
-            Some(_) => Err(problem("fields", "must be state".into())),
-        }
+        // Of an item, neither a state nor an address picks anything out.
+        Query::read(query, self.sending.is_some()).map(|query| query.described)
     }
 
     fn describe(&self, id: ObjectId, out: &mut ObjectWriter<'_>) {
-        let Some(shared) = &self.0 else { return };
+        let Some(shared) = &self.sending else { return };
         let state = shared.book().get(id).map(|entry| entry.state.clone());
         if let Some(state) = state {
             write(&state, out);
@@ -97,7 +82,7 @@ impl Extension for Delivery {
     }
 
     fn act(&self, id: ObjectId, _action: &str) -> Acted {
-        let Some(shared) = &self.0 else {
+        let Some(shared) = &self.sending else {
             return Acted::Refused("No mail relay is configured.");
         };
         let mut book = shared.book();
@@ -113,7 +98,7 @@ impl Extension for Delivery {
     }
 
     fn about(&self, out: &mut ObjectWriter<'_>) {
-        let Some(shared) = &self.0 else {
+        let Some(shared) = &self.sending else {
             out.text("mail", "off");
             return;
         };
@@ -128,12 +113,42 @@ impl Extension for Delivery {
     }
 
     async fn stop(&self) {
-        let Some(shared) = &self.0 else { return };
+        let Some(shared) = &self.sending else { return };
         shared.stopping.send_replace(true);
         // The worker holds a receiver until it is done.
         if tokio::time::timeout(STOP_LIMIT, shared.stopping.closed()).await.is_err() {
             tracing::warn!("some mails are under way: they may be sent again");
         }
+    }
+}
+
+impl Delivery {
+    /// What a query asks for, by ascending id.
+    async fn pick(
+        &self,
+        query: &Query,
+        after: Option<ObjectId>,
+        limit: usize,
+    ) -> Result<Vec<ObjectId>, NoSelection> {
+        if let Some(address) = &query.to_mail {
+            let wanted = |id| query.state.is_none_or(|word| self.is_in_state(id, word));
+            let found = for_address(&self.recipients, address.clone(), after, limit, wanted).await;
+            return found.map_err(|error| {
+                tracing::error!(%error, "notifications for an address cannot be read");
+                let message = "could not be searched for".into();
+                vec![FieldError { field: "to_mail", message }].into()
+            });
+        }
+        let Some(shared) = &self.sending else { return Ok(Vec::new()) };
+        Ok(match query.state {
+            Some(word) => shared.book().in_state(word, after, limit),
+            None => shared.given.store.ids_after(after, limit),
+        })
+    }
+
+    fn is_in_state(&self, id: ObjectId, word: &str) -> bool {
+        let Some(shared) = &self.sending else { return false };
+        shared.book().get(id).is_some_and(|entry| entry.state.word() == word)
     }
 }
 
@@ -165,22 +180,4 @@ fn write(state: &State, out: &mut ObjectWriter<'_>) {
 fn rfc3339(millis: u64) -> String {
     let millis = i64::try_from(millis).unwrap_or(i64::MAX);
     format!("{:.0}", Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX))
-}
-
-/// A parameter of a query; none of ours needs to be decoded.
-fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
-    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
-}
-
-fn problem(field: &'static str, message: String) -> Vec<FieldError> {
-    vec![FieldError { field, message }]
-}
-
-/// Where nothing is sent, there is nothing to say of it.
-fn no_relay(asked: bool, field: &'static str) -> Result<(), Vec<FieldError>> {
-    if !asked {
-        return Ok(());
-    }
-    Err(problem(field, "needs a mail relay, and none is configured".into()))
 }

@@ -8,7 +8,8 @@
 //! mail      a notification as a mail
 //! relay     one attempt to send it
 //! worker    takes what is due to the relay, at a bounded rate
-//! api       what clients see of it, and can do
+//! query     what clients ask for
+//! api       what they see of it, and can do
 //! ```
 //!
 //! A mail is sent at least once: that it was sent is written down after the relay has
@@ -18,6 +19,7 @@
 mod api;
 mod book;
 mod mail;
+mod query;
 mod records;
 mod relay;
 mod settings;
@@ -28,6 +30,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rest::extension::Given;
+use rest::follow::Followed;
 use tokio::sync::Notify;
 
 use book::Book;
@@ -36,9 +39,15 @@ use relay::Relay;
 pub use settings::MailArgs;
 use settings::Settings;
 
-/// Sending, or the word that nobody has asked for it.
+use crate::recipients::Recipients;
+
+/// Sending, and finding what is to be sent.
 #[derive(Debug)]
-pub struct Delivery(Option<Arc<Shared>>);
+pub struct Delivery {
+    recipients: Followed<Recipients>,
+    /// None where nobody has asked for it.
+    sending: Option<Arc<Shared>>,
+}
 
 /// What requests and the worker share.
 #[derive(Debug)]

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 const GIVE_UP: Duration = Duration::from_secs(86_400);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4 * 3600);
 
+/// The words for the states.
+pub(super) const STATES: [&str; 5] = ["scheduled", "sending", "sent", "failed", "expired"];
+
 /// What has become of a notification. Times are in milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "lowercase")]
