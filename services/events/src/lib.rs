@@ -1,5 +1,7 @@
-//! The events service: what an event is made of, and finding some.
+//! The events service: what an event is made of, finding some, and showing them to people.
 
+mod extras;
+mod page;
 mod search;
 
 use jiff::civil::{Date, Time};
@@ -7,7 +9,8 @@ use rest::fields::Fields;
 use rest::json::ObjectWriter;
 use rest::{Resource, datetime};
 
-pub use search::Search;
+pub use extras::Extras;
+pub use page::PageArgs;
 
 /// Something that happens at a place and a time.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,10 +5,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use hyper::StatusCode;
+use hyper::header::HeaderValue;
+
 use crate::fields::FieldError;
 use crate::id::ObjectId;
 use crate::json::ObjectWriter;
-use crate::store::{LogStore, Page};
+use crate::store::{LogStore, Page, StoreError};
 use crate::writes::Writes;
 
 /// What a service does besides storing.
@@ -50,6 +54,21 @@ pub trait Extension: Sized + Send + Sync + 'static {
         Acted::NotFound
     }
 
+    /// Whether it has something for people to look at under a path that the API does not
+    /// know.
+    fn has_page(_path: &str) -> bool {
+        false
+    }
+
+    /// What people look at under such a path.
+    fn page(
+        &self,
+        _path: &str,
+        _query: &str,
+    ) -> impl Future<Output = Result<Shown, StoreError>> + Send {
+        async { Ok(Shown::default()) }
+    }
+
     /// Adds to what `/readyz` tells.
     fn about(&self, _out: &mut ObjectWriter<'_>) {}
 
@@ -71,7 +90,7 @@ pub struct Given {
 }
 
 /// Some documents of a collection.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
     /// Which, in this order. One that is gone by the time it is read is left out.
     pub ids: Vec<ObjectId>,
@@ -94,6 +113,21 @@ impl From<Vec<FieldError>> for NoSelection {
     fn from(problems: Vec<FieldError>) -> Self {
         Self::Query(problems)
     }
+}
+
+/// Something for people to look at, or a part of it.
+#[derive(Debug, Clone, Default)]
+pub struct Shown {
+    /// Whether it is what was asked for.
+    pub status: StatusCode,
+    /// Its media type.
+    pub kind: &'static str,
+    /// It.
+    pub body: Bytes,
+    /// Whether it is the same for ever under its URL.
+    pub lasts: bool,
+    /// What it may do in a browser: its `Content-Security-Policy`.
+    pub policy: Option<HeaderValue>,
 }
 
 /// What became of an action.

@@ -8,7 +8,7 @@
 //!            that runs already)
 //! data_dir   the locked data folder
 //! server     sockets, connection limits, draining
-//! http       routing, conditions, bodies, answers
+//! http       routing, conditions, bodies, answers (origins: who may use them)
 //! extension  what a service does besides storing (follow: an index of its documents)
 //! resource   validation of a body into a model (fields, datetime)
 //! json       the bytes of an answer
@@ -30,6 +30,7 @@ mod http;
 pub mod id;
 pub mod json;
 mod metrics;
+pub mod origins;
 mod resource;
 mod run;
 mod server;

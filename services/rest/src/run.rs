@@ -17,6 +17,7 @@ use crate::data_dir::{DataDir, DataDirError, Holder};
 use crate::extension::{Extension, Given};
 use crate::http::{Api, ApiParts, BodyLimits};
 use crate::id::IdGenerator;
+use crate::origins::{Origin, Origins};
 use crate::resource::Resource;
 use crate::server::{self, Limits, ServerMetrics};
 use crate::store::{self, Copied, CopyError, Destination, LogStore, StoreError};
@@ -68,6 +69,10 @@ struct ServeArgs {
 
     #[command(flatten)]
     data: DataArgs,
+
+    /// Origins whose pages may use the service in a browser, like https://events.example.org
+    #[arg(long, env = "ALLOW_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
+    allow_origins: Vec<Origin>,
 
     /// Connections open at the same time, as far as the limit on open files allows
     #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
@@ -286,7 +291,9 @@ async fn serve<R: Resource, E: Extension>(
     let metrics = ServerMetrics::default();
     let bodies = BodyLimits { time: args.body_timeout, ..BodyLimits::default() };
     let server = metrics.clone();
-    let parts = ApiParts { store, ids, version, bodies, access_log, server, writes, extension };
+    let origins = Origins::new(args.allow_origins.clone());
+    let parts =
+        ApiParts { store, ids, version, bodies, access_log, server, writes, origins, extension };
     let api = Api::<R, _, E>::new(parts);
     let api = Arc::new(api);
     let ending = Arc::clone(&api);

@@ -10,12 +10,15 @@ mod fold;
 mod index;
 mod query;
 
-use rest::ObjectId;
-use rest::extension::{Extension, Given, NoArgs, NoSelection, Selection};
+use std::sync::Arc;
+
+use rest::extension::{NoSelection, Selection};
 use rest::fields::FieldError;
 use rest::follow::Followed;
-use rest::store::{Page, StoreError, blocking};
+use rest::store::{LogStore, Page, StoreError, blocking};
+use rest::{ObjectId, Resource};
 
+use crate::Event;
 use index::{Index, Key, Stored};
 use query::Query;
 
@@ -25,20 +28,31 @@ const LOOKED_AT: usize = 20_000;
 
 /// Finding events.
 #[derive(Debug, Clone)]
-pub struct Search(Followed<Index>);
+pub(crate) struct Search(Followed<Index>);
 
-impl Extension for Search {
-    type Args = NoArgs;
-
-    fn start(_args: &NoArgs, given: Given) -> Result<Self, String> {
-        Followed::start(given.store, Index::default()).map(Self)
+impl Search {
+    /// Begins to read what there is.
+    pub(crate) fn start(store: Arc<LogStore>) -> Result<Self, String> {
+        Followed::start(store, Index::default()).map(Self)
     }
 
-    fn changed(&self, id: ObjectId) {
+    /// An event was stored under an id, or removed.
+    pub(crate) fn changed(&self, id: ObjectId) {
         self.0.changed(id);
     }
 
-    async fn select(&self, query: &str, page: Page) -> Result<Option<Selection>, NoSelection> {
+    /// An event, from the disk.
+    pub(crate) fn read(&self, id: ObjectId) -> Result<Option<Event>, StoreError> {
+        let document = self.0.store().read(id)?;
+        Ok(document.and_then(|document| Event::from_body(&document.bytes).ok()))
+    }
+
+    /// The events that a query asks for, a page of them; none where it asks for no search.
+    pub(crate) async fn select(
+        &self,
+        query: &str,
+        page: Page,
+    ) -> Result<Option<Selection>, NoSelection> {
         let Some(query) = Query::read(query, page)? else { return Ok(None) };
         self.0.catch_up().await;
         let search = self.clone();
@@ -48,9 +62,7 @@ impl Extension for Search {
         };
         blocking(move || Ok(search.run(&query))).await.map_err(unknown)?.map(Some)
     }
-}
 
-impl Search {
     fn run(&self, query: &Query) -> Result<Selection, NoSelection> {
         let (candidates, certain) = {
             let index = self.0.index();

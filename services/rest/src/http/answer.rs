@@ -3,8 +3,8 @@
 
 use bytes::Bytes;
 use hyper::header::{
-    ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderValue, LINK, LOCATION,
-    RETRY_AFTER, VARY,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    HeaderValue, LINK, LOCATION, REFERRER_POLICY, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
 
@@ -12,7 +12,7 @@ use super::body::BodyError;
 use super::conditional::entity_tag;
 use super::content::Content;
 use super::encoding::{self, Encoding};
-use crate::extension::NoSelection;
+use crate::extension::{NoSelection, Shown};
 use crate::fields::FieldError;
 use crate::id::ObjectId;
 use crate::json::ObjectWriter;
@@ -39,6 +39,18 @@ pub(crate) fn list(body: Content) -> Answer {
 pub(crate) fn metrics(text: String) -> Answer {
     let kind = "text/plain; version=0.0.4; charset=utf-8";
     content(StatusCode::OK, kind, Content::from(Bytes::from(text)))
+}
+
+/// Has an answer be a page: its kind, how long it may be kept, and what it may do.
+pub(crate) fn as_shown(mut answer: Answer, shown: &Shown) -> Answer {
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(shown.kind));
+    let keep = if shown.lasts { "public, max-age=31536000, immutable" } else { "no-cache" };
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(keep));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.extend(shown.policy.clone().map(|policy| (CONTENT_SECURITY_POLICY, policy)));
+    answer
 }
 
 /// An answer with a body that a client may keep, under a tag. `bytes` is its length

@@ -28,6 +28,7 @@ use crate::access_log::AccessLog;
 use crate::extension::{Acted, Extension, Plain, Selection};
 use crate::id::{IdGenerator, ObjectId};
 use crate::json::ObjectWriter;
+use crate::origins::Origins;
 use crate::resource::Resource;
 use crate::server::ServerMetrics;
 use crate::store::{Condition, Document, Listing, Outcome, Page, Store, StoreError, Tag};
@@ -42,6 +43,7 @@ pub struct Api<R, S, E = Plain> {
     bodies: BodyReader,
     list: ListCache,
     writes: Arc<Writes>,
+    origins: Origins,
     extension: E,
     observer: Observer,
     resource: PhantomData<fn() -> R>,
@@ -64,6 +66,8 @@ pub struct ApiParts<S, E> {
     pub server: ServerMetrics,
     /// Lets writes through, or not.
     pub writes: Arc<Writes>,
+    /// Whose pages may use it.
+    pub origins: Origins,
     /// Is told of writes.
     pub extension: E,
 }
@@ -96,10 +100,12 @@ impl Future for Handling {
 impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
     /// Puts an API together.
     pub fn new(parts: ApiParts<S, E>) -> Self {
-        let ApiParts { store, ids, version, bodies, access_log, server, writes, extension } = parts;
+        let ApiParts { store, ids, version, bodies, access_log, server, writes, origins, extension } =
+            parts;
         Self {
             store,
             writes,
+            origins,
             extension,
             observer: Observer::new(ids.process(), access_log, server),
             ids,
@@ -122,19 +128,28 @@ impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
         peer: SocketAddr,
     ) -> Handling {
         let begin = Instant::now();
-        let route = Route::of(request.uri().path(), R::COLLECTION, E::ACTIONS);
+        let route = match Route::of(request.uri().path(), R::COLLECTION, E::ACTIONS) {
+            Route::Unknown if E::has_page(request.uri().path()) => Route::Page,
+            route => route,
+        };
         let found = Found::of(request.headers());
+        let from = self.origins.from(found.origin);
         let context = self.observer.context(&found, peer);
         if let Some(handled) = self.at_once(route, &request, &found) {
             let asked = (request.method(), request.uri());
-            return Handling::Done(Some(self.finish(handled, route, asked, &context, begin)));
+            let mut answer = self.finish(handled, route, asked, &context, begin);
+            from.tell(request.method(), route.allow(), answer.headers_mut());
+            return Handling::Done(Some(answer));
         }
         let api = Arc::clone(self);
         Handling::Working(Box::pin(async move {
             let (parts, body) = request.into_parts();
             let condition = condition(&parts.headers);
             let handled = api.answer(route, &parts, condition, body).await;
-            api.finish(handled, route, (&parts.method, &parts.uri), &context, begin)
+            let asked = (&parts.method, &parts.uri);
+            let mut answer = api.finish(handled, route, asked, &context, begin);
+            from.tell(&parts.method, route.allow(), answer.headers_mut());
+            answer
         }))
     }
 
@@ -198,6 +213,7 @@ impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
                     (None, page) => self.page(page, &condition, headers).await,
                 }
             }
+            (_, Route::Page) => self.show(&parts.uri, &condition, headers).await,
             // The others have been answered at once.
             _ => Err(Problem::NoSuchPath),
         }
@@ -307,6 +323,18 @@ impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
             object.finish();
         }
         out.into()
+    }
+
+    async fn show(&self, uri: &Uri, condition: &Condition, headers: &HeaderMap) -> Handled {
+        let shown = self.extension.page(uri.path(), uri.query().unwrap_or_default()).await?;
+        let (bytes, tag) = (shown.body.len() as u64, Tag::of(&shown.body));
+        if shown.status.is_success()
+            && let Some(known) = unchanged(condition, tag, headers, bytes)?
+        {
+            return Ok(answer::as_shown(known, &shown));
+        }
+        let document = Document { bytes: shown.body.clone(), tag };
+        Ok(answer::as_shown(whole(shown.status, document, headers), &shown))
     }
 
     async fn act(&self, id: ObjectId, action: &str) -> Handled {

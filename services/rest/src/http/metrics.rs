@@ -8,8 +8,8 @@ use hyper::{Method, StatusCode};
 use super::route::Route;
 use crate::metrics::{Exposition, Histogram, MICROSECONDS};
 
-const ROUTES: [&str; 8] =
-    ["list", "item", "healthz", "readyz", "metrics", "action", "openapi", "unknown"];
+const ROUTES: [&str; 9] =
+    ["list", "item", "healthz", "readyz", "metrics", "action", "openapi", "page", "unknown"];
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "other"];
 /// Every status that the API answers with; another would be counted as the last.
 const STATUSES: [u16; 16] =
@@ -90,7 +90,8 @@ fn route_number(route: Route) -> usize {
         Route::Metrics => 4,
         Route::Action(..) => 5,
         Route::Description => 6,
-        Route::Unknown => 7,
+        Route::Page => 7,
+        Route::Unknown => 8,
     }
 }
 

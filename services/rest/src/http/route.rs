@@ -21,6 +21,8 @@ pub(crate) enum Route {
     Item(Option<ObjectId>),
     /// Something that is done to a resource: one of the actions that there are.
     Action(Option<ObjectId>, &'static str),
+    /// A page for people, of the extension.
+    Page,
     /// Nothing.
     Unknown,
 }
@@ -55,9 +57,12 @@ impl Route {
             Self::Collection => "GET, HEAD, POST, OPTIONS",
             Self::Item(_) => "DELETE, GET, HEAD, PUT, OPTIONS",
             Self::Action(..) => "POST, OPTIONS",
-            Self::Health | Self::Ready | Self::Metrics | Self::Description | Self::Unknown => {
-                "GET, HEAD, OPTIONS"
-            }
+            Self::Health
+            | Self::Ready
+            | Self::Metrics
+            | Self::Description
+            | Self::Page
+            | Self::Unknown => "GET, HEAD, OPTIONS",
         }
     }
 
