@@ -37,7 +37,7 @@ pub enum Artifact {
 pub type Making<'a> = Shared<LocalBoxFuture<'a, Result<Artifact, BinaryError>>>;
 
 /// A service and the host it goes to.
-pub struct Site<'a> {
+pub struct Site<'a, 'm> {
     /// The service.
     pub service: &'a Service,
     /// Where the host's Docker comes from.
@@ -45,7 +45,7 @@ pub struct Site<'a> {
     /// The host.
     pub target: Target,
     /// What will run.
-    pub artifact: Making<'a>,
+    pub artifact: Making<'m>,
     /// What it will hold at first.
     pub begin: Begin<'a>,
 }
@@ -128,7 +128,7 @@ pub fn make<'a>(config: &'a Config, service: &'a Service, sink: &'a dyn EventSin
 /// host, too. `settle` is done on a connection
 /// of its own while Docker is being installed.
 pub async fn deploy(
-    site: &Site<'_>,
+    site: &Site<'_, '_>,
     settle: impl AsyncFnOnce(&Host) -> Result<(), Error>,
     reporter: Reporter<'_>,
     watch: &mut Stopwatch,
@@ -173,7 +173,11 @@ pub async fn deploy(
     Ok((host, ready))
 }
 
-async fn wait_ready(site: &Site<'_>, host: &Host, reporter: Reporter<'_>) -> Result<Ready, Error> {
+async fn wait_ready(
+    site: &Site<'_, '_>,
+    host: &Host,
+    reporter: Reporter<'_>,
+) -> Result<Ready, Error> {
     let service = site.service;
     let endpoint = Endpoint::at((site.target.address.ip(), service.port).into());
     reporter.step("waiting until it is ready");

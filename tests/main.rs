@@ -12,6 +12,7 @@ mod hostile;
 mod local_stack;
 mod mail;
 mod openapi;
+mod page;
 mod search;
 mod service_process;
 mod storage;

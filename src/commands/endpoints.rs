@@ -72,6 +72,19 @@ pub(super) async fn deployed(
     Ok(deployed)
 }
 
+/// Where browsers find a service on a host, the better one first.
+pub(super) fn urls(service: &Service, address: IpAddr, dns: Option<&str>) -> Vec<String> {
+    let address = match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    };
+    let url = |host: &str| match service.port {
+        80 => format!("http://{host}"),
+        port => format!("http://{host}:{port}"),
+    };
+    dns.into_iter().chain([address.as_str()]).map(url).collect()
+}
+
 /// A service, its host, and where it answers.
 #[derive(Debug)]
 pub(super) struct ServiceHost {
@@ -99,6 +112,11 @@ pub(super) fn targets(
 ) -> Result<Vec<ServiceHost>, Error> {
     let folder = StackFolder::new(stack.state_dir.as_deref(), &config.stack)?;
     let identity = hosts::identity(config, &folder)?;
+    let places = config.services.iter().zip(&deployed).map(|(service, it)| {
+        let dns = it.machine.as_ref().and_then(|machine| machine.dns.as_deref());
+        (service.name.to_string(), urls(service, it.address, dns))
+    });
+    let config = &config.placed(&places.collect());
     let host = |(service, it): (&Service, Deployed)| {
         let target = match &it.machine {
             Some(machine) => hosts::ec2_target(config, machine, &identity),

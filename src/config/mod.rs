@@ -3,6 +3,7 @@
 
 mod mail;
 mod model;
+mod page;
 mod read;
 
 use std::env;
@@ -15,6 +16,7 @@ use crate::yaml::{self, Located};
 pub use model::{
     Config, DockerSource, Image, Name, Secret, SecurityGroup, Service, Source, Ssh, SshFrom,
 };
+pub use page::Places;
 
 /// The name of the file that is used where none is named.
 pub const FILE: &str = "eventpost.yml";

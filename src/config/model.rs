@@ -100,8 +100,28 @@ pub struct Service {
     pub env: BTreeMap<String, String>,
     /// Files that it is given, and what nobody else may read.
     pub secrets: Vec<Secret>,
+    /// The page for people that it has.
+    pub page: Option<Page>,
     /// The volume that keeps its data.
     pub volume: Name,
+}
+
+/// A page for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// Where its reminders are made.
+    pub reminders: Reminders,
+    /// Where it is opened besides at its service's host, as in `https://events.example.org`.
+    pub origin: Option<String>,
+}
+
+/// Where reminders are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reminders {
+    /// At a service of this deployment.
+    Service(Name),
+    /// Where browsers find what is none of it.
+    Url(String),
 }
 
 /// A file that a service is given.

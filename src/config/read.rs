@@ -11,6 +11,7 @@ use super::mail::mail;
 use super::model::{
     Config, DockerSource, Image, Name, SecurityGroup, Service, Source, Ssh, SshFrom,
 };
+use super::page::{self, page};
 use crate::yaml::{Problems, Section, kind};
 
 /// Why there is one of each service, and what to do where that is too little.
@@ -99,15 +100,19 @@ fn services(mut section: Section<'_>, base: &Path) -> Vec<Service> {
     if section.is_mapping() && entries.is_empty() {
         section.own_problem("must have at least one service");
     }
-    let services = entries.into_iter().filter_map(|(key, value)| {
+    let read = |(key, value): (String, &Value)| {
         let name = Name::new(&key);
         if name.is_none() {
             section.problem(&key, format!("a service's name must be {}", Name::FORM));
         }
         let section = Section::new(value, section.path_of(&key), section.problems());
         service(section, name?, base)
+    };
+    let services: Vec<_> = entries.into_iter().filter_map(read).collect();
+    page::check(&services, |service, message| {
+        section.problem(service.name.as_str(), format!("page: {message}"));
     });
-    services.collect()
+    services
 }
 
 fn service(mut section: Section<'_>, name: Name, base: &Path) -> Option<Service> {
@@ -130,6 +135,7 @@ fn service(mut section: Section<'_>, name: Name, base: &Path) -> Option<Service>
         env.extend(mail.env);
         secrets = mail.secrets;
     }
+    let page = section.section("page").and_then(page);
     let volume = section.parsed("volume", Name::new, Name::FORM);
     if section.whole("replicas", 1..=1000).is_some_and(|replicas| replicas > 1) {
         section.problem("replicas", REPLICAS);
@@ -142,6 +148,7 @@ fn service(mut section: Section<'_>, name: Name, base: &Path) -> Option<Service>
         fixtures,
         env,
         secrets,
+        page,
         volume: volume.or_else(|| Name::new(&format!("{name}-data"))).unwrap_or(name.clone()),
         name,
     })

@@ -1,6 +1,7 @@
 //! This module owns running the real programs for tests: it builds the services,
 //! starts them on ports of their own and stops them whatever becomes of the test.
 
+pub(crate) mod browser;
 pub(crate) mod cli;
 pub(crate) mod http;
 pub(crate) mod region;

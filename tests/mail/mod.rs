@@ -225,7 +225,10 @@ fn those_for_an_address_are_listed_with_a_relay_and_without() {
     assert_eq!(list(&service, &next.unwrap()), (vec![second.clone()], None));
     for bad in ["to_mail=", "to_mail=nobody", "to_mail=a@b.c&to_mail=a@b.c"] {
         let answer = send(service.address, "GET", &format!("/notifications?{bad}"), None);
-        assert_eq!((answer.status, &answer.json()["details"][0]["field"]), (400, &json!("to_mail")));
+        assert_eq!(
+            (answer.status, &answer.json()["details"][0]["field"]),
+            (400, &json!("to_mail"))
+        );
     }
     // As they are now, and after a restart.
     assert_eq!(send(service.address, "DELETE", &first, None).status, 200);

@@ -23,7 +23,7 @@ pub(crate) struct Relay {
 
 impl Relay {
     /// A relay that takes mails from everybody.
-    pub(super) fn start(folder: &Path) -> Self {
+    pub(crate) fn start(folder: &Path) -> Self {
         Self::start_at("127.0.0.1", free_ports(), folder, None)
     }
 

@@ -70,7 +70,7 @@ struct ServeArgs {
     #[command(flatten)]
     data: DataArgs,
 
-    /// Origins whose pages may use the service in a browser, like https://events.example.org
+    /// Origins whose pages may use the service in a browser, as a browser names them
     #[arg(long, env = "ALLOW_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
     allow_origins: Vec<Origin>,
 

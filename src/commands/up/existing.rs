@@ -9,8 +9,8 @@ use futures_util::future::try_join_all;
 
 use super::row::Row;
 use crate::cli::Up;
-use crate::commands::hosts;
 use crate::commands::keeper::keeper;
+use crate::commands::{endpoints, hosts};
 use crate::config::Config;
 use crate::deploy::{self, Begin, Site, Stopwatch};
 use crate::error::Error;
@@ -37,6 +37,11 @@ pub(super) async fn run(
     let reporter = Reporter::new(display.as_ref(), "stack");
     let keeper = signals.race(keeper(config, &args.stack, &args.hosts, reporter)).await;
     let keeper = keeper.map_err(|caught| caught.into_error("nothing was changed"))??;
+    let places = config.services.iter().map(|service| {
+        let url = endpoints::urls(service, addresses[service.name.as_str()], None);
+        (service.name.to_string(), url)
+    });
+    let config = &config.placed(&places.collect());
     let mut work = Vec::new();
     for (service, fixtures) in config.services.iter().zip(&fixtures) {
         let address = addresses[service.name.as_str()];
@@ -57,7 +62,7 @@ pub(super) async fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-async fn bring_up(site: Site<'_>, display: &dyn EventSink) -> Result<Row, Error> {
+async fn bring_up(site: Site<'_, '_>, display: &dyn EventSink) -> Result<Row, Error> {
     let service = site.service;
     let reporter = Reporter::new(display, service.name.as_str());
     let mut watch = Stopwatch::start();

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::binary;
 use crate::cli::Up;
-use crate::config::{Config, Service};
+use crate::config::{Config, Places, Service};
 use crate::digest::sha256;
 use crate::error::Error;
 use crate::event::{EventSink, Reporter};
@@ -77,6 +77,7 @@ async fn bring_up(
 ) -> Result<Vec<Row>, Error> {
     // All that can be wrong is found before anything is touched.
     let addresses = addresses(args.port_base, config.services.len())?;
+    let config = &config.placed(&places(config, &addresses));
     let fixtures = fixtures::load_all(config)?;
     let programs = build(config, display).await?;
     let jobs = plan_all(config, stack, &programs, addresses).await?;
@@ -99,6 +100,7 @@ pub(crate) async fn changes(
     display: &dyn EventSink,
 ) -> Result<Vec<Change>, Error> {
     let addresses = addresses(args.port_base, config.services.len())?;
+    let config = &config.placed(&places(config, &addresses));
     let programs = build(config, display).await?;
     let jobs = plan_all(config, stack, &programs, addresses).await?;
     let change = |job: &Job<'_>| {
@@ -132,6 +134,15 @@ fn addresses(base: u16, services: usize) -> Result<Vec<SocketAddr>, LocalError> 
         return Err(LocalError::NoPorts { base, services });
     }
     Ok(ports.into_iter().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port))).collect())
+}
+
+/// Where browsers of this machine find the services, which they do by either name.
+fn places(config: &Config, addresses: &[SocketAddr]) -> Places {
+    let urls = |address: &SocketAddr| {
+        vec![format!("http://{address}"), format!("http://localhost:{}", address.port())]
+    };
+    let names = config.services.iter().map(|service| service.name.to_string());
+    names.zip(addresses.iter().map(urls)).collect()
 }
 
 /// The program of each service. One after the other: cargo uses every core by itself.

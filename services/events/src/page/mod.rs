@@ -116,12 +116,11 @@ impl Pages {
         let Selection { ids, next, .. } = selection.unwrap_or_default();
         let reading = search.clone();
         let read = move || {
-            let read = |id| Ok(reading.read(id)?.and_then(|event| Found::of(id, &event)));
+            let read = |id| Ok(reading.read(id)?.map(|event| Found::of(id, &event)));
             ids.into_iter().filter_map(|id| read(id).transpose()).collect()
         };
         let found: Vec<Found> = blocking(read).await?;
-        let status =
-            if problems.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+        let status = if problems.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
         let problems = problems.iter().map(view::problem).collect();
         let list = List {
             assets: &self.assets,
@@ -139,10 +138,10 @@ impl Pages {
     async fn event(&self, search: &Search, id: &str) -> Result<Shown, StoreError> {
         let Ok(id) = id.parse::<ObjectId>() else { return Ok(self.missing()) };
         let reading = search.clone();
-        let event = blocking(move || reading.read(id)).await?;
-        let Some(event) = event.and_then(|event| Found::of(id, &event)) else {
+        let Some(event) = blocking(move || reading.read(id)).await? else {
             return Ok(self.missing());
         };
+        let event = Found::of(id, &event);
         let reminders = self.reminders.as_ref().map(|it| it.url.as_str());
         Ok(self.shown(StatusCode::OK, &One { assets: &self.assets, event, reminders }))
     }
@@ -165,11 +164,7 @@ impl Pages {
 }
 
 /// What a form asks for, a page of it.
-async fn look(
-    search: &Search,
-    form: &Form,
-    today: Date,
-) -> Result<Option<Selection>, NoSelection> {
+async fn look(search: &Search, form: &Form, today: Date) -> Result<Option<Selection>, NoSelection> {
     let after = form.after().map_err(|message| {
         let message = message.to_owned();
         vec![FieldError { field: "after", message }]
@@ -207,7 +202,8 @@ mod tests {
         let found = read("https://notes.example.org/api/").unwrap();
         assert_eq!(found.url, "https://notes.example.org/api");
         assert_eq!(found.origin.as_str(), "https://notes.example.org");
-        for bad in ["", "notes.example.org", "ftp://a", "http://a/?b", "http://a/#b", "http://a;b"] {
+        for bad in ["", "notes.example.org", "ftp://a", "http://a/?b", "http://a/#b", "http://a;b"]
+        {
             assert!(read(bad).is_err(), "{bad}");
         }
     }

@@ -38,12 +38,12 @@ struct Topic {
 }
 
 impl Found {
-    pub(super) fn of(id: ObjectId, event: &Event) -> Option<Self> {
+    pub(super) fn of(id: ObjectId, event: &Event) -> Self {
         let at = event.date.to_datetime(event.time);
         let topics = event.topics.split(',').map(str::trim).filter(|topic| !topic.is_empty());
         let query = |name| Serializer::new(String::new()).append_pair("topic", name).finish();
         let topics = topics.map(|name| Topic { name: name.to_owned(), query: query(name) });
-        Some(Self {
+        Self {
             id,
             title: event.title.clone(),
             description: event.description.clone(),
@@ -52,7 +52,7 @@ impl Found {
             place: event.place.clone(),
             organizer: event.organizer.clone(),
             topics: topics.collect(),
-        })
+        }
     }
 }
 
@@ -123,7 +123,7 @@ mod tests {
         let event = Event::from_body(event.to_string().as_bytes()).unwrap();
         let assets = Assets { css: String::new(), js: String::new(), svg: String::new() };
         let id = ObjectId::from_bytes([1; 12]);
-        let found = || Found::of(id, &event).unwrap();
+        let found = || Found::of(id, &event);
         let one = One { assets: &assets, event: found(), reminders: Some("http://a/\"x") };
         let form = Form::read("q=%22%3E%3Cscript%3E&topic=%3Cu%3E");
         let list = List {

@@ -100,8 +100,17 @@ impl Future for Handling {
 impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
     /// Puts an API together.
     pub fn new(parts: ApiParts<S, E>) -> Self {
-        let ApiParts { store, ids, version, bodies, access_log, server, writes, origins, extension } =
-            parts;
+        let ApiParts {
+            store,
+            ids,
+            version,
+            bodies,
+            access_log,
+            server,
+            writes,
+            origins,
+            extension,
+        } = parts;
         Self {
             store,
             writes,

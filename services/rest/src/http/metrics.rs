@@ -18,7 +18,7 @@ const STATUSES: [u16; 16] =
 /// Counters for each kind of request.
 #[derive(Debug)]
 pub(crate) struct RequestMetrics {
-    kinds: [[OfKind; METHODS.len()]; ROUTES.len()],
+    kinds: Box<[[OfKind; METHODS.len()]]>,
 }
 
 /// Counters for one route and method.
@@ -38,8 +38,8 @@ impl OfKind {
 }
 
 impl RequestMetrics {
-    pub(crate) const fn new() -> Self {
-        Self { kinds: [const { [const { OfKind::new() }; METHODS.len()] }; ROUTES.len()] }
+    pub(crate) fn new() -> Self {
+        Self { kinds: ROUTES.map(|_| [const { OfKind::new() }; METHODS.len()]).into() }
     }
 
     /// Counts a request that took `time` until its answer was ready to be sent.

@@ -3,10 +3,12 @@
 
 use std::sync::PoisonError;
 
+use tokio::sync::watch;
+
 use super::Work;
-use crate::commands::hosts;
 use crate::commands::up::row::Row;
-use crate::config::Service;
+use crate::commands::{endpoints, hosts};
+use crate::config::{Places, Service};
 use crate::deploy::{self, Begin, Making, Site, Stopwatch};
 use crate::error::Error;
 use crate::event::Reporter;
@@ -20,6 +22,8 @@ use crate::provider::ec2::{Ec2, Launch, Wanted};
 pub(super) struct Run<'a> {
     pub(super) work: &'a Work<'a>,
     pub(super) launch: Launch,
+    /// Where the services will be found, as far as that is known.
+    pub(super) places: watch::Sender<Places>,
 }
 
 /// A service that is ready on its host.
@@ -67,6 +71,7 @@ pub(super) async fn bring_up<'a>(
     let work = async {
         let machine = obtain(run, service, reporter).await?;
         let machine = ec2.wait_running(&machine, reporter).await?;
+        let service = placed(run, service, &machine).await;
         watch.lap("launch");
         let target = hosts::ec2_target(config, &machine, &found.identity);
         let target =
@@ -75,14 +80,30 @@ pub(super) async fn bring_up<'a>(
             Some(_) => Begin::Waiting,
             None => Begin::with(fixtures, args.no_seed),
         };
-        let site = Site { service, docker: config.docker, target, artifact, begin };
+        let site = Site { service: &service, docker: config.docker, target, artifact, begin };
         let settle = async |host: &Host| settle(ec2, &machine, host).await;
         let (host, ready) = deploy::deploy(&site, settle, reporter, &mut watch).await?;
-        Ok((machine, host, ready))
+        Ok((service, machine, host, ready))
     };
-    let (machine, host, ready) =
+    let (service, machine, host, ready) =
         work.await.inspect_err(|error: &Error| reporter.failed(error.headline()))?;
-    Ok(Brought { service: service.clone(), machine, host, ready, watch })
+    Ok(Brought { service, machine, host, ready, watch })
+}
+
+/// The service, told where the others will be found. That is known of all within seconds of
+/// each other, and what comes after is the same for each: nothing is lost by waiting.
+async fn placed(run: &Run<'_>, service: &Service, machine: &Machine) -> Service {
+    let config = run.work.config;
+    run.places.send_modify(|places| {
+        let urls = machine.address.map(|it| endpoints::urls(service, it, machine.dns.as_deref()));
+        places.insert(service.name.to_string(), urls.unwrap_or_default());
+    });
+    let mut places = run.places.subscribe();
+    // The sender lives as long as the run does.
+    let all = places.wait_for(|places| places.len() == config.services.len()).await;
+    let told = all.map_or_else(|_| config.clone(), |places| config.placed(&places));
+    let own = told.services.into_iter().find(|it| it.name == service.name);
+    own.unwrap_or_else(|| service.clone())
 }
 
 /// The machine that an earlier run launched for the service, or a new one.

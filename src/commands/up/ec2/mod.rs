@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use futures_util::future::try_join_all;
+use tokio::sync::watch;
 
 use self::carry::Carry;
 use self::host::{Brought, Run, bring_up};
@@ -175,7 +176,7 @@ impl Work<'_> {
             by: docker::who(),
             ends: self.args.ttl.map(|ttl| unix_seconds() + ttl.as_secs()),
         };
-        let run = Run { work: self, launch };
+        let run = Run { work: self, launch, places: watch::Sender::default() };
         let one = |(service, fixtures)| {
             let artifact = deploy::make(config, service, self.display);
             bring_up(&run, service, fixtures, artifact)

@@ -1,0 +1,181 @@
+//! The page for people, in a real browser: searching, looking at an event, and being
+//! reminded of it by a mail.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use crate::harness::browser::Browser;
+use crate::harness::cli::World;
+use crate::harness::http::{exchange, send};
+use crate::harness::{Service, temp_dir, wait_for};
+use crate::mail::relay::Relay;
+
+const TAB: &str = "\u{e004}";
+const ENTER: &str = "\u{e007}";
+
+/// An event so many seconds from now, in this machine's time zone, which is UTC in tests.
+fn event(title: &str, seconds: i64) -> Value {
+    let at = Timestamp::now() + SignedDuration::from_secs(seconds);
+    json!({
+        "title": title,
+        "description": "Cheese, wine and bread from the farms.\nChildren are <b>welcome</b>.",
+        "date": at.strftime("%Y-%m-%d").to_string(),
+        "time": at.strftime("%H:%M:%S").to_string(),
+        "place": "Plaza Mayor",
+        "organizer": "Farms & friends",
+        "topics": "food, market",
+    })
+}
+
+fn make(address: std::net::SocketAddr, event: &Value) -> String {
+    let made = send(address, "POST", "/events", Some(&event.to_string()));
+    assert_eq!(made.status, 201, "{made:?}");
+    made.header("location").unwrap().replace("/events/", "/show/")
+}
+
+#[test]
+fn people_search_open_an_event_and_are_reminded_by_mail() {
+    let world = World::new();
+    let relay = Relay::start(world.path());
+    world.describe(&format!(
+        "stack: test\nservices:\n  events: {{build: events, page: {{reminders: notifications}}}}\n  \
+         notifications:\n    build: notifications\n    mail: {{host: localhost, port: {}, \
+         security: none, from: a@example.org}}\n",
+        relay.port
+    ));
+    world.up().succeeded();
+    let events = world.holder("events").unwrap().address;
+    let notifications = world.holder("notifications").unwrap().address;
+    make(events, &event("Café philosophique", 3 * 86_400));
+    make(events, &event("Long ago", -40 * 86_400));
+
+    let browser = Browser::open(360, 740);
+    let soon = make(events, &event("Harvest market <script>alert(1)</script>", 25));
+    // By either name of this machine, as people type it.
+    for host in ["127.0.0.1", "localhost"] {
+        browser.go(&format!("http://{host}:{}/", events.port()));
+        let list = browser.text("main");
+        assert!(list.contains("Café philosophique") && list.contains("Harvest market"), "{list}");
+        assert!(!list.contains("Long ago"), "{list}");
+    }
+    assert_eq!(browser.label("#q"), "Search");
+    assert_eq!(browser.run("return document.querySelectorAll('h1').length"), 1);
+    // The keyboard alone: to the search, and from what is found to the event.
+    browser.run("document.querySelector('#q').focus()");
+    browser.press(&format!("harvest{ENTER}"));
+    browser.wait_for_text("h1", "Events found");
+    let found = browser.text("ul.events");
+    assert!(found.contains("Harvest market <script>") && !found.contains("Café"), "{found}");
+    browser.run("document.querySelector('summary').focus()");
+    browser.press(&format!("{TAB}{ENTER}"));
+    browser.wait_for_text("h1", "Harvest market <script>alert(1)</script>");
+    assert!(browser.run("return location.pathname").as_str().unwrap() == soon);
+    let text = browser.text("#description");
+    assert!(text.contains("farms.\nChildren are <b>welcome</b>."), "{text}");
+
+    assert_eq!(browser.label("#mail"), "Mail address");
+    let room = "return document.documentElement.scrollWidth <= innerWidth";
+    assert_eq!(browser.run(room), true, "the page is wider than a phone");
+    // Only what is still to come can be chosen.
+    assert_eq!(browser.text("#before"), "when it begins");
+    browser.write("#mail", "somebody@example.org");
+    browser.click("#remind button");
+    browser.wait_for_text("#said", "A mail will remind somebody@example.org on");
+    wait_for("the mail", || (!relay.taken().is_empty()).then_some(()));
+    let mail = relay.taken().remove(0);
+    assert_eq!(mail["to"], "somebody@example.org");
+    assert_eq!(mail["subject"], "Reminder: Harvest market <script>alert(1)</script>");
+    let text = mail["text"].as_str().unwrap();
+    assert!(text.contains("Plaza Mayor") && text.contains(&soon), "{text}");
+    assert_eq!(browser.complaints(), Vec::<Value>::new());
+
+    // The event has begun by now.
+    browser.go(&format!("http://{events}{soon}"));
+    browser.wait_for_text("#said", "This event has begun.");
+    // Where reminders cannot be made, people are told.
+    let later = make(events, &event("Another market", 20 * 86_400));
+    browser.go(&format!("http://{events}{later}"));
+    browser.write("#mail", "nobody@example");
+    browser.click("#remind button");
+    browser.wait_for_text("#said", "The mail address must be a mail address");
+    let pid = world.holder("notifications").unwrap().pid;
+    crate::harness::signal(pid, "KILL");
+    wait_for("its end", || std::net::TcpStream::connect(notifications).is_err().then_some(()));
+    browser.click("#remind button");
+    browser.wait_for_text("#said", "The reminders cannot be reached.");
+    assert!(!browser.picture().is_empty());
+    world.run(&["down", "--local"]).succeeded();
+}
+
+#[test]
+fn pages_are_strict_and_files_of_theirs_are_kept() {
+    let dir = temp_dir();
+    let service = Service::start("events", dir.path());
+    let get = |path: &str| send(service.address, "GET", path, None);
+    let page = get("/");
+    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.starts_with("default-src 'none'; ") && !policy.contains("unsafe"), "{policy}");
+    assert!(page.body.contains("Nothing is coming up."), "{page:?}");
+    for outside in ["http:", "https:", "<style", "onclick", "<script"] {
+        assert!(!page.body.contains(outside), "{outside}: {page:?}");
+    }
+    let style = page.body.split('"').find(|part| part.starts_with("/page.css?")).unwrap();
+    let kept = get(style);
+    assert_eq!(kept.header("cache-control"), Some("public, max-age=31536000, immutable"));
+    assert_eq!(get("/page.css?other").header("cache-control"), Some("no-cache"));
+    assert_eq!(get("/page.js").header("content-type"), Some("text/javascript; charset=utf-8"));
+
+    let shown = make(service.address, &event("An event", 86_400));
+    let one = get(&shown);
+    assert!(one.status == 200 && !one.body.contains("Remind me"), "{one:?}");
+    for (path, status) in [
+        ("/show/5e0745fe9c1a2b3c4d5e6f70", 404),
+        ("/show/none", 404),
+        ("/show/", 404),
+        ("/?from=soon", 400),
+        ("/?after=5e0745fe9c1a2b3c4d5e6f70", 404),
+        ("/other", 404),
+    ] {
+        assert_eq!(get(path).status, status, "{path}");
+    }
+    assert_eq!(send(service.address, "POST", "/", Some("{}")).status, 405);
+    for n in 0..25 {
+        make(service.address, &event(&format!("Number {n}"), 2 * 86_400 + n));
+    }
+    let first = get("/?q=number").body;
+    assert_eq!(first.matches("<li>").count(), 20);
+    let next = first.split("rel=\"next\" href=\"").nth(1).unwrap().split('"').next().unwrap();
+    let next = next.replace("&#38;", "&").replace("&amp;", "&");
+    assert_eq!(get(&next).body.matches("<li>").count(), 5, "{next}");
+}
+
+#[test]
+fn only_pages_of_the_origins_that_may_read_the_answers() {
+    let dir = temp_dir();
+    let args = ["--allow-origins", "http://a.example,https://b.example:8443"];
+    let null = std::process::Stdio::null();
+    let service = Service::start_with("notifications", dir.path(), &args, null);
+    let asked = |method: &str, origin: &str| {
+        let request = format!(
+            "{method} /notifications HTTP/1.1\r\nHost: t\r\nConnection: close\r\nOrigin: \
+             {origin}\r\nAccess-Control-Request-Method: POST\r\n\r\n"
+        );
+        String::from_utf8(exchange(service.address, request.as_bytes())).unwrap()
+    };
+    for origin in ["http://a.example", "https://b.example:8443"] {
+        let answer = asked("OPTIONS", origin);
+        let allowed = format!("access-control-allow-origin: {origin}\r\n");
+        assert!(answer.contains(&allowed), "{answer}");
+        assert!(answer.contains("access-control-allow-methods: GET, HEAD, POST, OPTIONS"));
+        assert!(answer.contains("access-control-allow-headers: content-type"), "{answer}");
+        assert!(asked("GET", origin).contains(&allowed));
+    }
+    for origin in ["http://b.example", "null", "http://a.example.org", "https://a.example"] {
+        for method in ["OPTIONS", "GET"] {
+            let answer = asked(method, origin);
+            assert!(!answer.contains("access-control-allow"), "{answer}");
+            assert!(answer.contains("vary: origin"), "{answer}");
+        }
+    }
+}
