@@ -120,7 +120,9 @@ fn bzt(script: &Path, more: &[String]) -> Counts {
         .current_dir(script.parent().unwrap())
         .output()
         .unwrap();
-    assert!(output.status.success(), "Taurus: {}\n{}", output.status, complaints(&artifacts));
+    // With 3 it ends over a criterion of the script, of which the counts say the same.
+    let ended = matches!(output.status.code(), Some(0 | 3));
+    assert!(ended, "Taurus: {}\n{}", output.status, complaints(&artifacts));
     let files = fs::read_dir(artifacts).unwrap().map(|entry| entry.unwrap().path());
     let results = files.filter(|file| {
         let name = file.file_name().unwrap().to_string_lossy();
@@ -157,14 +159,18 @@ fn complaints(artifacts: &Path) -> String {
 }
 
 /// Counts the samples of one of `JMeter`'s results, which has no quotes in the columns that
-/// are read.
+/// are read. A request that `JMeter` itself broke off, because its time was over when a
+/// busy machine had just let it begin, says nothing of whom it went to.
 fn count(table: &str, counts: &mut Counts) {
     let mut lines = table.lines();
     let heads: Vec<_> = lines.next().unwrap_or_default().split(',').collect();
     let column = |name: &str| heads.iter().position(|head| *head == name).unwrap();
-    let (label, success) = (column("label"), column("success"));
+    let (label, code, success) = (column("label"), column("responseCode"), column("success"));
     for line in lines {
         let fields: Vec<_> = line.split(',').collect();
+        if fields[code].ends_with("RequestAbortedException") {
+            continue;
+        }
         let entry = counts.entry(fields[label].to_owned()).or_default();
         entry.0 += 1;
         entry.1 += u64::from(fields[success] == "false");
