@@ -1,11 +1,12 @@
 //! Up, status, seed, replace, down, with nothing in the way.
 
 use std::fs;
+use std::net::SocketAddr;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{BOTH, ONE};
-use crate::harness::http::send;
+use crate::harness::http::{exchange, send};
 use crate::harness::region::{Stack, elements, on_host};
 
 #[test]
@@ -89,6 +90,7 @@ fn a_stack_is_launched_replaced_and_ended_and_nothing_else_is_touched() {
 fn check_healthy(stack: &Stack) {
     let rows = stack.status();
     assert_eq!(rows.len(), 2);
+    check_page(&rows[0], &rows[1]);
     for row in rows {
         assert_eq!(row["health"], "healthy", "{row}");
         assert_eq!(row["state"], "running", "{row}");
@@ -99,6 +101,24 @@ fn check_healthy(stack: &Stack) {
         let address = format!("{}:80", row["address"].as_str().unwrap()).parse().unwrap();
         let list = send(address, "GET", &format!("/{}", row["service"].as_str().unwrap()), None);
         assert_eq!(list.json().as_array().unwrap().len(), 8);
+    }
+}
+
+/// The page makes its reminders at the other host, which takes them from it.
+fn check_page(events: &Value, notifications: &Value) {
+    let at = |row: &Value| SocketAddr::new(row["address"].as_str().unwrap().parse().unwrap(), 80);
+    let page = send(at(events), "GET", "/", None);
+    let policy = page.header("content-security-policy").unwrap();
+    let name = notifications["dns"].as_str().unwrap();
+    assert!(policy.ends_with(&format!("connect-src http://{name}")), "{policy}");
+    for own in [&events["dns"], &events["address"]] {
+        let origin = format!("http://{}", own.as_str().unwrap());
+        let request = format!(
+            "OPTIONS /notifications HTTP/1.1\r\nHost: t\r\nConnection: close\r\nOrigin: {origin}\r\n\r\n"
+        );
+        let answer = exchange(at(notifications), request.as_bytes());
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.contains(&format!("access-control-allow-origin: {origin}\r\n")), "{answer}");
     }
 }
 

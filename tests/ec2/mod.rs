@@ -14,7 +14,7 @@ mod refusals;
 mod replace;
 
 /// Both services, as `World` lays them out.
-const BOTH: &str = "  events: {build: events, fixtures: events.yml}\n  \
-    notifications: {build: notifications, fixtures: notifications.yml}\n";
+const BOTH: &str = "  events:\n    build: events\n    fixtures: events.yml\n    \
+    page: {reminders: notifications}\n  notifications: {build: notifications, fixtures: notifications.yml}\n";
 /// One service is enough where the fault is of one host.
 const ONE: &str = "  events: {build: events, fixtures: events.yml}\n";
