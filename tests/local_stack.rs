@@ -296,7 +296,7 @@ fn two_commands_do_not_change_a_stack_at_the_same_time() {
 #[test]
 fn logs_of_local_services_are_printed_and_followed() {
     let world = World::new();
-    world.up();
+    world.up().succeeded();
     let both = world.run(&["logs", "--local"]).succeeded().stdout;
     for service in ["events", "notifications"] {
         let says = |line: &str| {
@@ -322,7 +322,7 @@ fn logs_of_local_services_are_printed_and_followed() {
 #[test]
 fn local_data_are_backed_up_while_the_services_run_and_restored_while_they_do_not() {
     let world = World::new();
-    world.up();
+    world.up().succeeded();
     let before = held(&world, "events");
     world.run(&["backup", "data.backup", "--local"]).succeeded();
     let address = world.holder("events").unwrap().address;
@@ -334,7 +334,7 @@ fn local_data_are_backed_up_while_the_services_run_and_restored_while_they_do_no
     assert!(refused.stderr.contains("events runs: `eventpost down --local` stops it"));
     world.run(&["down", "--local"]).succeeded();
     world.run(&restore).succeeded();
-    world.up();
+    world.up().succeeded();
     assert_eq!(held(&world, "events"), before);
 
     // A backup of other services is none of this stack's.
@@ -364,7 +364,7 @@ fn a_plan_says_what_up_would_do_and_does_nothing() {
     assert_eq!(code, Some(2));
     assert!(actions.iter().all(|(action, why)| action == "create" && why == "it does not run"));
     assert!(world.holder("events").is_none());
-    world.up();
+    world.up().succeeded();
     let (code, actions) = plan(&[]);
     assert_eq!(code, Some(0));
     assert!(actions.iter().all(|(action, _)| action == "keep"), "{actions:?}");

@@ -121,7 +121,7 @@ fn an_interrupt_ends_the_load_and_its_result_is_told() {
 #[test]
 fn the_built_in_script_finds_the_local_services_and_fails_in_nothing() {
     let world = World::new();
-    world.up();
+    world.up().succeeded();
     let mut args = vec!["bench".to_owned(), "--local".into(), "--output".into(), "json".into()];
     for execution in 0..4 {
         for change in ["delay=0s", "ramp-up=1s", "steps=2", "hold-for=1s"] {

@@ -233,7 +233,7 @@ fn a_script_with_everything_means_the_same_to_both() {
 #[test]
 fn the_bundled_script_means_the_same_to_both() {
     let world = World::new();
-    world.up();
+    world.up().succeeded();
     let mut options = Vec::new();
     for execution in 0..4 {
         let own = ["delay=0s", "ramp-up=1s", "steps=2", "hold-for=3s", "throughput=40"];

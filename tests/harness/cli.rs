@@ -130,11 +130,13 @@ impl World {
         command
     }
 
+    #[must_use = "what failed unnoticed shows much later, elsewhere"]
     pub(crate) fn run(&self, args: &[&str]) -> Ran {
         Ran::of(self.command(args).output().unwrap())
     }
 
     /// Runs `up` with this world's ports.
+    #[must_use = "what failed unnoticed shows much later, elsewhere"]
     pub(crate) fn up(&self) -> Ran {
         self.run(&self.up_args().each_ref().map(String::as_str))
     }
