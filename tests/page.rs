@@ -140,14 +140,36 @@ fn pages_are_strict_and_files_of_theirs_are_kept() {
         assert_eq!(get(path).status, status, "{path}");
     }
     assert_eq!(send(service.address, "POST", "/", Some("{}")).status, 405);
-    for n in 0..25 {
-        make(service.address, &event(&format!("Number {n}"), 2 * 86_400 + n));
+}
+
+#[test]
+fn what_is_coming_up_begins_with_the_next_and_what_is_over_with_the_last() {
+    let dir = temp_dir();
+    let service = Service::start("events", dir.path());
+    for n in 1..=25 {
+        make(service.address, &event(&format!("In {n} days"), n * 86_400));
+        make(service.address, &event(&format!("Done {n} days ago"), -(n + 2) * 86_400));
     }
-    let first = get("/?q=number").body;
-    assert_eq!(first.matches("<li>").count(), 20);
-    let next = first.split("rel=\"next\" href=\"").nth(1).unwrap().split('"').next().unwrap();
-    let next = next.replace("&#38;", "&").replace("&amp;", "&");
-    assert_eq!(get(&next).body.matches("<li>").count(), 5, "{next}");
+    let get = |path: &str| send(service.address, "GET", path, None).body;
+    let titles = |page: &str| {
+        let links = page.split("<h2><a href=\"/show/").skip(1);
+        let title = |link: &str| link.split(['>', '<']).nth(1).unwrap().to_owned();
+        links.map(title).collect::<Vec<_>>()
+    };
+    let link = |page: &str, text: &str| {
+        let before = page.split(&format!("\">{text}</a>")).next().unwrap();
+        before.rsplit("href=\"").next().unwrap().replace("&#38;", "&")
+    };
+    let check = |first: &str, title: &dyn Fn(usize) -> String| {
+        let expected: Vec<_> = (1..=25).map(title).collect();
+        assert_eq!(titles(first), expected[..20], "{first}");
+        let second = get(&link(first, "More events"));
+        assert_eq!(titles(&second), expected[20..], "{second}");
+        assert!(!second.contains("More events"), "{second}");
+    };
+    let coming = get("/?q=days");
+    check(&coming, &|n| format!("In {n} days"));
+    check(&get(&link(&coming, "Earlier events")), &|n| format!("Done {n} days ago"));
 }
 
 #[test]

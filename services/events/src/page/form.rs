@@ -1,5 +1,6 @@
 //! This module owns what is searched for, as the address of a page has it. Without a first
-//! day that is from today on, unless the last day is before.
+//! day that is from today on, unless the last day is before: what is over begins with the
+//! latest.
 
 use form_urlencoded::Serializer;
 use jiff::civil::Date;
@@ -60,9 +61,12 @@ impl Form {
     /// The search, as the API takes it.
     pub(super) fn query(&self, today: Date) -> String {
         let today = datetime::format_date(today);
-        let from = if self.begins_today(&today) { &today } else { &self.from };
-        let page = [("after", &self.after), ("at", &self.at)];
-        serialized(self.fields().into_iter().chain([("from", from), ("to", &self.to)]).chain(page))
+        let begins_today = self.begins_today(&today);
+        let from = if begins_today { &today } else { &self.from };
+        let order = if from.is_empty() { "desc" } else { "" };
+        let days = [("from", from.as_str()), ("to", &self.to), ("order", order)];
+        let page = [("after", self.after.as_str()), ("at", &self.at)];
+        serialized(self.fields().into_iter().chain(days).chain(page))
     }
 
     /// The same search among what is over, where this one begins today.
@@ -70,7 +74,8 @@ impl Form {
         let begins = self.begins_today(&datetime::format_date(today));
         let first = self.after.is_empty() && self.to.is_empty();
         let yesterday = datetime::format_date(today.yesterday().ok()?);
-        (begins && first).then(|| serialized(self.fields().into_iter().chain([("to", &yesterday)])))
+        let over = [("to", yesterday.as_str())];
+        (begins && first).then(|| serialized(self.fields().into_iter().chain(over)))
     }
 
     /// What is said where nothing is found.
@@ -87,12 +92,12 @@ impl Form {
         self.from.is_empty() && (self.to.is_empty() || *self.to >= *today)
     }
 
-    fn fields(&self) -> [(&'static str, &String); 3] {
+    fn fields(&self) -> [(&'static str, &str); 3] {
         [("q", &self.q), ("topic", &self.topic), ("place", &self.place)]
     }
 }
 
-fn serialized<'a>(pairs: impl Iterator<Item = (&'static str, &'a String)>) -> String {
+fn serialized<'a>(pairs: impl Iterator<Item = (&'static str, &'a str)>) -> String {
     let filled = pairs.filter(|(_, value)| !value.is_empty());
     Serializer::new(String::new()).extend_pairs(filled).finish()
 }
@@ -109,7 +114,8 @@ mod tests {
             ("", "from=2026-11-24"),
             ("q=+Caf%C3%A9+&x=1", "q=Caf%C3%A9&from=2026-11-24"),
             ("to=2026-11-24", "from=2026-11-24&to=2026-11-24"),
-            ("to=2026-11-23", "to=2026-11-23"),
+            ("to=2026-11-23", "to=2026-11-23&order=desc"),
+            ("from=2019-01-01&to=2019-12-31", "from=2019-01-01&to=2019-12-31"),
             ("from=2019-1-1", "from=2019-1-1"),
             ("topic=a%26b&after=x&at=y", "topic=a%26b&from=2026-11-24&after=x&at=y"),
         ] {

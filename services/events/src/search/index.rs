@@ -8,7 +8,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
-use std::ops::Bound;
+use std::ops::{Bound, RangeBounds};
 
 use jiff::civil::{Date, DateTime, Time};
 use rest::ObjectId;
@@ -152,22 +152,21 @@ impl Index {
     /// certain.
     pub(super) fn candidates(&self, query: &Query) -> (Vec<Key>, bool) {
         let certain = query.text.is_none() && query.place.is_none();
-        let (first, last) = self.range(query);
-        let in_range = |key: &Key| {
-            let after = match first {
-                Bound::Excluded(bound) => *key > bound,
-                Bound::Included(bound) => *key >= bound,
-                Bound::Unbounded => true,
-            };
-            after && last.is_none_or(|last| key.0 <= last)
-        };
+        let range = self.range(query);
+        let in_range = |key: &Key| range.contains(key);
         let slots = match (&query.topic, self.sliced(query)) {
             (None, None) => {
-                let from = self.by_time.range((first, Bound::Unbounded));
-                let keys = from.take_while(|key| in_range(key)).copied();
                 // Where nothing is left to be looked at, no more than a page is needed.
                 let enough = if certain { query.limit.saturating_add(1) } else { usize::MAX };
-                return (keys.take(enough).collect(), certain);
+                // From one end only: a range whose ends are the wrong way round panics.
+                let keys: Vec<_> = if query.latest_first {
+                    let to = self.by_time.range((Bound::Unbounded, range.1)).rev();
+                    to.take_while(|key| in_range(key)).take(enough).copied().collect()
+                } else {
+                    let from = self.by_time.range((range.0, Bound::Unbounded));
+                    from.take_while(|key| in_range(key)).take(enough).copied().collect()
+                };
+                return (keys, certain);
             }
             (None, Some(slots)) => slots,
             (Some(topic), sliced) => match (self.of_topic(topic), sliced) {
@@ -179,6 +178,9 @@ impl Index {
         let keys = slots.iter().filter_map(|slot| self.slots[slot as usize].as_ref());
         let mut keys: Vec<_> = keys.map(|slot| slot.key).filter(in_range).collect();
         keys.sort_unstable();
+        if query.latest_first {
+            keys.reverse();
+        }
         (keys, certain)
     }
 
@@ -195,21 +197,30 @@ impl Index {
         Some(&self.by_topic[*self.topics.get(topic)? as usize])
     }
 
-    /// From where on, and until when.
-    fn range(&self, query: &Query) -> (Bound<Key>, Option<i64>) {
-        let least = ObjectId::from_bytes([0; 12]);
-        let from = query.from.map(|from| (number(from.to_datetime(Time::MIN)), least));
-        let after = query.after.and_then(|(id, at)| {
-            let known = || self.by_id.get(&id).and_then(|slot| self.slots[*slot as usize].as_ref());
-            Some((at.or_else(|| known().map(|slot| slot.key.0))?, id))
-        });
-        let first = match (from, after) {
-            (Some(from), Some(after)) if after < from => Bound::Included(from),
-            (_, Some(after)) => Bound::Excluded(after),
-            (Some(from), None) => Bound::Included(from),
-            (None, None) => Bound::Unbounded,
+    /// The keys that a search is for.
+    fn range(&self, query: &Query) -> (Bound<Key>, Bound<Key>) {
+        let bound = |day: Option<Date>, time, id| {
+            let day = day.map(|day| (number(day.to_datetime(time)), ObjectId::from_bytes(id)));
+            day.map_or(Bound::Unbounded, Bound::Included)
         };
-        (first, query.to.map(|to| number(to.to_datetime(Time::MAX))))
+        let mut first = bound(query.from, Time::MIN, [0; 12]);
+        let mut last = bound(query.to, Time::MAX, [0xff; 12]);
+        if let Some(after) = self.after(query) {
+            // What is before the days, in the order of the answer, bounds nothing.
+            if query.latest_first && (Bound::Unbounded, last).contains(&after) {
+                last = Bound::Excluded(after);
+            } else if !query.latest_first && (first, Bound::Unbounded).contains(&after) {
+                first = Bound::Excluded(after);
+            }
+        }
+        (first, last)
+    }
+
+    /// Where the page before ended.
+    fn after(&self, query: &Query) -> Option<Key> {
+        let (id, at) = query.after?;
+        let known = || self.by_id.get(&id).and_then(|slot| self.slots[*slot as usize].as_ref());
+        Some((at.or_else(|| known().map(|slot| slot.key.0))?, id))
     }
 
     /// Whether an event is known.
@@ -350,6 +361,9 @@ mod tests {
         assert_eq!(found(&index, "place=cafe"), [id(2)]);
         assert_eq!(found(&index, "q=market&topic=talk"), []);
         assert_eq!(found(&index, "topic=none"), []);
+        assert_eq!(found(&index, "order=desc"), [id(2), id(0), id(1)]);
+        assert_eq!(found(&index, "topic=musica&order=desc"), [id(2), id(0)]);
+        assert_eq!(found(&index, "from=2026-10-02&to=2026-09-30&order=desc"), []);
     }
 
     #[test]

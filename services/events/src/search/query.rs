@@ -27,6 +27,8 @@ pub(super) struct Query {
     pub(super) place: Option<String>,
     /// A part of any of its texts, folded.
     pub(super) text: Option<String>,
+    /// Whether the order is the other way round.
+    pub(super) latest_first: bool,
     pub(super) limit: usize,
     /// Only what comes after this one, where its place in the order is known already.
     pub(super) after: Option<(ObjectId, Option<i64>)>,
@@ -43,6 +45,7 @@ impl Query {
             to: None,
             place: None,
             text: None,
+            latest_first: false,
             limit: if page.limit == usize::MAX { LIMIT } else { page.limit },
             after: page.after.map(|id| (id, None)),
             same: String::new(),
@@ -56,6 +59,7 @@ impl Query {
                 "to" => "to",
                 "place" => "place",
                 "q" => "q",
+                "order" => "order",
                 "at" => "at",
                 _ => continue,
             };
@@ -97,6 +101,10 @@ impl Query {
             "topic" => self.topic = text()?.map(|topic| topic.trim().to_owned()),
             "place" => self.place = text()?,
             "q" => self.text = text()?,
+            "order" => match value {
+                "asc" | "desc" => self.latest_first = value == "desc",
+                _ => return Err("must be asc or desc".into()),
+            },
             _ => {
                 let time: Option<DateTime> = datetime::parse_datetime(value);
                 let time = time.ok_or("must be as the link to this page has it")?;
@@ -153,6 +161,7 @@ mod tests {
             [format!("from {date}"), format!("to {date}")]
         );
         assert_eq!(problems("q=a&q=b"), ["q must be given once"]);
+        assert_eq!(problems("order=DESC"), ["order must be asc or desc"]);
         let long = "x".repeat(401);
         assert_eq!(problems(&format!("q={long}")), ["q must have at most 400 characters, not 401"]);
     }
