@@ -149,8 +149,6 @@ fn keys(schema: &serde_json::Value, text: &str, path: &str) -> (Vec<String>, Vec
     let mut read: Vec<_> = known.split(", ").map(str::to_owned).collect();
     there.sort();
     read.sort();
-    // A required key is looked for twice.
-    read.dedup();
     (there, read)
 }
 

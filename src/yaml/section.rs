@@ -60,7 +60,10 @@ impl<'a> Section<'a> {
 
     /// The value of a key; null counts as left out.
     pub(crate) fn take(&mut self, key: &'static str) -> Option<&'a Value> {
-        self.taken.push(key);
+        // A required key is looked for twice.
+        if !self.taken.contains(&key) {
+            self.taken.push(key);
+        }
         self.mapping?.get(key).filter(|value| !value.is_null())
     }
 
