@@ -12,6 +12,7 @@ use hyper::{Request, Response};
 use libfuzzer_sys::fuzz_target;
 use rest::data_dir::DataDir;
 use rest::id::IdGenerator;
+use rest::origins::Origins;
 use rest::store::LogStore;
 use rest::{AccessLog, Api, BodyLimits, Content, LogFormat, Logged, ApiParts, Plain, ServerMetrics};
 use tokio::runtime::Runtime;
@@ -34,6 +35,7 @@ static API: LazyLock<Arc<Api<Event, LogStore>>> = LazyLock::new(|| {
         access_log: log,
         server,
         writes: Arc::default(),
+        origins: Origins::default(),
         extension: Plain,
     }))
 });
