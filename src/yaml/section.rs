@@ -60,10 +60,7 @@ impl<'a> Section<'a> {
 
     /// The value of a key; null counts as left out.
     pub(crate) fn take(&mut self, key: &'static str) -> Option<&'a Value> {
-        // A required key is looked for twice.
-        if !self.taken.contains(&key) {
-            self.taken.push(key);
-        }
+        self.taken.push(key);
         self.mapping?.get(key).filter(|value| !value.is_null())
     }
 
@@ -78,7 +75,7 @@ impl<'a> Section<'a> {
         key: &'static str,
         read: impl FnOnce(&mut Self) -> Option<T>,
     ) -> Option<T> {
-        if self.is_mapping() && self.take(key).is_none() {
+        if self.is_mapping() && self.peek(key).is_none_or(Value::is_null) {
             self.own_problem(format!("`{key}` is missing"));
         }
         read(self)
