@@ -61,8 +61,7 @@ impl Form {
     /// The search, as the API takes it.
     pub(super) fn query(&self, today: Date) -> String {
         let today = datetime::format_date(today);
-        let begins_today = self.begins_today(&today);
-        let from = if begins_today { &today } else { &self.from };
+        let from = if self.begins_today(&today) { &today } else { &self.from };
         let order = if from.is_empty() { "desc" } else { "" };
         let days = [("from", from.as_str()), ("to", &self.to), ("order", order)];
         let page = [("after", self.after.as_str()), ("at", &self.at)];

@@ -158,13 +158,14 @@ impl Index {
             (None, None) => {
                 // Where nothing is left to be looked at, no more than a page is needed.
                 let enough = if certain { query.limit.saturating_add(1) } else { usize::MAX };
+                let page = |keys: &mut dyn Iterator<Item = &Key>| {
+                    keys.take_while(|key| in_range(key)).take(enough).copied().collect()
+                };
                 // From one end only: a range whose ends are the wrong way round panics.
-                let keys: Vec<_> = if query.latest_first {
-                    let to = self.by_time.range((Bound::Unbounded, range.1)).rev();
-                    to.take_while(|key| in_range(key)).take(enough).copied().collect()
+                let keys = if query.latest_first {
+                    page(&mut self.by_time.range((Bound::Unbounded, range.1)).rev())
                 } else {
-                    let from = self.by_time.range((range.0, Bound::Unbounded));
-                    from.take_while(|key| in_range(key)).take(enough).copied().collect()
+                    page(&mut self.by_time.range((range.0, Bound::Unbounded)))
                 };
                 return (keys, certain);
             }
