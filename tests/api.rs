@@ -2,26 +2,13 @@
 //! what it tells of itself.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::SocketAddr;
 use std::process::Stdio;
 
 use flate2::read::GzDecoder;
 use serde_json::Value;
 
-use crate::harness::http::{Answer, Client, connect, exchange, read_answer, send};
+use crate::harness::http::{Client, ask, connect, exchange, send};
 use crate::harness::{EVENT, Service, signal, temp_dir};
-
-/// A request with more headers, each with its line end.
-fn ask(address: SocketAddr, method: &str, path: &str, headers: &str, body: &str) -> Answer {
-    let mut stream = connect(address);
-    let length = body.len();
-    let request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: t\r\nConnection: close\r\n{headers}\
-         Content-Length: {length}\r\n\r\n{body}"
-    );
-    stream.write_all(request.as_bytes()).unwrap();
-    read_answer(&mut stream).unwrap()
-}
 
 fn post(service: &Service, title: &str) -> String {
     let body = EVENT.replace("\"t\"", &format!("\"{title}\""));

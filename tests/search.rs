@@ -140,15 +140,17 @@ fn a_search_that_makes_no_sense_is_refused_and_others_parameters_are_not_searche
     let dir = temp_dir();
     let service = Service::start("events", dir.path());
     let made = send(service.address, "POST", "/events", Some(crate::harness::EVENT));
-    for (query, field) in
-        [("from=soon", "from"), ("to=2026-13-01", "to"), ("q=a&q=b", "q"), ("order=up", "order")]
-    {
+    for (query, field) in [
+        ("from=soon", "from"),
+        ("to=2026-13-01", "to"),
+        ("q=a&q=b", "q"),
+        ("q=a&limit=0", "limit"),
+        ("order=up", "order"),
+    ] {
         let refused = send(service.address, "GET", &format!("/events?{query}"), None);
         assert_eq!(refused.status, 400, "{query}: {refused:?}");
         assert_eq!(refused.json()["details"][0]["field"], field, "{query}");
     }
-    let refused = send(service.address, "GET", "/events?q=a&limit=0", None);
-    assert_eq!(refused.json()["details"][0]["field"], "limit");
     let after = "/events?q=a&after=5e0745fe9c1a2b3c4d5e6f70";
     assert_eq!(send(service.address, "GET", after, None).status, 404, "nobody knows where that is");
     for query in ["_=1", "q=&topic=&from=", "color=red"] {

@@ -1,13 +1,12 @@
 //! Up, status, seed, replace, down, with nothing in the way.
 
 use std::fs;
-use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
 use super::{BOTH, ONE};
-use crate::harness::http::{exchange, send};
-use crate::harness::region::{Stack, elements, on_host};
+use crate::harness::http::{ask, send};
+use crate::harness::region::{Stack, answers_at, elements, on_host};
 
 #[test]
 fn a_stack_is_launched_replaced_and_ended_and_nothing_else_is_touched() {
@@ -98,27 +97,23 @@ fn check_healthy(stack: &Stack) {
         assert_eq!(row["container"], "running", "{row}");
         assert_eq!(row["drift"], json!([]), "{row}");
         assert_eq!(row["resources"], 8, "{row}");
-        let address = format!("{}:80", row["address"].as_str().unwrap()).parse().unwrap();
-        let list = send(address, "GET", &format!("/{}", row["service"].as_str().unwrap()), None);
+        let list =
+            send(answers_at(&row), "GET", &format!("/{}", row["service"].as_str().unwrap()), None);
         assert_eq!(list.json().as_array().unwrap().len(), 8);
     }
 }
 
 /// The page makes its reminders at the other host, which takes them from it.
 fn check_page(events: &Value, notifications: &Value) {
-    let at = |row: &Value| SocketAddr::new(row["address"].as_str().unwrap().parse().unwrap(), 80);
-    let page = send(at(events), "GET", "/", None);
+    let page = send(answers_at(events), "GET", "/", None);
     let policy = page.header("content-security-policy").unwrap();
     let name = notifications["dns"].as_str().unwrap();
     assert!(policy.ends_with(&format!("connect-src http://{name}")), "{policy}");
     for own in [&events["dns"], &events["address"]] {
         let origin = format!("http://{}", own.as_str().unwrap());
-        let request = format!(
-            "OPTIONS /notifications HTTP/1.1\r\nHost: t\r\nConnection: close\r\nOrigin: {origin}\r\n\r\n"
-        );
-        let answer = exchange(at(notifications), request.as_bytes());
-        let answer = String::from_utf8(answer).unwrap();
-        assert!(answer.contains(&format!("access-control-allow-origin: {origin}\r\n")), "{answer}");
+        let header = format!("Origin: {origin}\r\n");
+        let answer = ask(answers_at(notifications), "OPTIONS", "/notifications", &header, "");
+        assert_eq!(answer.header("access-control-allow-origin"), Some(&*origin), "{answer:?}");
     }
 }
 

@@ -90,6 +90,24 @@ pub(crate) fn try_send(
     read_answer(&mut stream)
 }
 
+/// Sends a request with more headers, each with its line end.
+pub(crate) fn ask(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> Answer {
+    let mut stream = connect(address);
+    let length = body.len();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: t\r\nConnection: close\r\n{headers}\
+         Content-Length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    read_answer(&mut stream).unwrap()
+}
+
 /// Sends bytes on a connection of its own and returns all that comes back, until the
 /// service closes the connection.
 pub(crate) fn exchange(address: SocketAddr, request: &[u8]) -> Vec<u8> {

@@ -94,8 +94,7 @@ impl Stack {
 
     /// Where a service of the stack answers, by its place in the description.
     pub(crate) fn address(&self, service: usize) -> SocketAddr {
-        let address = self.status()[service]["address"].as_str().unwrap().to_owned();
-        format!("{address}:80").parse().unwrap()
+        answers_at(&self.status()[service])
     }
 
     /// The instance that a service runs on.
@@ -130,6 +129,11 @@ impl Drop for Stack {
             self.call(&format!("Action=TerminateInstances&InstanceId.1={id}"));
         }
     }
+}
+
+/// Where a service answers, of its row in what `status` tells.
+pub(crate) fn answers_at(row: &serde_json::Value) -> SocketAddr {
+    format!("{}:80", row["address"].as_str().unwrap()).parse().unwrap()
 }
 
 /// The contents of every element of a name.
