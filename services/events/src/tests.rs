@@ -66,6 +66,13 @@ fn required_fields_may_not_be_absent_or_null() {
 }
 
 #[test]
+fn optional_fields_may_be_absent_but_not_null() {
+    for field in ["place", "organizer", "topics"] {
+        assert_eq!(refused(field, Value::Null), [field]);
+    }
+}
+
+#[test]
 fn every_bad_field_is_listed_in_the_order_of_the_api() {
     let body = json!({"topics": 1, "organizer": 1, "place": 1, "time": 1, "date": 1,
         "description": 1, "title": 1, "unknown": {"a": [1]}});
