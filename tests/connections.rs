@@ -17,7 +17,10 @@ fn a_body_over_the_limit_is_refused_before_it_is_sent() {
     let dir = temp_dir();
     let service = Service::start("events", dir.path());
     let mut stream = connect(service.address);
-    let head = format!("POST /events HTTP/1.1\r\nHost: t\r\nContent-Length: {}\r\n\r\n", LIMIT + 1);
+    let head = format!(
+        "POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n",
+        LIMIT + 1
+    );
     stream.write_all(head.as_bytes()).unwrap();
     let answer = read_answer(&mut stream).unwrap();
     assert_eq!(answer.status, 413, "{answer:?}");
@@ -31,7 +34,9 @@ fn a_body_that_grows_over_the_limit_is_refused() {
     let service = Service::start("events", dir.path());
     let mut stream = connect(service.address);
     stream
-        .write_all(b"POST /events HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n")
+        .write_all(
+            b"POST /events HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n",
+        )
         .unwrap();
     let chunk = format!("4000\r\n{}\r\n", "x".repeat(0x4000));
     for _ in 0..5 {
@@ -57,9 +62,9 @@ fn a_connection_serves_one_request_after_another() {
     let dir = temp_dir();
     let service = Service::start("events", dir.path());
     let mut stream = connect(service.address);
-    let request = "GET /healthz HTTP/1.1\r\nHost: t\r\n\r\n";
+    let request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
     stream.write_all(request.repeat(3).as_bytes()).unwrap();
-    let last = "GET /healthz HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n";
+    let last = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     stream.write_all(last.as_bytes()).unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
@@ -87,7 +92,9 @@ fn a_head_that_comes_too_slowly_is_given_up() {
     let idle = connect(service.address);
     let drip = std::thread::spawn(move || {
         // Each byte alone would be in time.
-        for byte in b"GET /events HTTP/1.1\r\nHost: t\r\nX: ".iter().chain([b'x'; 600].iter()) {
+        for byte in
+            b"GET /events HTTP/1.1\r\nHost: localhost\r\nX: ".iter().chain([b'x'; 600].iter())
+        {
             if slow.write_all(&[*byte]).is_err() {
                 break;
             }
@@ -111,7 +118,7 @@ fn a_body_that_comes_too_slowly_is_given_up() {
     let service = Service::start_with("events", dir.path(), &args, Stdio::null());
     for head in ["Content-Length: 200", "Transfer-Encoding: chunked"] {
         let mut stream = connect(service.address);
-        let request = format!("POST /events HTTP/1.1\r\nHost: t\r\n{head}\r\n\r\n5\r\n{{");
+        let request = format!("POST /events HTTP/1.1\r\nHost: localhost\r\n{head}\r\n\r\n5\r\n{{");
         stream.write_all(request.as_bytes()).unwrap();
         let answer = read_answer(&mut stream).unwrap();
         assert_eq!(answer.status, 408, "{answer:?}");
@@ -131,7 +138,7 @@ fn a_client_that_takes_nothing_of_its_answers_is_let_go() {
     }
     // Half a megabyte each, far more than all buffers on the way hold.
     let mut stream = connect(service.address);
-    let request = "GET /events HTTP/1.1\r\nHost: t\r\n\r\n".repeat(100);
+    let request = "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(100);
     stream.write_all(request.as_bytes()).unwrap();
     wait_for("the connection to be closed", || {
         (service.metric("eventpost_connections_timed_out_total") > 0).then_some(())
@@ -156,7 +163,7 @@ fn ten_thousand_connections_are_kept() {
     let open: Vec<_> = (0..CONNECTIONS)
         .map(|_| {
             let mut stream = connect(service.address);
-            stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: t\r\n\r\n").unwrap();
+            stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
             stream
         })
         .collect();
@@ -178,7 +185,7 @@ fn connections_over_the_limit_are_told_to_come_back() {
     let service = Service::start_with("events", dir.path(), &args, Stdio::null());
     let mut held: Vec<_> = (0..20).map(|_| connect(service.address)).collect();
     for stream in &mut held {
-        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: t\r\n\r\n").unwrap();
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
         stream.read_exact(&mut [0; 15]).unwrap();
     }
     for _ in 0..50 {

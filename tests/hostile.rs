@@ -13,7 +13,7 @@ const HEAD_LIMIT: usize = 16 << 10;
 
 fn post(body: &[u8]) -> Vec<u8> {
     let head = format!(
-        "POST /events HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        "POST /events HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
     [head.as_bytes(), body].concat()
@@ -26,14 +26,17 @@ fn heads_that_are_too_large_are_refused() {
     let long = "x".repeat(HEAD_LIMIT);
     let many = "A: b\r\n".repeat(200);
     for (what, head) in [
-        ("a long header", format!("GET /events HTTP/1.1\r\nHost: t\r\nX: {long}\r\n\r\n")),
-        ("a header that does not end", format!("GET /events HTTP/1.1\r\nHost: t\r\nX: {long}")),
-        ("many headers", format!("GET /events HTTP/1.1\r\nHost: t\r\n{many}\r\n")),
+        ("a long header", format!("GET /events HTTP/1.1\r\nHost: localhost\r\nX: {long}\r\n\r\n")),
+        (
+            "a header that does not end",
+            format!("GET /events HTTP/1.1\r\nHost: localhost\r\nX: {long}"),
+        ),
+        ("many headers", format!("GET /events HTTP/1.1\r\nHost: localhost\r\n{many}\r\n")),
     ] {
         let answer = exchange(service.address, head.as_bytes());
         assert_eq!(statuses(&answer), [431], "{what}");
     }
-    let path = format!("GET /{long}{long}{long}{long} HTTP/1.1\r\nHost: t\r\n\r\n");
+    let path = format!("GET /{long}{long}{long}{long} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let answer = statuses(&exchange(service.address, path.as_bytes()));
     assert!(answer == [414] || answer == [431], "{answer:?}");
     service.wait_for_metric("eventpost_connections_malformed_total", 4);
@@ -45,10 +48,10 @@ fn a_request_within_a_request_is_never_carried_out() {
     let service = Service::start("events", dir.path());
     let event = send(service.address, "POST", "/events", Some(EVENT)).json();
     let path = format!("/events/{}", event["id"].as_str().unwrap());
-    let inner = format!("DELETE {path} HTTP/1.1\r\nHost: t\r\n\r\n");
+    let inner = format!("DELETE {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let length = inner.len() + 5;
     let chunked = format!("0\r\n\r\n{inner}");
-    let post = "POST /events HTTP/1.1\r\nHost: t\r\n";
+    let post = "POST /events HTTP/1.1\r\nHost: localhost\r\n";
     for (what, request) in [
         (
             "length, then chunks",
@@ -90,7 +93,7 @@ fn a_request_within_a_request_is_never_carried_out() {
 fn chunks_that_make_no_sense_end_the_connection() {
     let dir = temp_dir();
     let service = Service::start("events", dir.path());
-    let head = "POST /events HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let head = "POST /events HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n";
     let endless = format!("5;{}", "x".repeat(HEAD_LIMIT * 4));
     for chunks in [
         "zz\r\nhello\r\n0\r\n\r\n",
@@ -169,8 +172,9 @@ fn paths_are_taken_as_they_are() {
         assert!(answer.json()["error"].is_string(), "{path}");
     }
     // The absolute form is what a proxy gets, and means the same path.
-    let absolute =
-        format!("GET http://t/events/{id} HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n");
+    let absolute = format!(
+        "GET http://localhost/events/{id} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    );
     assert_eq!(statuses(&exchange(service.address, absolute.as_bytes())), [200]);
 }
 
@@ -186,7 +190,8 @@ fn pipelined_requests_are_answered_in_order() {
         .to_string();
         let last = if n == 199 { "Connection: close\r\n" } else { "" };
         let length = body.len();
-        let head = format!("POST /events HTTP/1.1\r\nHost: t\r\n{last}Content-Length: {length}");
+        let head =
+            format!("POST /events HTTP/1.1\r\nHost: localhost\r\n{last}Content-Length: {length}");
         requests.extend([head.as_str(), "\r\n\r\n", &body]);
     }
     stream.write_all(requests.as_bytes()).unwrap();

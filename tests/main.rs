@@ -9,6 +9,7 @@ mod crash;
 mod ec2;
 mod harness;
 mod hostile;
+mod leaving;
 mod local_stack;
 mod mail;
 mod openapi;

@@ -75,8 +75,10 @@ fn a_stopping_service_finishes_the_request_at_work() {
         let service = Service::start("events", dir.path());
         let mut stream = connect(service.address);
         let (first, rest) = EVENT.split_at(20);
-        let head =
-            format!("POST /events HTTP/1.1\r\nHost: t\r\nContent-Length: {}\r\n", EVENT.len());
+        let head = format!(
+            "POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n",
+            EVENT.len()
+        );
         // `Expect` makes the service say that it has begun to read the body.
         stream.write_all(format!("{head}Expect: 100-continue\r\n\r\n").as_bytes()).unwrap();
         let mut interim = [0; 25];

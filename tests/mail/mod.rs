@@ -15,7 +15,7 @@ use crate::harness::http::{Client, send};
 use crate::harness::{Service, program, run_service, temp_dir, wait_for};
 
 /// A notifications service that sends by way of a relay, with more settings.
-fn start(data: &Path, relay: &Relay, more: &[&str]) -> Service {
+pub(crate) fn start(data: &Path, relay: &Relay, more: &[&str]) -> Service {
     let mut command = Command::new(program("notifications"));
     command.args(["--mail-host", "localhost", "--mail-port", &relay.port.to_string()]).args([
         "--mail-from",

@@ -125,8 +125,9 @@ impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
         }
     }
 
-    /// Has the extension come to its end.
+    /// Waits for writes whose clients have left, and has the extension come to its end.
     pub async fn stop(&self) {
+        self.writes.finish().await;
         self.extension.stop().await;
     }
 
@@ -357,30 +358,61 @@ impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
         }
     }
 
-    async fn create<B: Body>(&self, body: B) -> Handled {
+    async fn create<B: Body>(self: &Arc<Self>, body: B) -> Handled {
         let model = self.model(body).await?;
-        let _permit = self.begin_write()?;
-        let id = self.ids.next();
-        let document = Document::from(Bytes::from(model.document(id)));
-        self.store.insert(id, document.bytes.clone()).await?;
-        self.extension.changed(id);
-        let answer = whole(StatusCode::CREATED, document, &HeaderMap::new());
-        Ok(answer::with_location(answer, R::COLLECTION, id))
+        self.write(async move |api| {
+            let id = api.ids.next();
+            let document = Document::from(Bytes::from(model.document(id)));
+            api.store.insert(id, document.bytes.clone()).await?;
+            api.extension.changed(id);
+            let answer = whole(StatusCode::CREATED, document, &HeaderMap::new());
+            Ok(answer::with_location(answer, R::COLLECTION, id))
+        })
+        .await
     }
 
-    async fn replace<B: Body>(&self, id: ObjectId, condition: Condition, body: B) -> Handled {
+    async fn replace<B: Body>(
+        self: &Arc<Self>,
+        id: ObjectId,
+        condition: Condition,
+        body: B,
+    ) -> Handled {
         let document = Document::from(Bytes::from(self.model(body).await?.document(id)));
-        let _permit = self.begin_write()?;
-        done(self.store.replace(id, document.bytes.clone(), condition).await?)?;
-        self.extension.changed(id);
-        Ok(whole(StatusCode::OK, document, &HeaderMap::new()))
+        self.write(async move |api| {
+            done(api.store.replace(id, document.bytes.clone(), condition).await?)?;
+            api.extension.changed(id);
+            Ok(whole(StatusCode::OK, document, &HeaderMap::new()))
+        })
+        .await
     }
 
-    async fn delete(&self, id: ObjectId, condition: Condition) -> Handled {
-        let _permit = self.begin_write()?;
-        let document = done(self.store.remove(id, condition).await?)?;
-        self.extension.changed(id);
-        Ok(answer::json(StatusCode::OK, document.bytes))
+    async fn delete(self: &Arc<Self>, id: ObjectId, condition: Condition) -> Handled {
+        self.write(async move |api| {
+            let document = done(api.store.remove(id, condition).await?)?;
+            api.extension.changed(id);
+            Ok(answer::json(StatusCode::OK, document.bytes))
+        })
+        .await
+    }
+
+    /// Carries out a write in a task of its own. A connection drops the future of its
+    /// request when the client leaves; the write must still run to its end, or the
+    /// extension would never hear of a document that is stored.
+    async fn write<F>(self: &Arc<Self>, work: impl FnOnce(Arc<Self>) -> F) -> Handled
+    where
+        F: Future<Output = Handled> + Send + 'static,
+    {
+        let api = Arc::clone(self);
+        let work = work(Arc::clone(self));
+        let written = tokio::spawn(async move {
+            let _permit = api.begin_write()?;
+            work.await
+        });
+        written.await.unwrap_or_else(|error| match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is going away, and this task with it.
+            Err(_) => Err(Problem::ReadOnly),
+        })
     }
 
     /// `/readyz` tells a deployment who answers here and how much it holds.
