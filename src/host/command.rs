@@ -24,6 +24,17 @@ pub struct Command {
     pub limit: Duration,
     /// What becomes of what it prints.
     pub prints: Prints,
+    /// What runs the line.
+    pub shell: Shell,
+}
+
+/// What runs a command's line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shell {
+    /// `sh`, whatever shell the user has.
+    Posix,
+    /// The user's login shell.
+    Login,
 }
 
 /// What a command reads after its first input.
@@ -83,7 +94,15 @@ impl Command {
             more: More::Nothing,
             limit: Duration::from_secs(60),
             prints: Prints::Kept,
+            shell: Shell::Posix,
         }
+    }
+
+    /// Has the user's login shell run the line, for what the user wrote.
+    #[must_use]
+    pub fn in_login_shell(mut self) -> Self {
+        self.shell = Shell::Login;
+        self
     }
 
     /// A script that root's shell runs with arguments.

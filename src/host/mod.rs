@@ -5,6 +5,7 @@
 mod command;
 mod connect;
 mod identity;
+mod marker;
 mod ssh;
 
 use std::fmt;
@@ -14,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::event::Reporter;
 
-pub use command::{Command, More, Output, Prints, Progress, quote};
+pub use command::{Command, More, Output, Prints, Progress, Shell, quote};
 pub use connect::{Target, connect};
 pub use identity::{Identity, IdentityError, Trust};
 

@@ -16,6 +16,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use ssh2::{BlockDirections, Channel, CheckResult, KnownHostFileKind, MethodType, Session};
 
 use super::command::{Command, More, Output, Prints, Progress};
+use super::marker::{Gate, Marker};
 use super::{Identity, Transport, TransportError, Trust};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -114,12 +115,13 @@ impl Transport for Ssh {
     ) -> Result<Output, TransportError> {
         self.session.set_blocking(true);
         let mut channel = self.session.channel_session().map_err(failed)?;
-        channel.exec(&command.line).map_err(failed)?;
+        let marker = Marker::new();
+        channel.exec(&marker.mark(command)).map_err(failed)?;
         self.session.set_blocking(false);
-        let mut pump = Pump::new(command, watch)?;
+        let mut pump = Pump::new(command, &marker, watch)?;
         pump.run(&self.session, self.socket.as_fd(), &mut channel)?;
         self.session.set_blocking(true);
-        let (stdout, stderr) = pump.finish();
+        let (stdout, stderr) = pump.finish()?;
         // A command that was killed has a signal, and then a status of 0 that means nothing.
         channel.close().and_then(|()| channel.wait_close()).map_err(failed)?;
         let signal = channel.exit_signal().map_err(failed)?.exit_signal;
@@ -142,6 +144,8 @@ struct Pump<'a> {
     more: Option<Box<dyn Read + 'a>>,
     sent: usize,
     input_ended: bool,
+    out_gate: Gate,
+    err_gate: Gate,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
     /// Where the line that is being printed begins in `stdout`.
@@ -151,6 +155,7 @@ struct Pump<'a> {
 impl<'a> Pump<'a> {
     fn new(
         command: &'a Command,
+        marker: &Marker,
         watch: &'a mut dyn FnMut(Progress),
     ) -> Result<Self, TransportError> {
         let more: Option<Box<dyn Read>> = match &command.more {
@@ -162,10 +167,19 @@ impl<'a> Pump<'a> {
             }
             More::Pipe(pipe) => Some(Box::new(&**pipe)),
         };
-        let (stdout, stderr) = (Vec::new(), Vec::new());
-        let input = command.stdin.clone();
-        let (sent, input_ended, line_start) = (0, false, 0);
-        Ok(Self { command, watch, input, more, sent, input_ended, stdout, stderr, line_start })
+        Ok(Self {
+            command,
+            watch,
+            input: command.stdin.clone(),
+            more,
+            sent: 0,
+            input_ended: false,
+            out_gate: marker.gate(),
+            err_gate: marker.gate(),
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+            line_start: 0,
+        })
     }
 
     /// Works until the command has closed its output.
@@ -247,17 +261,17 @@ impl<'a> Pump<'a> {
 
     /// Takes some output; true where something came.
     fn read(&mut self, channel: &mut Channel) -> Result<bool, TransportError> {
-        let out = read_some(channel, &mut self.stdout)?;
+        let out = read_some(channel, &mut self.out_gate, &mut self.stdout)?;
         let known = self.stderr.len();
-        let err = read_some(&mut channel.stderr(), &mut self.stderr)?;
+        let err = read_some(&mut channel.stderr(), &mut self.err_gate, &mut self.stderr)?;
         match &self.command.prints {
             Prints::Kept if out => self.tell_lines(),
             Prints::Kept => {}
             Prints::HandedOver => {
-                if out {
+                if !self.stdout.is_empty() {
                     (self.watch)(Progress::Output(std::mem::take(&mut self.stdout).into()));
                 }
-                if err {
+                if self.stderr.len() > known {
                     (self.watch)(Progress::Complaint(self.stderr[known..].to_vec().into()));
                 }
             }
@@ -285,17 +299,29 @@ impl<'a> Pump<'a> {
         }
     }
 
-    fn finish(self) -> (String, String) {
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        (text(self.stdout), text(self.stderr))
+    /// What the command printed. Where it was never run, what the host printed instead is
+    /// the error: a forced command or a closed account says why.
+    fn finish(self) -> Result<(String, String), TransportError> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if self.out_gate.is_open() {
+            return Ok((text(&self.stdout), text(&self.stderr)));
+        }
+        let (stdout, stderr) = (text(self.out_gate.before()), text(self.err_gate.before()));
+        let instead = Output { stdout, stderr, ..Output::default() }.last_lines();
+        Err(TransportError(format!("the host did not run the command; it printed:\n{instead}")))
     }
 }
 
-fn read_some(from: &mut impl Read, to: &mut Vec<u8>) -> Result<bool, TransportError> {
+/// Reads some of a stream; true where something came.
+fn read_some(
+    from: &mut impl Read,
+    gate: &mut Gate,
+    to: &mut Vec<u8>,
+) -> Result<bool, TransportError> {
     let mut buffer = [0; 16 << 10];
     match from.read(&mut buffer) {
         Ok(count) => {
-            to.extend_from_slice(&buffer[..count]);
+            gate.pass(&buffer[..count], to);
             Ok(count > 0)
         }
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),

@@ -5,6 +5,7 @@ mod change;
 mod copies;
 mod doctor;
 mod faults;
+mod greeting;
 mod inside;
 mod interrupts;
 mod leases;

@@ -19,27 +19,24 @@ const KILLED: u8 = 128;
 pub(crate) async fn run(args: &Exec) -> Result<ExitCode, Error> {
     let mut signals = Signals::listen()?;
     let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
-    let work =
-        async {
-            let found = host_of(&config, &args.stack, &args.hosts, &args.service).await?;
-            let host = connect(&found).await?;
-            // One word is a line for the host's shell; several are a command and its arguments.
-            let line = match args.command.as_slice() {
-                [line] => line.clone(),
-                words => words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" "),
-            };
-            let output =
-                host.stream("running the command", Command::new(line).within(LIMIT), |what| {
-                    match what {
-                        Progress::Output(bytes) => pass_on(&bytes, &mut stdout()),
-                        Progress::Complaint(bytes) => pass_on(&bytes, &mut stderr()),
-                        Progress::Line(_) | Progress::Sent(_) => {}
-                    }
-                });
-            let output = output.await?;
-            let code = u8::try_from(output.code).unwrap_or(1);
-            Ok(ExitCode::from(if output.signal.is_some() { KILLED } else { code }))
+    let work = async {
+        let found = host_of(&config, &args.stack, &args.hosts, &args.service).await?;
+        let host = connect(&found).await?;
+        // One word is a line for the host's shell; several are a command and its arguments.
+        let line = match args.command.as_slice() {
+            [line] => line.clone(),
+            words => words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" "),
         };
+        let command = Command::new(line).in_login_shell().within(LIMIT);
+        let output = host.stream("running the command", command, |what| match what {
+            Progress::Output(bytes) => pass_on(&bytes, &mut stdout()),
+            Progress::Complaint(bytes) => pass_on(&bytes, &mut stderr()),
+            Progress::Line(_) | Progress::Sent(_) => {}
+        });
+        let output = output.await?;
+        let code = u8::try_from(output.code).unwrap_or(1);
+        Ok(ExitCode::from(if output.signal.is_some() { KILLED } else { code }))
+    };
     let outcome = signals.race(work).await;
     outcome.map_err(|caught| caught.into_error("the command on the host may run on"))?
 }
