@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use hyper::Uri;
-use rest::origins::Origin;
+use rest::access::origins::Origin;
 
 use super::model::{Config, Name, Page, Reminders, Service};
 use crate::yaml::Section;

@@ -19,7 +19,8 @@ impl Extension for Extras {
     type Args = PageArgs;
 
     fn start(args: &PageArgs, given: Given) -> Result<Self, String> {
-        Ok(Self { search: Search::start(given.store)?, pages: Pages::new(args) })
+        let pages = Pages::new(args, given.open);
+        Ok(Self { search: Search::start(given.store)?, pages })
     }
 
     fn changed(&self, id: ObjectId) {

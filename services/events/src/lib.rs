@@ -26,6 +26,7 @@ pub struct Event {
 
 impl Resource for Event {
     const COLLECTION: &'static str = "events";
+    const PRIVATE: bool = false;
     const DESCRIPTION: &'static str = include_str!("../openapi.json");
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {

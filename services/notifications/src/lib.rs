@@ -23,6 +23,8 @@ pub struct Notification {
 
 impl Resource for Notification {
     const COLLECTION: &'static str = "notifications";
+    // Mail addresses are nobody else's business.
+    const PRIVATE: bool = true;
     const DESCRIPTION: &'static str = include_str!("../openapi.json");
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {

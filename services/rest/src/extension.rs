@@ -87,6 +87,8 @@ pub struct Given {
     pub folder: PathBuf,
     /// Whether anything may be changed at the moment.
     pub writes: Arc<Writes>,
+    /// Whether everybody may change everything.
+    pub open: bool,
 }
 
 /// Some documents of a collection.

@@ -1,4 +1,4 @@
-//! This module owns writing bytes as hexadecimal digits.
+//! Bytes as hexadecimal digits.
 
 /// Writes two lowercase digits for each byte, to the front of `out`.
 pub(crate) fn write(bytes: &[u8], out: &mut [u8]) {
@@ -7,4 +7,17 @@ pub(crate) fn write(bytes: &[u8], out: &mut [u8]) {
         pair[0] = DIGITS[usize::from(byte >> 4)];
         pair[1] = DIGITS[usize::from(byte & 0xf)];
     }
+}
+
+/// Reads so many bytes, of two digits each.
+pub(crate) fn read<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|it| u8::try_from(it).ok());
+    let mut bytes = [0; N];
+    if text.len() != 2 * N {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    Some(bytes)
 }

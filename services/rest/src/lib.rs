@@ -8,7 +8,8 @@
 //!            that runs already)
 //! data_dir   the locked data folder
 //! server     sockets, connection limits, draining
-//! http       routing, conditions, bodies, answers (origins: who may use them)
+//! http       routing, conditions, bodies, answers
+//! access     who may send a request: tokens, roles, pages of other origins
 //! extension  what a service does besides storing (follow: an index of its documents)
 //! resource   validation of a body into a model (fields, datetime)
 //! json       the bytes of an answer
@@ -18,6 +19,7 @@
 //! access_log a line for each request
 //! ```
 
+pub mod access;
 mod access_log;
 mod ask;
 pub mod data_dir;
@@ -30,7 +32,6 @@ mod http;
 pub mod id;
 pub mod json;
 mod metrics;
-pub mod origins;
 mod resource;
 mod run;
 mod server;

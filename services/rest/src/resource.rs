@@ -10,6 +10,9 @@ pub trait Resource: Sized + Send + Sync + 'static {
     /// The plural name: the path of the collection and the name of the service.
     const COLLECTION: &'static str;
 
+    /// Whether reading needs a token where access is by tokens, and no answer is kept.
+    const PRIVATE: bool;
+
     /// The description of the service's API, in `OpenAPI` 3.1.
     const DESCRIPTION: &'static str;
 

@@ -11,13 +11,14 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::access::origins::{Origin, Origins};
+use crate::access::{AccessArgs, AccessError, Guard};
 use crate::access_log::{AccessLog, LogFormat, Logged};
 use crate::ask::{self, AskError};
 use crate::data_dir::{DataDir, DataDirError, Holder};
 use crate::extension::{Extension, Given};
 use crate::http::{Api, ApiParts, BodyLimits};
 use crate::id::IdGenerator;
-use crate::origins::{Origin, Origins};
 use crate::resource::Resource;
 use crate::server::{self, Limits, ServerMetrics};
 use crate::store::{self, Copied, CopyError, Destination, LogStore, StoreError};
@@ -42,7 +43,7 @@ Exit codes (as in sysexits.h):
   73  the data folder or the copy cannot be written, or the folder holds data
   74  input or output failed
   75  another process holds the data folder
-  78  the settings of what it does besides storing are not valid";
+  78  the settings of access, or of what it does besides storing, are not valid";
 
 #[derive(Debug, Parser)]
 #[command(after_help = EXIT_CODES, args_conflicts_with_subcommands = true)]
@@ -69,6 +70,9 @@ struct ServeArgs {
 
     #[command(flatten)]
     data: DataArgs,
+
+    #[command(flatten)]
+    access: AccessArgs,
 
     /// Origins whose pages may use the service in a browser, as a browser names them
     #[arg(long, env = "ALLOW_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
@@ -169,6 +173,8 @@ enum StartError {
     Copy(#[from] CopyError),
     #[error(transparent)]
     Ask(#[from] AskError),
+    #[error(transparent)]
+    Access(#[from] AccessError),
     #[error("cannot begin: {0}")]
     Extension(String),
     #[error("the system cannot provide what a service needs: {0}")]
@@ -190,7 +196,7 @@ impl StartError {
             | Self::Ask(AskError::DataDir(DataDirError::Unwritable { .. }))
             | Self::Copy(CopyError::Unwritable { .. } | CopyError::Occupied { .. }) => 73,
             // EX_CONFIG in sysexits.h.
-            Self::Extension(_) => 78,
+            Self::Access(_) | Self::Extension(_) => 78,
             Self::System(_) | Self::Ask(_) => 74,
             Self::DataDir(DataDirError::Locked { .. }) => 75,
         })
@@ -275,13 +281,17 @@ async fn serve<R: Resource, E: Extension>(
     let mut terminate = signal(SignalKind::terminate()).map_err(|e| system_error(&e))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| system_error(&e))?;
     system::survive_file_size_limit().map_err(|e| system_error(&e))?;
+    let guard = Arc::new(args.guard()?);
     let connections = args.max_connections.min(system::room_for_connections());
     let limits = Limits { connections, idle: args.idle_timeout, ..Limits::default() };
     let dir = DataDir::lock(&args.data.data)?;
-    let writes = obey_refusals(dir.path()).map_err(|e| system_error(&e))?;
+    let writes = Arc::new(Writes::default());
+    writes.obey(dir.path()).map_err(|e| system_error(&e))?;
+    reload_at_hangup(&writes, dir.path(), &guard).map_err(|e| system_error(&e))?;
     let store = Arc::new(LogStore::open(&dir, R::COLLECTION)?);
     let (given, folder) = (Arc::clone(&store), dir.path().into());
-    let given = Given { store: given, folder, writes: Arc::clone(&writes) };
+    let (open, access_name) = (guard.access.is_open(), guard.access.as_str());
+    let given = Given { store: given, folder, writes: Arc::clone(&writes), open };
     let extension = E::start(more, given).map_err(StartError::Extension)?;
     let (listener, address) = listen(args).await?;
     dir.describe(&holder(version, address))?;
@@ -291,15 +301,14 @@ async fn serve<R: Resource, E: Extension>(
     let metrics = ServerMetrics::default();
     let bodies = BodyLimits { time: args.body_timeout, ..BodyLimits::default() };
     let server = metrics.clone();
-    let origins = Origins::new(args.allow_origins.clone());
     let parts =
-        ApiParts { store, ids, version, bodies, access_log, server, writes, origins, extension };
+        ApiParts { store, ids, version, bodies, access_log, server, writes, guard, extension };
     let api = Api::<R, _, E>::new(parts);
     let api = Arc::new(api);
     let ending = Arc::clone(&api);
     let handle = move |request, peer| api.handle(request, peer);
-    let data = dir.path().display();
-    tracing::info!(version, %address, %data, connections, "{} is listening", R::COLLECTION);
+    let (data, access) = (dir.path().display(), access_name);
+    tracing::info!(version, %address, %data, connections, access, "{} is listening", R::COLLECTION);
     let shutdown = async {
         let name = tokio::select! {
             _ = terminate.recv() => "SIGTERM",
@@ -315,26 +324,46 @@ async fn serve<R: Resource, E: Extension>(
     Ok(())
 }
 
-/// Takes writes or not as the data folder says, now and at each SIGHUP.
-fn obey_refusals(folder: &Path) -> std::io::Result<Arc<Writes>> {
+impl ServeArgs {
+    /// The address to listen on.
+    fn address(&self) -> SocketAddr {
+        self.listen.unwrap_or_else(|| SocketAddr::from((Ipv6Addr::UNSPECIFIED, self.port)))
+    }
+
+    fn guard(&self) -> Result<Guard, AccessError> {
+        let address = self.address();
+        Ok(Guard {
+            access: self.access.access(address)?,
+            origins: Origins::new(self.allow_origins.clone()),
+            loopback: address.ip().to_canonical().is_loopback(),
+        })
+    }
+}
+
+/// At each SIGHUP, reads again whether writes are taken, and which tokens are accepted.
+fn reload_at_hangup(
+    writes: &Arc<Writes>,
+    folder: &Path,
+    guard: &Arc<Guard>,
+) -> std::io::Result<()> {
     let mut hangup = signal(SignalKind::hangup())?;
-    let writes = Arc::new(Writes::default());
-    writes.obey(folder)?;
-    let (obeying, folder) = (Arc::clone(&writes), folder.to_path_buf());
+    let (writes, guard, folder) = (Arc::clone(writes), Arc::clone(guard), folder.to_path_buf());
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
-            match obeying.obey(&folder) {
+            match writes.obey(&folder) {
                 Ok(()) => tracing::info!("SIGHUP: looked up whether to take writes"),
                 Err(error) => tracing::error!(%error, "whether to take writes is unknown"),
             }
+            if let Err(error) = guard.access.reload() {
+                tracing::error!(%error, "SIGHUP: the tokens of before are still accepted");
+            }
         }
     });
-    Ok(writes)
+    Ok(())
 }
 
 async fn listen(args: &ServeArgs) -> Result<(TcpListener, SocketAddr), StartError> {
-    let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, args.port));
-    let address = args.listen.unwrap_or(any);
+    let address = args.address();
     let failed = |source| StartError::Listen { address, source };
     let listener = match TcpListener::bind(address).await {
         // A system without IPv6 has only the old "all addresses".

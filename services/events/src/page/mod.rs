@@ -21,9 +21,9 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use rest::ObjectId;
+use rest::access::origins::Origin;
 use rest::extension::{NoSelection, Selection, Shown};
 use rest::fields::FieldError;
-use rest::origins::Origin;
 use rest::store::{Page, StoreError, Tag, blocking};
 
 use crate::search::Search;
@@ -72,16 +72,21 @@ impl std::str::FromStr for Reminders {
 #[derive(Debug)]
 pub(crate) struct Pages {
     reminders: Option<Reminders>,
+    /// Reminders are wanted, but making one would need a token.
+    closed: bool,
     assets: Assets,
     policy: HeaderValue,
 }
 
 impl Pages {
-    pub(crate) fn new(args: &PageArgs) -> Self {
-        let reminders = args.notifications_url.clone();
+    /// Only where everybody may make notifications, `open`, can a page's visitors be
+    /// reminded.
+    pub(crate) fn new(args: &PageArgs, open: bool) -> Self {
+        let reminders = args.notifications_url.clone().filter(|_| open);
+        let closed = args.notifications_url.is_some() && !open;
         let tag = |text: &str| format!("{:016x}", Tag::of(text.as_bytes()).0);
         let assets = Assets { css: tag(STYLE), js: tag(SCRIPT), svg: tag(ICON) };
-        Self { policy: policy(reminders.as_ref()), reminders, assets }
+        Self { policy: policy(reminders.as_ref()), reminders, closed, assets }
     }
 
     /// Whether there is something at a path.
@@ -143,7 +148,8 @@ impl Pages {
         };
         let event = Found::of(id, &event);
         let reminders = self.reminders.as_ref().map(|it| it.url.as_str());
-        Ok(self.shown(StatusCode::OK, &One { assets: &self.assets, event, reminders }))
+        let page = One { assets: &self.assets, event, reminders, closed: self.closed };
+        Ok(self.shown(StatusCode::OK, &page))
     }
 
     fn missing(&self) -> Shown {

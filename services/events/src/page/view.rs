@@ -94,6 +94,7 @@ pub(super) struct One<'a> {
     pub(super) event: Found,
     /// Where reminders are made.
     pub(super) reminders: Option<&'a str>,
+    pub(super) closed: bool,
 }
 
 /// The word that there is no such event.
@@ -124,7 +125,8 @@ mod tests {
         let assets = Assets { css: String::new(), js: String::new(), svg: String::new() };
         let id = ObjectId::from_bytes([1; 12]);
         let found = || Found::of(id, &event);
-        let one = One { assets: &assets, event: found(), reminders: Some("http://a/\"x") };
+        let reminders = Some("http://a/\"x");
+        let one = One { assets: &assets, event: found(), reminders, closed: false };
         let form = Form::read("q=%22%3E%3Cscript%3E&topic=%3Cu%3E");
         let list = List {
             assets: &assets,

@@ -1,4 +1,4 @@
-//! This module owns which pages of other origins may use a service from within a browser
+//! Which pages of other origins may use a service from within a browser
 //! (CORS, <https://fetch.spec.whatwg.org/#http-cors-protocol>).
 
 use std::str::FromStr;
@@ -10,8 +10,9 @@ use hyper::header::{
 use hyper::{Method, Uri};
 
 /// What a request may have besides what every request may.
-const REQUEST_HEADERS: HeaderValue =
-    HeaderValue::from_static("content-type, if-match, if-none-match, traceparent, x-request-id");
+const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
+    "authorization, content-type, if-match, if-none-match, traceparent, x-request-id",
+);
 /// What a page may read besides what it always may.
 const ANSWER_HEADERS: HeaderValue =
     HeaderValue::from_static("etag, link, location, retry-after, x-request-id");
@@ -77,12 +78,17 @@ impl Origins {
         Self(origins)
     }
 
+    /// Whether pages of an origin may.
+    pub(crate) fn has(&self, origin: &HeaderValue) -> bool {
+        self.0.iter().any(|known| known.0 == *origin)
+    }
+
     /// Where a request is from.
     pub(crate) fn from(&self, origin: Option<&HeaderValue>) -> From {
         if self.0.is_empty() {
             return From::Anywhere;
         }
-        match origin.filter(|origin| self.0.iter().any(|known| known.0 == *origin)) {
+        match origin.filter(|origin| self.has(origin)) {
             Some(origin) => From::Allowed(origin.clone()),
             None => From::Elsewhere,
         }

@@ -4,7 +4,8 @@
 use bytes::Bytes;
 use hyper::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
-    ETAG, HeaderValue, LINK, LOCATION, REFERRER_POLICY, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
+    ETAG, HeaderMap, HeaderValue, LINK, LOCATION, REFERRER_POLICY, RETRY_AFTER, VARY,
+    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
 
@@ -12,6 +13,7 @@ use super::body::BodyError;
 use super::conditional::entity_tag;
 use super::content::Content;
 use super::encoding::{self, Encoding};
+use crate::access::tokens::Role;
 use crate::extension::{NoSelection, Shown};
 use crate::fields::FieldError;
 use crate::id::ObjectId;
@@ -23,6 +25,15 @@ pub(crate) type Answer = Response<Content>;
 /// Seconds after which a client may try again when the service cannot write or is
 /// busy.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("10");
+
+/// What an answer says of the token that it wants (RFC 6750, section 3).
+const CHALLENGE: &str = "Bearer realm=\"eventpost\"";
+const INVALID_TOKEN: &str = "Bearer realm=\"eventpost\", error=\"invalid_token\"";
+const NEEDS_READ: &str = "Bearer realm=\"eventpost\", error=\"insufficient_scope\", scope=\"read\"";
+const NEEDS_WRITE: &str =
+    "Bearer realm=\"eventpost\", error=\"insufficient_scope\", scope=\"write\"";
+const NEEDS_ADMIN: &str =
+    "Bearer realm=\"eventpost\", error=\"insufficient_scope\", scope=\"admin\"";
 
 const NO_WRITES: &str = "The service takes no writes at the moment; nothing was changed.";
 
@@ -47,7 +58,6 @@ pub(crate) fn as_shown(mut answer: Answer, shown: &Shown) -> Answer {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(shown.kind));
     let keep = if shown.lasts { "public, max-age=31536000, immutable" } else { "no-cache" };
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(keep));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.extend(shown.policy.clone().map(|policy| (CONTENT_SECURITY_POLICY, policy)));
     answer
@@ -102,7 +112,10 @@ pub(crate) fn with_next(mut answer: Answer, collection: &str, query: &str) -> An
 fn content(status: StatusCode, kind: &'static str, content: Content) -> Answer {
     let mut answer = Response::new(content);
     *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    // What users have written is never taken for a page or a script.
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     answer
 }
 
@@ -111,6 +124,20 @@ fn content(status: StatusCode, kind: &'static str, content: Content) -> Answer {
 pub(crate) enum Problem {
     /// It does not say for which host it is, or says so more than once.
     Host,
+    /// It is for another host.
+    Misdirected,
+    /// It needs a token.
+    Unauthorized {
+        /// There is one, but it is not valid.
+        given: bool,
+    },
+    /// Its token does not allow this.
+    Forbidden {
+        /// The least role that does.
+        needs: Role,
+    },
+    /// A page that may not use the service sends it.
+    ForeignOrigin,
     NoSuchPath,
     Method {
         /// The methods that the path takes.
@@ -154,6 +181,31 @@ pub(crate) fn problem(problem: &Problem) -> Answer {
         Problem::Host => {
             let message = "The request must have one Host header.";
             closing(error(StatusCode::BAD_REQUEST, message, &[]))
+        }
+        Problem::Misdirected => {
+            let message = "A service on loopback is named localhost or by its address.";
+            error(StatusCode::MISDIRECTED_REQUEST, message, &[])
+        }
+        Problem::Unauthorized { given: false } => {
+            let message = "This needs an access token, as `Authorization: Bearer TOKEN`.";
+            with_challenge(error(StatusCode::UNAUTHORIZED, message, &[]), CHALLENGE)
+        }
+        Problem::Unauthorized { given: true } => {
+            let message = "The access token is not valid, or has expired.";
+            with_challenge(error(StatusCode::UNAUTHORIZED, message, &[]), INVALID_TOKEN)
+        }
+        Problem::Forbidden { needs } => {
+            let message = format!("This needs an access token with the role {needs}.");
+            let challenge = match needs {
+                Role::Read => NEEDS_READ,
+                Role::Write => NEEDS_WRITE,
+                Role::Admin => NEEDS_ADMIN,
+            };
+            with_challenge(error(StatusCode::FORBIDDEN, &message, &[]), challenge)
+        }
+        Problem::ForeignOrigin => {
+            let message = "Pages of other origins may not change anything here.";
+            error(StatusCode::FORBIDDEN, message, &[])
         }
         Problem::NoSuchPath => error(StatusCode::NOT_FOUND, "There is nothing at this path.", &[]),
         Problem::Method { allow } => {
@@ -224,6 +276,17 @@ fn store_failed(problem: &StoreError) -> Answer {
         }
     };
     retry_later(error(status, message, &[]))
+}
+
+fn with_challenge(mut answer: Answer, challenge: &'static str) -> Answer {
+    answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    keep_private(answer.headers_mut());
+    answer
+}
+
+/// Has nobody on the way keep an answer.
+pub(crate) fn keep_private(headers: &mut HeaderMap) {
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }
 
 fn retry_later(mut answer: Answer) -> Answer {

@@ -24,11 +24,11 @@ use super::list::{self, List, ListCache};
 use super::observe::Observer;
 use super::page;
 use super::route::Route;
+use crate::access::Guard;
 use crate::access_log::AccessLog;
 use crate::extension::{Acted, Extension, Plain, Selection};
 use crate::id::{IdGenerator, ObjectId};
 use crate::json::ObjectWriter;
-use crate::origins::Origins;
 use crate::resource::Resource;
 use crate::server::ServerMetrics;
 use crate::store::{Condition, Document, Listing, Outcome, Page, Store, StoreError, Tag};
@@ -43,7 +43,7 @@ pub struct Api<R, S, E = Plain> {
     bodies: BodyReader,
     list: ListCache,
     writes: Arc<Writes>,
-    origins: Origins,
+    guard: Arc<Guard>,
     extension: E,
     observer: Observer,
     resource: PhantomData<fn() -> R>,
@@ -66,8 +66,8 @@ pub struct ApiParts<S, E> {
     pub server: ServerMetrics,
     /// Lets writes through, or not.
     pub writes: Arc<Writes>,
-    /// Whose pages may use it.
-    pub origins: Origins,
+    /// Who may use it.
+    pub guard: Arc<Guard>,
     /// Is told of writes.
     pub extension: E,
 }
@@ -100,21 +100,12 @@ impl Future for Handling {
 impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
     /// Puts an API together.
     pub fn new(parts: ApiParts<S, E>) -> Self {
-        let ApiParts {
-            store,
-            ids,
-            version,
-            bodies,
-            access_log,
-            server,
-            writes,
-            origins,
-            extension,
-        } = parts;
+        let ApiParts { store, ids, version, bodies, access_log, server, writes, guard, extension } =
+            parts;
         Self {
             store,
             writes,
-            origins,
+            guard,
             extension,
             observer: Observer::new(ids.process(), access_log, server),
             ids,
@@ -143,7 +134,7 @@ impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
             route => route,
         };
         let found = Found::of(request.headers());
-        let from = self.origins.from(found.origin);
+        let from = self.guard.origins.from(found.origin);
         let context = self.observer.context(&found, peer);
         if let Some(handled) = self.at_once(route, &request, &found) {
             let asked = (request.method(), request.uri());
@@ -165,7 +156,7 @@ impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
 
     /// The answer of a request that need not wait for anything.
     fn at_once<B>(&self, route: Route, request: &Request<B>, found: &Found<'_>) -> Option<Handled> {
-        if let Err(problem) = check(route, request, found) {
+        if let Err(problem) = self.check(route, request, found) {
             return Some(Err(problem));
         }
         match (request.method(), route) {
@@ -180,7 +171,9 @@ impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
                 )
             }
             (_, Route::Health) => Some(Ok(answer::json(StatusCode::OK, "{\"status\": \"ok\"}"))),
-            (_, Route::Ready) => Some(Ok(self.ready())),
+            (_, Route::Ready) => {
+                Some(self.guard.sees_details(found).map(|details| self.ready(details)))
+            }
             (_, Route::Description) => Some(Ok(answer::json(StatusCode::OK, R::DESCRIPTION))),
             (_, Route::Metrics) => {
                 let text = self.observer.metrics(&self.store.metrics(), self.version);
@@ -188,6 +181,29 @@ impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
             }
             _ => None,
         }
+    }
+
+    /// Refuses what the path does not take, and whom the service does not let in.
+    ///
+    /// HTTP/1.1 asks for one `Host` (RFC 9112, 3.2): what has none, or two, was put
+    /// together by somebody who wants it read in two ways.
+    fn check<B>(
+        &self,
+        route: Route,
+        request: &Request<B>,
+        found: &Found<'_>,
+    ) -> Result<(), Problem> {
+        if found.hosts > 1 || (found.hosts == 0 && request.version() >= Version::HTTP_11) {
+            return Err(Problem::Host);
+        }
+        self.guard.check_host(found, request.uri())?;
+        if route == Route::Unknown {
+            return Err(Problem::NoSuchPath);
+        }
+        if !route.allows(request.method()) {
+            return Err(Problem::Method { allow: route.allow() });
+        }
+        self.guard.check(route, request.method(), found, R::PRIVATE)
     }
 
     async fn answer<B: Body>(
@@ -241,6 +257,9 @@ impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
             context.log(&problem);
             answer::problem(&problem)
         });
+        if R::PRIVATE && route.is_of_resources() || matches!(route, Route::Ready | Route::Metrics) {
+            answer::keep_private(answer.headers_mut());
+        }
         self.observer.observe(route, asked, context, &mut answer, begin.elapsed());
         answer
     }
@@ -415,8 +434,9 @@ impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
         })
     }
 
-    /// `/readyz` tells a deployment who answers here and how much it holds.
-    fn ready(&self) -> Answer {
+    /// `/readyz` tells everybody whether the service can work, and operators how much it
+    /// holds and what it does besides.
+    fn ready(&self, details: bool) -> Answer {
         let (status, word, resources) = match self.store.check() {
             Ok(count) if self.writes.have_ended() => (StatusCode::OK, "read-only", Some(count)),
             Ok(count) => (StatusCode::OK, "ready", Some(count)),
@@ -427,11 +447,14 @@ impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
         };
         let mut body = Vec::with_capacity(128);
         let mut object = ObjectWriter::new(&mut body);
-        object.text("status", word).text("service", R::COLLECTION).text("version", self.version);
-        if let Some(count) = resources {
-            object.number("resources", count as u64);
+        object.text("status", word).text("service", R::COLLECTION);
+        if details {
+            object.text("version", self.version).text("access", self.guard.access.as_str());
+            if let Some(count) = resources {
+                object.number("resources", count as u64);
+            }
+            self.extension.about(&mut object);
         }
-        self.extension.about(&mut object);
         object.finish();
         answer::json(status, body)
     }
@@ -444,23 +467,6 @@ impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
         let body = self.bodies.read(body).await?;
         R::from_body(&body).map_err(Problem::Fields)
     }
-}
-
-/// Refuses what the path does not take.
-///
-/// HTTP/1.1 asks for one `Host` (RFC 9112, 3.2): what has none, or two, was put
-/// together by somebody who wants it read in two ways.
-fn check<B>(route: Route, request: &Request<B>, found: &Found<'_>) -> Result<(), Problem> {
-    if found.hosts > 1 || (found.hosts == 0 && request.version() >= Version::HTTP_11) {
-        return Err(Problem::Host);
-    }
-    if route == Route::Unknown {
-        return Err(Problem::NoSuchPath);
-    }
-    if !route.allows(request.method()) {
-        return Err(Problem::Method { allow: route.allow() });
-    }
-    Ok(())
 }
 
 fn found_document(document: Result<Option<Document>, StoreError>) -> Result<Document, Problem> {

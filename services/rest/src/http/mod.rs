@@ -19,3 +19,7 @@ mod route;
 pub use api::{Api, ApiParts, Handling};
 pub use body::BodyLimits;
 pub use content::{Content, ContentError};
+
+pub(crate) use answer::Problem;
+pub(crate) use headers::Found;
+pub(crate) use route::Route;

@@ -51,6 +51,11 @@ impl Route {
         }
     }
 
+    /// Whether the path is of one or all resources.
+    pub(crate) fn is_of_resources(self) -> bool {
+        matches!(self, Self::Collection | Self::Item(_) | Self::Action(..))
+    }
+
     /// The methods that the path takes, as the `Allow` header lists them.
     pub(crate) fn allow(self) -> &'static str {
         match self {

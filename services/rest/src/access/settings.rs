@@ -1,0 +1,156 @@
+//! Access as the command line and the environment set it.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+
+use super::tokens::{MOST_BYTES, TokenList, TokenListError};
+use super::{Access, Tokens};
+
+/// Holds a list of tokens where there is no file.
+const VARIABLE: &str = "ACCESS_TOKENS";
+
+/// Who may use a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// Everybody reads events; everything else needs a token
+    Tokens,
+    /// Everybody may read, change and delete everything
+    Open,
+}
+
+/// Access on the command line.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Access")]
+pub struct AccessArgs {
+    /// Who may use the service [default: tokens if there are some, else open on loopback]
+    #[arg(long, env = "ACCESS", value_enum, value_name = "MODE")]
+    access: Option<Mode>,
+
+    /// File with the SHA-256 digests of the accepted tokens; `ACCESS_TOKENS` replaces the file
+    #[arg(long, env = "ACCESS_TOKENS_FILE", value_name = "FILE")]
+    access_tokens_file: Option<PathBuf>,
+}
+
+/// Why a service does not know whom to let in.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// A service that others can reach has no tokens, and is not to be open either.
+    #[error(
+        "access is not set, and {address} can be reached from other machines: set \
+         ACCESS_TOKENS_FILE or {VARIABLE} (`eventpost token` makes tokens), or ACCESS=open to \
+         let everybody read, change and delete everything"
+    )]
+    Unset {
+        /// The address to listen on.
+        address: SocketAddr,
+    },
+    /// Tokens are wanted, and there is no list of them.
+    #[error("ACCESS=tokens needs ACCESS_TOKENS_FILE or {VARIABLE}")]
+    NoTokens,
+    /// Both are said.
+    #[error("ACCESS=open ignores tokens: remove it, or ACCESS_TOKENS_FILE and {VARIABLE}")]
+    OpenWithTokens,
+    /// There are two lists.
+    #[error("ACCESS_TOKENS_FILE and {VARIABLE} are both set: remove one of them")]
+    TwoLists,
+    /// The file cannot be read.
+    #[error("the tokens in {path} cannot be read: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The list is not valid.
+    #[error("{origin}: {source}")]
+    Invalid {
+        /// The file or variable.
+        origin: String,
+        /// What is wrong.
+        source: TokenListError,
+    },
+}
+
+impl AccessArgs {
+    /// The access of a service that is to listen on an address.
+    pub fn access(&self, address: SocketAddr) -> Result<Access, AccessError> {
+        let variable = std::env::var(VARIABLE).ok().filter(|text| !text.trim().is_empty());
+        self.with(variable, address)
+    }
+
+    fn with(&self, variable: Option<String>, address: SocketAddr) -> Result<Access, AccessError> {
+        let Self { access, access_tokens_file: file } = self;
+        match (access, file, variable) {
+            (_, Some(_), Some(_)) => Err(AccessError::TwoLists),
+            (Some(Mode::Open), None, None) => Ok(Access::Open),
+            (Some(Mode::Open), ..) => Err(AccessError::OpenWithTokens),
+            (_, Some(file), None) => {
+                Ok(Access::Tokens(Tokens::new(read(file)?, Some(file.clone()))))
+            }
+            (_, None, Some(text)) => {
+                Ok(Access::Tokens(Tokens::new(parse(&text, VARIABLE.into())?, None)))
+            }
+            (Some(Mode::Tokens), None, None) => Err(AccessError::NoTokens),
+            (None, None, None) if address.ip().to_canonical().is_loopback() => Ok(Access::Open),
+            (None, None, None) => Err(AccessError::Unset { address }),
+        }
+    }
+}
+
+/// Reads the list of a file.
+pub(super) fn read(path: &Path) -> Result<TokenList, AccessError> {
+    let unreadable = |source| AccessError::Unreadable { path: path.into(), source };
+    let mut text = String::new();
+    let most = MOST_BYTES as u64;
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(most + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if text.len() > MOST_BYTES {
+        let problem = format!("it is longer than {MOST_BYTES} bytes");
+        return Err(unreadable(io::Error::other(problem)));
+    }
+    parse(&text, path.display().to_string())
+}
+
+fn parse(text: &str, origin: String) -> Result<TokenList, AccessError> {
+    TokenList::parse(text).map_err(|source| AccessError::Invalid { origin, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn access(mode: Option<Mode>, variable: Option<&str>, address: &str) -> Result<Access, String> {
+        let args = AccessArgs { access: mode, access_tokens_file: None };
+        let access = args.with(variable.map(str::to_owned), address.parse().unwrap());
+        access.map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_service_that_others_reach_needs_tokens_or_an_explicit_open() {
+        let list = format!("ci write {}", "ab".repeat(32));
+        for address in ["[::]:80", "0.0.0.0:80", "203.0.113.1:80", "[2001:db8::1]:80"] {
+            let error = access(None, None, address).unwrap_err();
+            assert!(error.contains(address) && error.contains("ACCESS_TOKENS"), "{error}");
+            assert!(access(Some(Mode::Open), None, address).unwrap().is_open());
+            assert!(!access(None, Some(&list), address).unwrap().is_open());
+        }
+        for address in ["127.0.0.1:80", "127.9.9.9:80", "[::1]:80", "[::ffff:127.0.0.1]:80"] {
+            assert!(access(None, None, address).unwrap().is_open());
+            assert!(!access(None, Some(&list), address).unwrap().is_open());
+        }
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        let list = format!("ci write {}", "ab".repeat(32));
+        let here = "127.0.0.1:80";
+        assert!(access(Some(Mode::Tokens), None, here).unwrap_err().contains("needs"));
+        assert!(access(Some(Mode::Open), Some(&list), here).unwrap_err().contains("ignores"));
+        let error = access(None, Some("ci"), here).unwrap_err();
+        assert_eq!(error, "ACCESS_TOKENS: line 1: ci: the role must be read, write or admin");
+    }
+}
