@@ -10,6 +10,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{ChildStderr, Command};
 
 use crate::config::{Config, Service, Source};
+use crate::environment;
 use crate::event::Reporter;
 
 /// Why there is no program to run.
@@ -105,6 +106,7 @@ async fn build(
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
     command.args(["rustc", "--message-format", "json-render-diagnostics", "--manifest-path"]);
     command.arg(manifest).arg("--bin").arg(program);
+    environment::remove_credentials(command.as_std_mut());
     // With the profile of this program, a checkout compiles its dependencies once.
     if !cfg!(debug_assertions) {
         command.arg("--release");

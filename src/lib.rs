@@ -23,7 +23,7 @@
 //! report     what the user gets to see on standard output
 //! ```
 //!
-//! Beside them: `event` (what the work says while it goes on) and `progress` (how
+//! Beside them: `environment` (which variables child processes get), `event` (what the work says while it goes on) and `progress` (how
 //! that is shown), `http` (a small client), `wait` (deadlines and polling), `yaml` (files of ours), `signals`.
 
 pub mod backup;
@@ -36,6 +36,7 @@ pub mod deploy;
 mod digest;
 pub mod docker;
 pub mod doctor;
+pub mod environment;
 pub mod error;
 pub mod event;
 pub mod fixtures;

@@ -92,6 +92,52 @@ fn standard_output_carries_data_only_and_no_colours_when_piped() {
 }
 
 #[test]
+fn services_get_their_own_environment_and_not_the_shell_s() {
+    let world = World::new();
+    world.describe(
+        "stack: test\nservices:\n  events: {build: events, env: {ACCESS_LOG: all}}\n  \
+         notifications: {build: notifications}\n",
+    );
+    let port = world.port.to_string();
+    let mut up = world.command(&["up", "--local", "--no-seed", "--port-base", &port]);
+    up.env("AWS_SECRET_ACCESS_KEY", "of-the-operator").env("EVENTPOST_TOKEN", "of-the-operator");
+    // A variable that the service itself would read.
+    up.env("ALLOW_ORIGINS", "no origin at all").env("TZ", "UTC");
+    Ran::of(up.output().unwrap()).succeeded();
+    let environment = |service| {
+        let pid = world.holder(service).unwrap().pid;
+        let text = fs::read_to_string(format!("/proc/{pid}/environ")).unwrap();
+        text.split_terminator('\0').map(str::to_owned).collect::<Vec<_>>()
+    };
+    let of_events = environment("events");
+    assert!(of_events.contains(&"ACCESS_LOG=all".into()), "{of_events:?}");
+    assert!(of_events.contains(&"TZ=UTC".into()), "{of_events:?}");
+    let allowed =
+        ["ACCESS_LOG", "LD_LIBRARY_PATH", "PATH", "RUST_BACKTRACE", "RUST_LOG", "TMPDIR", "TZ"];
+    for variable in of_events.iter().chain(&environment("notifications")) {
+        let name = variable.split('=').next().unwrap();
+        assert!(allowed.contains(&name), "{name} came from the shell");
+    }
+}
+
+#[test]
+fn a_build_gets_the_environment_without_credentials() {
+    let world = World::new();
+    fs::create_dir(world.path().join("source")).unwrap();
+    fs::write(world.path().join("source/Cargo.toml"), "").unwrap();
+    world.describe("stack: test\nservices:\n  events: {build: source}\n");
+    world.replace_program("cargo", "#!/bin/sh\nenv >seen\nexit 1\n");
+    let mut up = world.command(&["up", "--local", "--port-base", &world.port.to_string()]);
+    up.env("CARGO", world.path().join("cargo")).env("AWS_REGION", "eu-west-1");
+    up.env("AWS_ACCESS_KEY_ID", "of-the-operator").env("AWS_SESSION_TOKEN", "of-the-operator");
+    let ran = Ran::of(up.output().unwrap());
+    assert!(ran.stderr.contains("building events failed"), "{ran:?}");
+    let seen = fs::read_to_string(world.path().join("seen")).unwrap();
+    assert!(seen.contains("AWS_REGION=eu-west-1"), "{seen}");
+    assert!(!seen.contains("of-the-operator"), "{seen}");
+}
+
+#[test]
 fn a_changed_program_is_restarted_and_its_data_stay() {
     let world = World::new();
     world.up().succeeded();

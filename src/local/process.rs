@@ -15,6 +15,7 @@ use tokio::process::Command;
 use super::{LocalError, ServiceFolder};
 use crate::config::Service;
 use crate::digest::sha256;
+use crate::environment;
 use crate::plan::Release;
 use crate::wait::{Backoff, Deadline};
 
@@ -85,6 +86,8 @@ pub(super) fn spawn(
         .arg(address.to_string())
         .arg("--data")
         .arg(folder.data())
+        .env_clear()
+        .envs(environment::for_services())
         .envs(env)
         .stdin(Stdio::null())
         .stdout(log)

@@ -12,6 +12,7 @@ use super::Diagnosis;
 use crate::commands::destination::Destination;
 use crate::config::{Config, Origin};
 use crate::doctor::Redactor;
+use crate::environment::CREDENTIALS;
 use crate::error::Error;
 use crate::secrets;
 
@@ -60,9 +61,9 @@ fn description(config: &Config) -> String {
 /// What must not be in it: what services are given, and what logs in to AWS.
 fn unspeakable(config: &Config) -> Vec<String> {
     let values = config.services.iter().flat_map(|service| service.env.values().cloned());
-    let own = ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"].into_iter();
     let files = config.services.iter().filter_map(|service| secrets::read(service).ok());
     let files = files.flatten().filter_map(|(_, content)| String::from_utf8(content).ok());
     let files = files.map(|content| content.trim().to_owned());
-    values.chain(own.filter_map(|name| env::var(name).ok())).chain(files).collect()
+    let own = CREDENTIALS.into_iter().filter_map(|name| env::var(name).ok());
+    values.chain(own).chain(files).collect()
 }

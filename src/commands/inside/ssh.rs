@@ -11,6 +11,7 @@ use super::{connect, host_of};
 use crate::cli::Ssh;
 use crate::commands::hosts;
 use crate::config::{self, Config};
+use crate::environment;
 use crate::error::Error;
 use crate::host::{Target, Trust};
 use crate::local::{LocalError, StackFolder};
@@ -23,6 +24,7 @@ pub(crate) async fn run(args: &Ssh) -> Result<ExitCode, Error> {
     let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
     let known_hosts = known_hosts(&stack, &found.target)?;
     let mut ssh = Command::new("ssh");
+    environment::remove_credentials(&mut ssh);
     ssh.arg("-i").arg(hosts::key_path(&config, &stack));
     ssh.args(["-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=yes", "-o"]);
     ssh.arg(format!("UserKnownHostsFile={}", known_hosts.display()));
