@@ -42,8 +42,8 @@ pub fn build(service: &str, program: &[u8]) -> Image {
 fn layer(program: &[u8]) -> Vec<u8> {
     let mut layer = Archive::default();
     layer.file(Path::new("service"), 0o755, 0, program);
-    // A new volume takes over the owner of the folder it is mounted on.
-    layer.folder(Path::new("data"), USER);
+    // A new volume takes over the owner and the mode of the folder it is mounted on.
+    layer.private_folder(Path::new("data"), USER);
     layer.finish()
 }
 
@@ -77,8 +77,8 @@ impl Archive {
         self.entry(tar::EntryType::Regular, path, mode, owner, content);
     }
 
-    fn folder(&mut self, path: &Path, owner: u64) {
-        self.entry(tar::EntryType::Directory, path, 0o755, owner, &[]);
+    fn private_folder(&mut self, path: &Path, owner: u64) {
+        self.entry(tar::EntryType::Directory, path, 0o700, owner, &[]);
     }
 
     fn entry(&mut self, kind: tar::EntryType, path: &Path, mode: u32, owner: u64, content: &[u8]) {

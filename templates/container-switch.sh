@@ -43,7 +43,7 @@ wait_ready() { # CONTAINER SECONDS
     return 1
 }
 
-mkdir -p "${history%/*}"
+private_folder "${history%/*}"
 held=
 trap '[ -z "$held" ] || hold -D' EXIT
 trap 'exit 1' HUP INT TERM

@@ -4,7 +4,13 @@
 hardened='--user 65532:65532 --read-only --cap-drop ALL --security-opt no-new-privileges
     --memory 1g --pids-limit 512 --log-driver json-file --log-opt max-size=10m --log-opt max-file=3'
 history=/var/lib/eventpost/history
+# Nobody but root reads what is written down.
+umask 077
 
+private_folder() { # FOLDER: makes it; one that an earlier version left open is closed
+    mkdir -p "$1"
+    chmod 0700 "$1"
+}
 spec_of() { # IMAGE VOLUME PORT ENV-FILE SECRETS: what a container is made of; pulls the image if need be
     id=$(docker image inspect --format '{{.Id}}' "$1") || {
         docker pull -q "$1" >/dev/null
@@ -29,6 +35,6 @@ forget_secrets() { # CONTAINER: removes secrets that neither it nor what was kep
     done
 }
 record() { # ACTION IMAGE WHO: for those who ask later who did what
-    mkdir -p "${history%/*}"
+    private_folder "${history%/*}"
     printf '%s\t%s\t%s\t%s\n' "$(date +%s)" "$1" "$2" "$3" >>"$history"
 }

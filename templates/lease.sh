@@ -9,7 +9,10 @@
 set -eu
 step=$1 id=$2 owner=$3 purpose=$4 seconds=$5
 file=/var/lib/eventpost/lease
+# Nobody but root reads it, nor what else is in its folder.
+umask 077
 mkdir -p "${file%/*}"
+chmod 0700 "${file%/*}"
 exec 9>>"$file.lock"
 flock 9
 

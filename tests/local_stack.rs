@@ -3,13 +3,13 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
 use crate::harness::cli::{Ran, World};
 use crate::harness::http::send;
-use crate::harness::{signal, wait_for};
+use crate::harness::{assert_private, signal, wait_for, without_umask};
 
 /// The titles or subjects of what a service holds.
 fn held(world: &World, service: &str) -> Vec<Value> {
@@ -135,6 +135,28 @@ fn a_build_gets_the_environment_without_credentials() {
     let seen = fs::read_to_string(world.path().join("seen")).unwrap();
     assert!(seen.contains("AWS_REGION=eu-west-1"), "{seen}");
     assert!(!seen.contains("of-the-operator"), "{seen}");
+}
+
+#[test]
+fn what_a_local_stack_keeps_is_its_owner_s_alone_whatever_the_umask() {
+    let world = World::new();
+    let port = world.port.to_string();
+    let up = ["up", "--local", "--port-base", &port];
+    let run = |args: &[&str]| Ran::of(without_umask(&world.command(args)).output().unwrap());
+    run(&up).succeeded();
+    let state = world.path().join("state");
+    let kept = assert_private(&state);
+    assert!(kept > 12, "{kept}");
+    run(&["doctor", "--local", "--bundle", "help.tgz"]).succeeded();
+    assert_private(&world.path().join("help.tgz"));
+
+    // As an earlier version left it.
+    world.run(&["down", "--local"]).succeeded();
+    let opened = Command::new("chmod").args(["-R", "a+rX"]).arg(&state).status();
+    assert!(opened.unwrap().success());
+    run(&up).succeeded();
+    // What the user has made is no concern of the command's.
+    assert_private(&state.join("eventpost"));
 }
 
 #[test]

@@ -2,9 +2,12 @@
 
 use std::fs;
 use std::io::Write;
+use std::process::Command;
 
 use crate::harness::http::{connect, read_answer, send};
-use crate::harness::{EVENT, Service, run_service, signal, temp_dir, wait_for};
+use crate::harness::{
+    EVENT, Service, assert_private, program, run_service, signal, temp_dir, wait_for, without_umask,
+};
 
 #[test]
 fn a_taken_port_is_named() {
@@ -37,6 +40,30 @@ fn a_data_folder_in_use_names_the_process_that_uses_it() {
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(75), "{stderr}");
     assert!(stderr.contains(&format!("pid {}", running.pid())), "{stderr}");
+}
+
+#[test]
+fn what_a_service_writes_is_its_owner_s_alone_whatever_the_umask() {
+    let dir = temp_dir();
+    let (data, copy) = (dir.path().join("above/data"), dir.path().join("copy"));
+    let mut command = Command::new(program("notifications"));
+    // With a relay, though nobody answers there, it keeps what it has sent, too.
+    command.args(["--mail-host", "localhost", "--mail-port", "1", "--mail-security", "none"]);
+    command.args(["--mail-from", "EventPost <events@example.org>"]);
+    let service = Service::start_command(without_umask(&command), &data);
+    let run = |args: &[&str]| {
+        let mut command = Command::new(program("notifications"));
+        command.args(args).arg("--data").arg(&data);
+        let output = without_umask(&command).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    };
+    run(&["backup", copy.to_str().unwrap()]);
+    run(&["read-only"]);
+    assert_eq!(service.terminate(), Some(0));
+    run(&["restore", copy.to_str().unwrap(), "--replace"]);
+    let kept = assert_private(&dir.path().join("above"));
+    assert!(kept >= 8, "{kept}");
+    assert_private(&copy);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rest::private;
 use ssh_key::rand_core::OsRng;
 use ssh_key::{Algorithm, LineEnding, PrivateKey};
 
@@ -89,10 +90,12 @@ impl Identity {
 
     /// Reads the key at `path`, or makes one there that only this user can read.
     pub fn read_or_make(path: &Path) -> Result<Self, IdentityError> {
+        let failed = |cause: String| IdentityError::Unmakable { path: path.into(), cause };
+        let folder = path.parent().unwrap_or(Path::new("."));
+        private::create_dir_all(folder).map_err(|e| failed(e.to_string()))?;
         if path.exists() {
             return Self::read(path);
         }
-        let failed = |cause: String| IdentityError::Unmakable { path: path.into(), cause };
         let key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519)
             .map_err(|e| failed(e.to_string()))?;
         let text = key.to_openssh(LineEnding::LF).map_err(|e| failed(e.to_string()))?;
@@ -144,8 +147,6 @@ impl fmt::Debug for Identity {
 
 /// Writes a secret that is whole or not there, for this user only.
 fn keep(path: &Path, text: &str) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
     let unfinished = path.with_extension("new");
     let _ = fs::remove_file(&unfinished);
     let mut file =
@@ -166,7 +167,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ssh/id_ed25519");
         let made = Identity::read_or_make(&path).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let bits = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((bits(&path), bits(path.parent().unwrap())), (0o600, 0o700));
         let again = Identity::read_or_make(&path).unwrap();
         assert_eq!(made.public(), again.public());
         assert!(made.public().starts_with("ssh-ed25519 AAAA"), "{}", made.public());

@@ -7,10 +7,14 @@
 //! <state>/<stack>/<service>/release     what it was started from
 //! <state>/keys/<stack>                  the key that logs in to the stack's hosts
 //! ```
+//!
+//! Nobody but this user can read them, whatever the umask.
 
 use std::env;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
+
+use rest::private;
 
 use super::LocalError;
 use crate::config::Name;
@@ -24,6 +28,8 @@ const LAST_UP: &str = "last-up-seconds";
 pub struct StackFolder {
     path: PathBuf,
     stack: Name,
+    /// Whether the folder above it holds nothing but stacks and keys.
+    is_usual: bool,
 }
 
 /// The folder of a service.
@@ -55,7 +61,8 @@ impl StackFolder {
         let base = base.ok_or(LocalError::NoStateDir)?;
         // Services get their folders as arguments and must find them from anywhere.
         let base = std::path::absolute(&base).map_err(LocalError::io(base))?;
-        Ok(Self { path: base.join(stack.as_str()), stack: stack.clone() })
+        let is_usual = state_dir.is_none();
+        Ok(Self { path: base.join(stack.as_str()), stack: stack.clone(), is_usual })
     }
 
     /// The folder's path.
@@ -69,17 +76,22 @@ impl StackFolder {
         self.path.with_file_name("keys").join(self.stack.as_str())
     }
 
+    /// Makes the folder where it is missing, for this user only.
+    pub fn create(&self) -> Result<(), LocalError> {
+        if let Some(base) = self.path.parent().filter(|_| self.is_usual) {
+            private::create_dir_all(base).map_err(LocalError::io(base))?;
+        }
+        private::create_dir_all(&self.path).map_err(LocalError::io(&self.path))
+    }
+
     /// Makes the folder where it is missing, and keeps other commands from changing
     /// the stack.
     pub fn lock(&self) -> Result<StackLock, LocalError> {
-        fs::create_dir_all(&self.path).map_err(LocalError::io(&self.path))?;
+        self.create()?;
         let path = self.path.join("lock");
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(LocalError::io(&path))?;
+        let mut options = File::options();
+        options.create(true).truncate(false).write(true);
+        let file = private::open(&mut options, &path).map_err(LocalError::io(&path))?;
         match file.try_lock() {
             Ok(()) => Ok(StackLock { _file: file }),
             Err(TryLockError::WouldBlock) => {
@@ -120,10 +132,9 @@ impl StackFolder {
 
     /// Notes how long a launch of hosts took.
     pub fn set_last_up(&self, seconds: f64) -> Result<(), LocalError> {
+        self.create()?;
         let file = self.path.join(LAST_UP);
-        let written = fs::create_dir_all(&self.path)
-            .and_then(|()| fs::write(&file, format!("{seconds:.1}\n")));
-        written.map_err(LocalError::io(&file))
+        private::write(&file, format!("{seconds:.1}\n")).map_err(LocalError::io(&file))
     }
 
     /// Removes everything of the stack.
@@ -138,9 +149,9 @@ impl ServiceFolder {
         &self.service
     }
 
-    /// Makes the folder where it is missing.
+    /// Makes the folder where it is missing, for this user only.
     pub fn create(&self) -> Result<(), LocalError> {
-        fs::create_dir_all(&self.path).map_err(LocalError::io(&self.path))
+        private::create_dir_all(&self.path).map_err(LocalError::io(&self.path))
     }
 
     /// Where the service keeps its data.
@@ -163,7 +174,7 @@ impl ServiceFolder {
     pub fn set_release(&self, release: &Release) -> Result<(), LocalError> {
         let path = self.path.join("release");
         let text = serde_json::to_string(release).unwrap_or_default();
-        fs::write(&path, text).map_err(LocalError::io(&path))
+        private::write(&path, text).map_err(LocalError::io(&path))
     }
 }
 

@@ -9,6 +9,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rest::data_dir::{DataDir, DataDirError, Holder};
+use rest::private;
 use rustix::process::{Pid, Signal};
 use tokio::process::Command;
 
@@ -185,10 +186,13 @@ fn send(pid: u32, signal: Signal) -> io::Result<()> {
 }
 
 fn open_log(path: &Path) -> io::Result<File> {
-    if fs::metadata(path).is_ok_and(|log| log.len() > LOG_BYTES) {
-        fs::rename(path, path.with_extension("log.1"))?;
+    let open = || private::open(File::options().create(true).append(true), path);
+    let log = open()?;
+    if log.metadata()?.len() <= LOG_BYTES {
+        return Ok(log);
     }
-    File::options().create(true).append(true).open(path)
+    fs::rename(path, path.with_extension("log.1"))?;
+    open()
 }
 
 #[cfg(test)]

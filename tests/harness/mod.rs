@@ -7,6 +7,7 @@ pub(crate) mod http;
 pub(crate) mod region;
 
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -132,6 +133,37 @@ impl Drop for Service {
 /// Runs a service that is expected to end by itself.
 pub(crate) fn run_service(service: &str, args: &[&str], data: &Path) -> Output {
     Command::new(program(service)).args(args).arg("--data").arg(data).output().unwrap()
+}
+
+/// A command that runs this one with the most generous umask.
+pub(crate) fn without_umask(command: &Command) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "umask 000 && exec \"$0\" \"$@\""]);
+    shell.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        shell.current_dir(folder);
+    }
+    shell.stdin(Stdio::null());
+    shell
+}
+
+/// How many files and folders there are at a path and below. Fails where the group or others
+/// may use one of them.
+pub(crate) fn assert_private(path: &Path) -> usize {
+    let metadata = std::fs::symlink_metadata(path).unwrap();
+    let mode = metadata.permissions().mode() & 0o777;
+    assert_eq!(mode & 0o077, 0, "{} has mode {mode:o}", path.display());
+    if !metadata.is_dir() {
+        return 1;
+    }
+    let entries = std::fs::read_dir(path).unwrap();
+    1 + entries.map(|entry| assert_private(&entry.unwrap().path())).sum::<usize>()
 }
 
 /// Sends a signal by its name.

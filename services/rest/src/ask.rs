@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::data_dir::{DataDir, DataDirError};
+use crate::data_dir::{self, DataDir, DataDirError};
 use crate::writes;
 
 /// A service that is asked says at once how it is.
@@ -37,7 +37,7 @@ pub(crate) fn is_ready(port: u16) -> bool {
 /// and waits until it is so: no write is at work any more. Where none runs, it holds for
 /// the one that is started next.
 pub(crate) fn refuse_writes(data: &Path, time: Option<Duration>) -> Result<(), AskError> {
-    std::fs::create_dir_all(data)?;
+    data_dir::create(data)?;
     writes::refuse(data, time)?;
     let Some(holder) = DataDir::holder(data)? else { return Ok(()) };
     let pid = i32::try_from(holder.pid).ok().and_then(Pid::from_raw);

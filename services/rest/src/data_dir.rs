@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::private;
+
 /// The process that holds a data folder, as it describes itself in the lock file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
@@ -67,17 +69,13 @@ const LOCK_TRIES: u32 = 10;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 impl DataDir {
-    /// Makes the folder where it is missing and locks it.
+    /// Makes the folder where it is missing, for this user only, and locks it.
     pub fn lock(path: &Path) -> Result<Self, DataDirError> {
         let unwritable = |source| DataDirError::Unwritable { path: path.into(), source };
-        fs::create_dir_all(path).map_err(unwritable)?;
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(path.join(LOCK_FILE))
-            .map_err(unwritable)?;
+        create(path).map_err(unwritable)?;
+        let mut options = File::options();
+        options.create(true).truncate(false).read(true).write(true);
+        let lock = private::open(&mut options, &path.join(LOCK_FILE)).map_err(unwritable)?;
         for _ in 0..LOCK_TRIES {
             match lock.try_lock() {
                 Ok(()) => return Ok(Self { path: path.into(), lock }),
@@ -124,6 +122,14 @@ impl DataDir {
     }
 }
 
+/// Makes a data folder where it is missing. One that holds other things than data is left as
+/// open as it is; what is made in it is private all the same.
+pub(crate) fn create(path: &Path) -> io::Result<()> {
+    private::make_dir_all(path)?;
+    let is_new = fs::read_dir(path)?.next().is_none();
+    if is_new || path.join(LOCK_FILE).exists() { private::create_dir_all(path) } else { Ok(()) }
+}
+
 fn read_holder(mut lock: &File) -> Option<Holder> {
     let mut text = String::new();
     lock.read_to_string(&mut text).ok()?;
@@ -132,6 +138,9 @@ fn read_holder(mut lock: &File) -> Option<Holder> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn holder() -> Holder {
@@ -147,6 +156,21 @@ mod tests {
         let error = DataDir::lock(dir.path()).unwrap_err().to_string();
         assert!(error.contains("pid 7, listening on 127.0.0.1:8000"), "{error}");
         assert_eq!(DataDir::holder(dir.path()).unwrap(), Some(holder()));
+    }
+
+    #[test]
+    fn a_folder_of_an_earlier_version_is_closed_and_a_folder_of_other_things_is_not() {
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        for (found, is_closed) in [(None, true), (Some("lock"), true), (Some("other"), false)] {
+            let dir = tempfile::tempdir().unwrap();
+            fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
+            if let Some(name) = found {
+                fs::write(dir.path().join(name), "").unwrap();
+            }
+            DataDir::lock(dir.path()).unwrap();
+            assert_eq!(mode(dir.path()), if is_closed { 0o700 } else { 0o755 }, "{found:?}");
+            assert_eq!(mode(&dir.path().join("lock")), 0o600);
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! ```text
 //! run        command line, logging, exit code (system: limits, signals; ask: the service
 //!            that runs already)
-//! data_dir   the locked data folder
+//! data_dir   the locked data folder (private: files that only their owner can use)
 //! server     sockets, connection limits, draining
 //! http       routing, conditions, bodies, answers
 //! access     who may send a request: tokens, roles, pages of other origins
@@ -32,6 +32,7 @@ mod http;
 pub mod id;
 pub mod json;
 mod metrics;
+pub mod private;
 mod resource;
 mod run;
 mod server;

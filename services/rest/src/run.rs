@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use rustix::fs::Mode;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -212,6 +213,8 @@ pub fn run<R: Resource, E: Extension>(version: &'static str, about: &'static str
         Err(error) => error.exit(),
     };
     init_logging(args.serve.log_format);
+    // Whatever a service writes is for its own user, extensions' files too.
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
     let done = match &args.command {
         None => start::<R, E>(version, &args.serve, &args.more),
         Some(Command::Ready { port }) => {

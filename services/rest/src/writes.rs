@@ -3,11 +3,13 @@
 //! service read it again. It ends by itself, so that whoever asked for it and died leaves
 //! no service behind that takes no writes.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::private;
 
 /// Holds until when, in milliseconds since 1970.
 const FILE: &str = "read-only";
@@ -90,7 +92,7 @@ pub fn refuse(folder: &Path, time: Option<Duration>) -> io::Result<()> {
     };
     let until = now().saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
     let unfinished = folder.join(format!("{FILE}.part"));
-    let mut file = File::create(&unfinished)?;
+    let mut file = private::create(&unfinished)?;
     file.write_all(format!("{until}\n").as_bytes())?;
     file.sync_all()?;
     fs::rename(unfinished, path)

@@ -11,7 +11,6 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use crate::cli::{Doctor, Output};
-use crate::commands::destination::Destination;
 use crate::config;
 use crate::doctor::{Check, cause};
 use crate::error::Error;
@@ -54,7 +53,7 @@ impl Table for Check {
 pub(super) async fn run(args: &Doctor) -> Result<ExitCode, Error> {
     let mut signals = Signals::listen()?;
     let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
-    let destination = Destination::maybe(args.bundle.as_deref())?;
+    let bundle = args.bundle.as_deref().map(bundle::BundleFile::new).transpose()?;
     let display = progress::display();
     let look = async {
         let mut findings = Findings::default();
@@ -71,8 +70,8 @@ pub(super) async fn run(args: &Doctor) -> Result<ExitCode, Error> {
     drop(display);
     let findings = findings.map_err(|caught| caught.into_error("nothing was changed"))??;
     let diagnosis = Diagnosis { checks: &findings.checks, cause: cause(&findings.checks) };
-    if let Some(destination) = destination {
-        bundle::write(destination, &config, &diagnosis, &findings.files)?;
+    if let Some(file) = bundle {
+        bundle::write(file, &config, &diagnosis, &findings.files)?;
     }
     print(&diagnosis, args.output)?;
     Ok(diagnosis.cause.map_or(ExitCode::SUCCESS, |_| ExitCode::from(WRONG)))

@@ -2,10 +2,11 @@
 //! is told which host key to expect.
 
 use std::fmt::Write;
-use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
+
+use rest::private;
 
 use super::{connect, host_of};
 use crate::cli::Ssh;
@@ -51,7 +52,7 @@ fn known_hosts(stack: &StackFolder, target: &Target) -> Result<PathBuf, Error> {
         let _ = writeln!(text, "{} ssh-ed25519 {key}", target.address.ip());
     }
     let file = stack.path().join("known_hosts");
-    let written = fs::create_dir_all(stack.path()).and_then(|()| fs::write(&file, text));
-    written.map_err(|source| LocalError::Io { path: file.clone(), source })?;
+    stack.create()?;
+    private::write(&file, text).map_err(|source| LocalError::Io { path: file.clone(), source })?;
     Ok(file)
 }

@@ -18,6 +18,7 @@ use super::log::Shared;
 use super::metrics::Counters;
 use super::writing::{BulkError, BulkWriter};
 use super::{StoreError, scan};
+use crate::private;
 
 /// Dead bytes that are not worth a rewrite.
 pub(crate) const DEAD_BYTES_ALLOWED: u64 = 64 << 20;
@@ -138,13 +139,9 @@ fn copy_live(
     copied: u64,
 ) -> Result<Rewritten, StoreError> {
     let io = |error: io::Error| StoreError::io(&shared.path, &error);
-    let file = File::options()
-        .create(true)
-        .truncate(true)
-        .read(true)
-        .write(true)
-        .open(scan::temporary(&shared.path))
-        .map_err(io)?;
+    let mut options = File::options();
+    options.create(true).truncate(true).read(true).write(true);
+    let file = private::open(&mut options, &scan::temporary(&shared.path)).map_err(io)?;
     let mut writer = BulkWriter::new(&file, &format::header(shared.collection)).map_err(io)?;
     let mut index = Index::default();
     let copied_all = writer.push_all(old, &shared.path, snapshot, |id, location| {

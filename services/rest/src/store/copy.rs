@@ -16,6 +16,7 @@ use super::writing::{BulkError, BulkWriter};
 use super::{StoreError, scan};
 use crate::data_dir::DataDir;
 use crate::id::ObjectId;
+use crate::private;
 
 /// What was copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,7 +183,7 @@ fn write_file(
     path: &Path,
     content: impl FnOnce(&mut dyn Write) -> Result<Copied, BulkError>,
 ) -> Result<Copied, BulkError> {
-    let mut file = File::create(unfinished)?;
+    let mut file = private::create(unfinished)?;
     let copied = content(&mut BufWriter::new(&mut file))?;
     scan::put_in_place(&file, unfinished, path)?;
     Ok(copied)
@@ -243,7 +244,7 @@ impl Unplaced {
         known: Option<&Part>,
     ) -> Result<Self, CopyError> {
         let unfinished = scan::temporary(&log);
-        let file = File::create(&unfinished)
+        let file = private::create(&unfinished)
             .map_err(|error| CopyError::Store(StoreError::io(&log, &error)))?;
         let copied = Copied { documents: 0, bytes: 0 };
         let mut unplaced = Self { file, unfinished, log, copied };

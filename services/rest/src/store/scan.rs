@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::StoreError;
 use super::format::{self, BATCH_HEADER_LEN, HEADER_LEN, MAX_PAYLOAD, RECORD_HEADER_LEN, Record};
 use super::index::{Index, Location};
+use crate::private;
 
 /// The name of the log in its folder.
 pub(crate) const FILE: &str = "log";
@@ -34,7 +35,7 @@ pub(crate) fn open(dir: &Path, collection: &'static str) -> Result<Opened, Store
     if !path.exists() {
         create(&path, collection).map_err(io)?;
     }
-    let file = File::options().read(true).write(true).open(&path).map_err(io)?;
+    let file = private::open(File::options().read(true).write(true), &path).map_err(io)?;
     check_header(&file, &path, collection)?;
     let length = file.metadata().map_err(io)?.len();
     let (index, end) = index(&file, &path, length)?;
@@ -76,7 +77,7 @@ pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
 /// Makes an empty log: after a crash it is there with its header or not at all.
 fn create(path: &Path, collection: &str) -> io::Result<()> {
     let unfinished = temporary(path);
-    let mut file = File::create(&unfinished)?;
+    let mut file = private::create(&unfinished)?;
     file.write_all(&format::header(collection))?;
     put_in_place(&file, &unfinished, path)
 }
