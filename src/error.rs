@@ -17,6 +17,7 @@ use crate::local::LocalError;
 use crate::provider::ec2::Ec2Error;
 use crate::secrets::SecretError;
 use crate::seed::SeedError;
+use crate::terminal;
 
 /// Why a command failed. The text says how to mend it.
 #[derive(Debug, thiserror::Error)]
@@ -161,7 +162,9 @@ impl Error {
     /// Prints the error to standard error, in colour where that is a terminal.
     pub fn print(&self) {
         let red = anstyle::AnsiColor::Red.on_default().bold();
+        let text = self.to_string();
+        let text = terminal::escape(&text);
         // Where even this fails there is nobody left to tell.
-        let _ = writeln!(anstream::stderr(), "{red}error:{red:#} {self}");
+        let _ = writeln!(anstream::stderr(), "{red}error:{red:#} {text}");
     }
 }

@@ -23,7 +23,8 @@
 //! report     what the user gets to see on standard output
 //! ```
 //!
-//! Beside them: `environment` (which variables child processes get), `event` (what the work says while it goes on) and `progress` (how
+//! Beside them: `terminal` (what others wrote is escaped before it is shown),
+//! `environment` (which variables child processes get), `event` (what the work says while it goes on) and `progress` (how
 //! that is shown), `http` (a small client), `wait` (deadlines and polling), `yaml` (files of ours), `signals`.
 
 pub mod backup;
@@ -53,6 +54,7 @@ pub mod report;
 pub mod secrets;
 pub mod seed;
 mod signals;
+pub mod terminal;
 pub mod wait;
 mod yaml;
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::cli::Output;
 use crate::error::Error;
+use crate::terminal;
 
 /// What stands in a cell without a value.
 const NOTHING: &str = "-";
@@ -31,15 +32,20 @@ pub struct Cell {
 impl Cell {
     /// Plain text; a dash where there is none.
     pub fn text(text: Option<impl ToString>) -> Self {
-        let text = text.map_or_else(|| NOTHING.into(), |text| text.to_string());
+        let text = text.map_or_else(|| NOTHING.into(), |text| shown(&text.to_string()));
         Self { text, style: Style::new() }
     }
 
     /// A word that is green when all is well and red when not.
     pub fn verdict(text: &str, well: bool) -> Self {
         let colour = if well { AnsiColor::Green } else { AnsiColor::Red };
-        Self { text: text.into(), style: colour.on_default() }
+        Self { text: shown(text), style: colour.on_default() }
     }
+}
+
+/// A cell is one line, whatever a service or a host has put into its text.
+fn shown(text: &str) -> String {
+    terminal::escape_line(text).into_owned()
 }
 
 /// Prints rows in the form that was asked for. Colours appear on a terminal only, and
@@ -55,12 +61,12 @@ pub fn print<T: Table>(rows: &[T], output: Output) -> Result<(), Error> {
 /// Prints a result that is no table as JSON.
 pub fn json(result: &impl Serialize) -> Result<(), Error> {
     let json = serde_json::to_string_pretty(result).map_err(io::Error::from);
-    write(&(json.map_err(Error::Output)? + "\n"))
+    write(&(terminal::escape_json(json.map_err(Error::Output)?) + "\n"))
 }
 
-/// Prints a line of text.
+/// Prints text, of one line or several.
 pub fn line(text: &str) -> Result<(), Error> {
-    write(&format!("{text}\n"))
+    write(&format!("{}\n", terminal::escape(text)))
 }
 
 /// Prints an empty line between two tables.
@@ -120,5 +126,12 @@ mod tests {
         let rows = [Row("a", Some(1), None), Row("longer", None, None)];
         let plain = anstream::adapter::strip_str(&table(&rows)).to_string();
         assert_eq!(plain, "NAME    COUNT\na       1\nlonger  -\n");
+    }
+
+    #[test]
+    fn a_cell_is_one_line_that_commands_no_terminal() {
+        let rows = [Row("a\u{1b}[2J\nb", Some(1), None)];
+        let plain = anstream::adapter::strip_str(&table(&rows)).to_string();
+        assert_eq!(plain, "NAME           COUNT\na\\u{1b}[2J\\nb  1\n");
     }
 }

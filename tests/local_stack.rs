@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::harness::cli::{Ran, World};
-use crate::harness::http::send;
+use crate::harness::http::{answer_with, send};
 use crate::harness::{assert_private, signal, wait_for, without_umask};
 
 /// The titles or subjects of what a service holds.
@@ -334,6 +334,24 @@ fn seeding_what_does_not_run_or_is_another_service_fails() {
 }
 
 #[test]
+fn a_service_s_answers_command_no_terminal() {
+    let world = World::new();
+    let hostile = "\u{1b}]0;owned\u{7}\u{1b}[2J";
+    // It says that it is ready and that it holds nothing, and refuses what is posted.
+    let address = answer_with(move |request| match request {
+        _ if request.starts_with("POST ") => (500, hostile),
+        _ if request.starts_with("GET /events ") => (200, "[]"),
+        _ => (200, "{}"),
+    });
+    let seeded = world.run(&["seed", "--url", &format!("events=http://{address}")]);
+    assert_eq!(seeded.code, Some(1), "{seeded:?}");
+    let escaped = r"\u{1b}]0;owned\u{7}\u{1b}[2J";
+    assert!(seeded.stderr.contains("error: events.yml: item 1 was answered 500"), "{seeded:?}");
+    assert_eq!(seeded.stderr.matches(escaped).count(), 2, "{seeded:?}");
+    assert!(!seeded.stderr.contains('\u{1b}') && !seeded.stderr.contains('\u{7}'), "{seeded:?}");
+}
+
+#[test]
 fn purging_asks_and_without_an_answer_touches_nothing() {
     let world = World::new();
     world.up().succeeded();
@@ -385,6 +403,30 @@ fn logs_of_local_services_are_printed_and_followed() {
     assert!(next().contains("finishing the requests"), "what it said after that");
     signal(following.id(), "INT");
     assert_eq!(following.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn logs_command_no_terminal_and_are_passed_on_as_they_are_elsewhere() {
+    let world = World::new();
+    let says = "#!/bin/sh\nprintf 'before\\033[2J\\302\\233after\\n'\nexit 7\n";
+    world.replace_program("notifications", says);
+    let up = world.up();
+    assert!(up.stderr.contains("before\\u{1b}[2J\\u{9b}after"), "{up:?}");
+    let args = ["logs", "notifications", "--local"];
+    assert_eq!(world.run(&args).succeeded().stdout, "before\u{1b}[2J\u{9b}after\n");
+
+    // Another program gives the command a terminal.
+    let command = world.command(&args);
+    let line = format!("{} {}", command.get_program().display(), args.join(" "));
+    let mut terminal = world.command(&[]);
+    let mut script = Command::new("script");
+    script.args(["-qec", &line, "/dev/null"]).current_dir(world.path()).stdin(Stdio::null());
+    for (name, value) in terminal.env("TERM", "xterm").get_envs() {
+        script.env(name, value.unwrap_or_default());
+    }
+    let shown = String::from_utf8(script.output().unwrap().stdout).unwrap();
+    assert!(shown.contains("before\\u{1b}[2J\\u{9b}after"), "{shown:?}");
+    assert!(!shown.contains('\u{1b}') && !shown.contains('\u{9b}'), "{shown:?}");
 }
 
 #[test]

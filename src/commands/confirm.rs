@@ -4,6 +4,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use crate::error::Error;
 use crate::signals::Signals;
+use crate::terminal;
 
 /// Asks on the terminal. Without one nobody can answer, and that is a no.
 pub(super) async fn confirm(signals: &mut Signals, question: String) -> Result<(), Error> {
@@ -19,7 +20,7 @@ fn ask(question: &str) -> Result<(), Error> {
     }
     let mut stderr = io::stderr();
     let mut answer = String::new();
-    write!(stderr, "{question} [y/N] ")
+    write!(stderr, "{} [y/N] ", terminal::escape(question))
         .and_then(|()| stderr.flush())
         .and_then(|()| io::stdin().lock().read_line(&mut answer))
         .map_err(Error::Runtime)?;

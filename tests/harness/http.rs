@@ -2,7 +2,7 @@
 //! TCP, so that what is sent and received is what the test says.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 /// An answer as it came.
@@ -127,6 +127,41 @@ pub(crate) fn statuses(bytes: &[u8]) -> Vec<u16> {
     let text = String::from_utf8_lossy(bytes);
     let heads = text.split("HTTP/1.1 ").skip(1);
     heads.map(|head| head[..3].parse().unwrap()).collect()
+}
+
+/// Answers requests on a port of its own, until the test process ends, with the status and
+/// the body that `answer` gives for a request's head.
+pub(crate) fn answer_with(
+    answer: impl Fn(&str) -> (u16, &'static str) + Send + 'static,
+) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            // A client that goes away early is no concern of the others.
+            let _ = stream.and_then(|stream| answer_one(stream, &answer));
+        }
+    });
+    address
+}
+
+fn answer_one(
+    stream: TcpStream,
+    answer: &impl Fn(&str) -> (u16, &'static str),
+) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head)? > 0 {}
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
+    });
+    reader.read_exact(&mut vec![0; length.unwrap_or(0)])?;
+    let (status, body) = answer(&head);
+    let length = body.len();
+    let head =
+        format!("HTTP/1.1 {status} Test\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
+    reader.into_inner().write_all((head + body).as_bytes())
 }
 
 /// Reads to the end of the connection.

@@ -12,6 +12,8 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde::Serialize;
 
+use crate::terminal;
+
 /// Lines that may wait to be written, some 2 MiB.
 const WAITING: usize = 8192;
 /// Bytes that are written at once at most.
@@ -121,6 +123,8 @@ impl Line<'_> {
         let Self { time, remote, method, path, status, micros, request_id, .. } = self;
         let took = Duration::from_micros(*micros);
         let bytes = self.bytes.map_or("-".into(), |bytes| bytes.to_string());
+        // A path may hold any character above ASCII, and thereby commands to a terminal.
+        let path = terminal::escape_line(path);
         let trace = self.trace_id.map_or(String::new(), |trace| format!(" trace={trace}"));
         format!(
             "{time} {remote} {method} {path} {status} {bytes} {took:?} request={request_id}{trace}\n"
@@ -128,9 +132,8 @@ impl Line<'_> {
     }
 
     fn json(&self) -> String {
-        let mut text = serde_json::to_string(self).expect("strings and numbers are JSON");
-        text.push('\n');
-        text
+        let text = serde_json::to_string(self).expect("strings and numbers are JSON");
+        terminal::escape_json(text) + "\n"
     }
 }
 
@@ -178,6 +181,17 @@ mod tests {
         assert_eq!(json["path"], "/events?\"");
         assert_eq!(json["micros"], 1234);
         assert_eq!(json.get("bytes"), None);
+    }
+
+    #[test]
+    fn a_path_cannot_command_the_terminal_that_shows_the_log() {
+        // CSI as one character of ISO 6429, and text from right to left.
+        let line = Line { path: "/events/\u{9b}2J\u{202e}é", ..line() };
+        assert!(line.text().contains(" /events/\\u{9b}2J\\u{202e}é "), "{}", line.text());
+        let json = line.json();
+        assert!(json.contains("/events/\\u009b2J\\u202eé"), "{json}");
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(json["path"], line.path);
     }
 
     #[test]

@@ -16,7 +16,7 @@
 //! writes     whether writes are taken
 //! store      durable storage of those bytes
 //! metrics    counts and times, as Prometheus reads them
-//! access_log a line for each request
+//! access_log a line for each request (terminal: text that others wrote, escaped)
 //! ```
 
 pub mod access;
@@ -38,6 +38,7 @@ mod run;
 mod server;
 pub mod store;
 pub mod system;
+pub mod terminal;
 pub mod writes;
 
 pub use access_log::{AccessLog, LogFormat, Logged};

@@ -4,12 +4,13 @@ use std::io::{stderr, stdout};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::{connect, host_of, pass_on};
+use super::{connect, host_of};
 use crate::cli::Exec;
 use crate::config;
 use crate::error::Error;
 use crate::host::{Command, Progress, quote};
 use crate::signals::Signals;
+use crate::terminal::Outlet;
 
 /// Whoever waits for longer has forgotten it.
 const LIMIT: Duration = Duration::from_secs(24 * 3600);
@@ -28,9 +29,10 @@ pub(crate) async fn run(args: &Exec) -> Result<ExitCode, Error> {
             words => words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" "),
         };
         let command = Command::new(line).in_login_shell().within(LIMIT);
+        let (mut out, mut err) = (Outlet::new(stdout()), Outlet::new(stderr()));
         let output = host.stream("running the command", command, |what| match what {
-            Progress::Output(bytes) => pass_on(&bytes, &mut stdout()),
-            Progress::Complaint(bytes) => pass_on(&bytes, &mut stderr()),
+            Progress::Output(bytes) => out.pass_on(&bytes),
+            Progress::Complaint(bytes) => err.pass_on(&bytes),
             Progress::Line(_) | Progress::Sent(_) => {}
         });
         let output = output.await?;

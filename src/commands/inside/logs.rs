@@ -1,14 +1,14 @@
 //! `eventpost logs`: what the services have said, and what they go on saying.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, stdout};
+use std::io::{self, Read, Seek, SeekFrom, Stdout, stdout};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
 
-use super::{connect, named, pass_on};
+use super::{connect, named};
 use crate::cli::Logs;
 use crate::commands::endpoints::{self, ServiceHost};
 use crate::config::{self, Config, Service};
@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::host::{Command, Progress};
 use crate::local::{LocalError, StackFolder};
 use crate::signals::Signals;
+use crate::terminal::Outlet;
 
 /// How long reading may take, and following, which ends with the connection.
 const READ_LIMIT: Duration = Duration::from_secs(600);
@@ -118,12 +119,13 @@ fn last(text: &[u8], count: u32) -> &[u8] {
 struct Lines {
     prefix: String,
     begun: Vec<u8>,
+    outlet: Outlet<Stdout>,
 }
 
 impl Lines {
     fn new(service: &Service, is_one_of_several: bool) -> Self {
         let prefix = if is_one_of_several { format!("{} | ", service.name) } else { String::new() };
-        Self { prefix, begun: Vec::new() }
+        Self { prefix, begun: Vec::new(), outlet: Outlet::new(stdout()) }
     }
 
     fn take(&mut self, bytes: &[u8]) {
@@ -131,7 +133,8 @@ impl Lines {
         let Some(end) = self.begun.iter().rposition(|byte| *byte == b'\n') else { return };
         let rest = self.begun.split_off(end + 1);
         let whole = std::mem::replace(&mut self.begun, rest);
-        pass_on(&self.prefixed(&whole), &mut stdout());
+        let whole = self.prefixed(&whole);
+        self.outlet.pass_on(&whole);
     }
 
     /// What is left is a line whose end is missing.

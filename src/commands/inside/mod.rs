@@ -5,8 +5,6 @@ mod exec;
 mod logs;
 mod ssh;
 
-use std::io::Write;
-
 pub(super) use exec::run as exec;
 pub(super) use logs::run as logs;
 pub(super) use ssh::run as ssh;
@@ -47,10 +45,4 @@ async fn host_of(
 
 async fn connect(host: &ServiceHost) -> Result<Host, Error> {
     Ok(Site::connect(host, &Silence).await?.host)
-}
-
-/// Writes what a command on a host printed. A reader that has seen enough, like `head`, is
-/// no error.
-fn pass_on(bytes: &[u8], to: &mut impl Write) {
-    let _ = to.write_all(bytes).and_then(|()| to.flush());
 }
