@@ -62,7 +62,7 @@ pub enum DataDirError {
     },
 }
 
-const LOCK_FILE: &str = "lock";
+pub(crate) const LOCK_FILE: &str = "lock";
 /// A glance at the lock by [`DataDir::holder`] takes it for microseconds; a service
 /// that starts just then tries again instead of giving up.
 const LOCK_TRIES: u32 = 10;

@@ -8,15 +8,19 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::format::{self, HEADER_LEN, Kind};
 use super::index::Index;
 use super::writing::{BulkError, BulkWriter};
 use super::{StoreError, scan};
-use crate::data_dir::DataDir;
+use crate::data_dir::{self, DataDir};
 use crate::id::ObjectId;
 use crate::private;
+
+/// No service keeps more beside its documents. Each has a folder of its own.
+const MAX_BESIDE: usize = 8;
 
 /// What was copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,29 +168,39 @@ impl Destination {
         };
         match self {
             Self::Stdout => content(&mut BufWriter::new(io::stdout().lock())).map_err(failed),
-            Self::File(path) => {
-                let mut unfinished = path.clone().into_os_string();
-                unfinished.push(".part");
-                let unfinished = PathBuf::from(unfinished);
-                let written = write_file(&unfinished, path, content);
-                if written.is_err() {
-                    let _ = fs::remove_file(&unfinished);
-                }
-                written.map_err(failed)
-            }
+            Self::File(path) => write_file(path, content).map_err(failed),
         }
     }
 }
 
 fn write_file(
-    unfinished: &Path,
     path: &Path,
     content: impl FnOnce(&mut dyn Write) -> Result<Copied, BulkError>,
 ) -> Result<Copied, BulkError> {
-    let mut file = private::create(unfinished)?;
-    let copied = content(&mut BufWriter::new(&mut file))?;
-    scan::put_in_place(&file, unfinished, path)?;
-    Ok(copied)
+    // The name is one that nobody can have foreseen: another backup to the same file may
+    // be under way, and in a folder that others can write to, a link may wait there.
+    let random = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
+    let mut unfinished = path.to_path_buf().into_os_string();
+    unfinished.push(format!(".{random:016x}.part"));
+    let unfinished = PathBuf::from(unfinished);
+    let file = File::options().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+    let written = content(&mut BufWriter::new(&file))
+        .and_then(|copied| Ok(scan::put_in_place(&file, &unfinished, path).map(|()| copied)?));
+    if written.is_err() {
+        let _ = fs::remove_file(&unfinished);
+    }
+    written
+}
+
+/// Reads a copy of `collection` to its end and checks that it can be restored.
+pub fn verify(path: &Path, collection: &str) -> Result<Copied, CopyError> {
+    let mut copy = Copy::open(path)?;
+    copy.first_part(collection)?;
+    let documents = copy.documents(|_, _| Ok(()))?;
+    while copy.next_beside()?.is_some() {
+        copy.documents(|_, _| Ok(()))?;
+    }
+    Ok(Copied { documents, bytes: copy.at })
 }
 
 /// Puts the copy `from` into a locked folder, in place of what it holds if `replace`
@@ -206,13 +220,10 @@ pub fn restore(
         }
     }
     let mut copy = Copy::open(from)?;
-    let first = copy.next_part()?;
-    if first.as_deref() != Some(collection) {
-        return Err(copy.bad(format!("it is not a copy of {collection}, {}", copy.described)));
-    }
+    copy.first_part(collection)?;
     let restored = Unplaced::read(&mut copy, log, collection, None)?;
     let mut beside = Vec::new();
-    while let Some(name) = copy.next_part()? {
+    while let Some(name) = copy.next_beside()? {
         let name: &'static str = name.leak();
         let folder = dir.path().join(name);
         let lock = DataDir::lock(&folder).map_err(|error| copy.bad(error.to_string()))?;
@@ -302,6 +313,8 @@ struct Copy<'a> {
     at: u64,
     /// What its last header is, for an error.
     described: String,
+    /// What its parts are of that came after the first.
+    beside: Vec<String>,
 }
 
 impl<'a> Copy<'a> {
@@ -314,11 +327,31 @@ impl<'a> Copy<'a> {
         };
         let reader =
             reader.map_err(|source| CopyError::Unreadable { path: path.into(), source })?;
-        Ok(Self { path, reader, at: 0, described: String::new() })
+        Ok(Self { path, reader, at: 0, described: String::new(), beside: Vec::new() })
     }
 
     fn bad(&self, found: String) -> CopyError {
         CopyError::Bad { path: self.path.into(), found }
+    }
+
+    /// Goes on to the first part, which must be of `collection`.
+    fn first_part(&mut self, collection: &str) -> Result<(), CopyError> {
+        if self.next_part()?.as_deref() == Some(collection) {
+            return Ok(());
+        }
+        Err(self.bad(format!("it is not a copy of {collection}, {}", self.described)))
+    }
+
+    /// Goes on to the next part, which is of what is kept beside the documents, and returns
+    /// its name; none at the end. A folder can have that name, and none has had it before.
+    fn next_beside(&mut self) -> Result<Option<String>, CopyError> {
+        let Some(name) = self.next_part()? else { return Ok(None) };
+        let is_file = [scan::FILE, data_dir::LOCK_FILE].contains(&name.as_str());
+        if is_file || self.beside.contains(&name) || self.beside.len() == MAX_BESIDE {
+            return Err(self.bad(format!("nothing can be kept beside its documents as {name}")));
+        }
+        self.beside.push(name.clone());
+        Ok(Some(name))
     }
 
     /// Goes on to the next part, and returns what it is a copy of; none at the end.
@@ -348,7 +381,7 @@ impl<'a> Copy<'a> {
     ) -> Result<usize, CopyError> {
         let path = self.path;
         let bad = |found: String| CopyError::Bad { path: path.into(), found };
-        let mut batches = scan::Batches::new(&mut self.reader, path, self.at);
+        let mut batches = scan::Batches::of_copy(&mut self.reader, path, self.at);
         let mut documents = 0_usize;
         let mut announced = None;
         while announced.is_none()

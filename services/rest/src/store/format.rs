@@ -63,7 +63,9 @@ pub(crate) fn collection_of_copy(header: &[u8]) -> Option<String> {
 fn header_of(magic: &[u8; 16], collection: &str) -> [u8; HEADER_LEN] {
     let mut header = [0; HEADER_LEN];
     header[..16].copy_from_slice(magic);
-    header[16..16 + collection.len()].copy_from_slice(collection.as_bytes());
+    // A longer name is that of no collection.
+    let name = &collection.as_bytes()[..collection.len().min(HEADER_LEN - 16)];
+    header[16..16 + name.len()].copy_from_slice(name);
     header
 }
 
@@ -71,7 +73,8 @@ fn header_of(magic: &[u8; 16], collection: &str) -> [u8; HEADER_LEN] {
 pub(crate) fn describe_header(header: &[u8]) -> String {
     let holds = |name| {
         let name = String::from_utf8_lossy(name);
-        name.trim_end_matches('\0').to_owned()
+        // It may be printed, and be anything.
+        name.trim_end_matches('\0').escape_debug().to_string()
     };
     match header.split_at_checked(MAGIC.len()) {
         Some((magic, name)) if magic == MAGIC => format!("it holds {}", holds(name)),

@@ -24,7 +24,7 @@ use bytes::Bytes;
 use crate::id::ObjectId;
 
 pub use condition::{Condition, Tag, Tags};
-pub use copy::{Copied, CopyError, Destination, backup, restore};
+pub use copy::{Copied, CopyError, Destination, backup, restore, verify};
 pub use log::LogStore;
 pub use metrics::StoreMetrics;
 

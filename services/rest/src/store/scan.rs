@@ -70,7 +70,8 @@ pub(crate) fn temporary(path: &Path) -> PathBuf {
 
 /// Makes a change of names in the file's folder durable.
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()
 }
 
@@ -113,6 +114,8 @@ pub(crate) struct Batches<'a, R> {
     /// The end of the last whole batch.
     end: u64,
     buffer: Vec<u8>,
+    /// Of a copy, which is never written to again.
+    of_copy: bool,
 }
 
 /// A whole batch, header and all.
@@ -127,7 +130,13 @@ pub(crate) struct Batch<'a> {
 impl<'a, R: Read> Batches<'a, R> {
     /// Reads batches from `reader`, which is at byte `start` of the file at `path`.
     pub(crate) fn new(reader: R, path: &'a Path, start: u64) -> Self {
-        Self { reader, path, end: start, buffer: Vec::new() }
+        Self { reader, path, end: start, buffer: Vec::new(), of_copy: false }
+    }
+
+    /// As [`Self::new`], where the file is a copy. What is not whole in it is no unfinished
+    /// write, and is not searched for batches: that takes long where it was made to.
+    pub(crate) fn of_copy(reader: R, path: &'a Path, start: u64) -> Self {
+        Self { of_copy: true, ..Self::new(reader, path, start) }
     }
 
     /// The end of the last whole batch.
@@ -143,6 +152,13 @@ impl<'a, R: Read> Batches<'a, R> {
         let whole = read_batch(&mut self.reader, &mut self.buffer).map_err(io)?;
         if self.buffer.is_empty() {
             return Ok(None);
+        }
+        if !whole && self.of_copy {
+            // Where more follows, this was not cut off but changed.
+            return match self.reader.read(&mut [0]).map_err(io)? {
+                0 => Ok(None),
+                _ => Err(StoreError::Damaged { path: path.into(), offset: self.end }),
+            };
         }
         if !whole {
             // Enough to see that a tail is too long to be one unfinished write.

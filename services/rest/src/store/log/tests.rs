@@ -1,11 +1,11 @@
 //! The log over restarts, crashes, damage and rewriting.
 
 use std::fs;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
 
-use super::super::format::HEADER_LEN;
-use super::super::{CopyError, Destination, Tag, Tags, backup, restore};
+use super::super::format::{HEADER_LEN, copy_header};
+use super::super::{Copied, CopyError, Destination, Tag, Tags, backup, restore, verify};
 use super::*;
 
 fn id(n: u32) -> ObjectId {
@@ -47,6 +47,12 @@ fn damage_last(dir: &tempfile::TempDir) {
     let file = fs::File::options().write(true).open(log(dir)).unwrap();
     let end = file.metadata().unwrap().len();
     file.write_all_at(b"#", end - 3).unwrap();
+}
+
+/// Changes a byte of the first document.
+fn damage_first(dir: &tempfile::TempDir) {
+    let file = fs::File::options().write(true).open(log(dir)).unwrap();
+    file.write_all_at(b"#", 70).unwrap();
 }
 
 /// A log with documents 0 to `count` - 1, one batch each.
@@ -279,8 +285,12 @@ async fn a_copy_that_is_not_whole_is_refused_and_leaves_what_was_there() {
         flipped
     }));
     bad.push([&whole[..], &whole[HEADER_LEN..]].concat());
+    bad.push([&whole[..], b"\n"].concat());
+    bad.push([b"Welcome!\n", &whole[..]].concat());
     for bytes in bad {
         fs::write(&copy, &bytes).unwrap();
+        let error = verify(&copy, "events").unwrap_err();
+        assert!(matches!(error, CopyError::Bad { .. }), "{error}");
         let error = restore(&into, "events", &copy, true).unwrap_err();
         assert!(matches!(error, CopyError::Bad { .. }), "{error}");
         assert_eq!(fs::read(log(&other)).unwrap(), before);
@@ -288,6 +298,72 @@ async fn a_copy_that_is_not_whole_is_refused_and_leaves_what_was_there() {
     fs::write(&copy, &whole).unwrap();
     let error = restore(&into, "notifications", &copy, true).unwrap_err().to_string();
     assert!(error.contains("it is a copy of events"), "{error}");
+}
+
+/// The copy of a log with documents 0 to `count` - 1.
+async fn copy_of(folder: &Path, count: u32) -> Vec<u8> {
+    let file = folder.join("copy");
+    backup(filled(count).await.path(), "events", &Destination::File(file.clone())).unwrap();
+    fs::read(&file).unwrap()
+}
+
+/// The same copy, as one of another collection.
+fn beside(copy: &[u8], name: &str) -> Vec<u8> {
+    let mut part = copy.to_vec();
+    part[..HEADER_LEN].copy_from_slice(&copy_header(name));
+    part
+}
+
+#[tokio::test]
+async fn a_copy_with_parts_that_no_folder_can_hold_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = copy_of(dir.path(), 2).await;
+    let file = dir.path().join("copy");
+    let with = |names: &[&str]| {
+        let parts = names.iter().map(|name| beside(&whole, name));
+        let bytes = [whole.clone()].into_iter().chain(parts).collect::<Vec<_>>().concat();
+        fs::write(&file, &bytes).unwrap();
+        (verify(&file, "events"), bytes.len() as u64)
+    };
+    let (verified, bytes) = with(&["deliveries", "more"]);
+    assert_eq!(verified.unwrap(), Copied { documents: 2, bytes });
+    let many = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
+    for names in [&["log"][..], &["lock"], &["twice", "twice"], &many, &["../up"]] {
+        let error = with(names).0.unwrap_err();
+        assert!(matches!(error, CopyError::Bad { .. }), "{names:?}: {error}");
+        let into = tempfile::tempdir().unwrap();
+        restore(&DataDir::lock(into.path()).unwrap(), "events", &file, false).unwrap_err();
+        assert!(!into.path().join("log").exists(), "{names:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_quoted_of_a_header_cannot_move_the_cursor() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = copy_of(dir.path(), 1).await;
+    let file = dir.path().join("copy");
+    fs::write(&file, beside(&whole, "\u{1b}[2J")).unwrap();
+    let error = verify(&file, "events").unwrap_err().to_string();
+    assert!(error.contains("\\u{1b}[2J") && !error.contains('\u{1b}'), "{error}");
+    // A name that no header has room for is that of no collection.
+    verify(&file, &"e".repeat(32)).unwrap_err();
+}
+
+#[tokio::test]
+async fn a_copy_is_private_and_follows_no_link() {
+    let (log, dir) = (filled(2).await, tempfile::tempdir().unwrap());
+    let file = dir.path().join("copy");
+    let other = dir.path().join("other");
+    fs::write(&other, "kept").unwrap();
+    std::os::unix::fs::symlink(&other, dir.path().join("copy.part")).unwrap();
+    backup(log.path(), "events", &Destination::File(file.clone())).unwrap();
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read(&other).unwrap(), b"kept");
+    let before = fs::read(&file).unwrap();
+    damage_first(&log);
+    backup(log.path(), "events", &Destination::File(file.clone())).unwrap_err();
+    assert_eq!(fs::read(&file).unwrap(), before, "the copy of before stays");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3, "nothing unfinished is left");
 }
 
 #[tokio::test]
