@@ -1,25 +1,31 @@
-//! This module owns backups: one file with a copy of each service's data, and the
+//! Reads and writes backup archives: one file with a copy of each service's data, and the
 //! checksums by which it is known to be whole.
 //!
-//! It is a gzipped tar archive: `manifest.json` first, then `SERVICE.copy` for each service,
-//! in the format that the service's own `backup` writes.
+//! An archive is a gzipped tar file: `manifest.json` first, then `SERVICE.copy` for each
+//! service, in the format that the service's own `backup` writes. Anybody may have made an
+//! archive that is to be restored, so [`unpack`] checks names and sizes before it writes.
 
-use std::fs::File;
+mod read;
+#[cfg(test)]
+mod tests;
+
+use std::fs::{File, Permissions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
-use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
+use rest::store::{self, CopyError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::digest::hexadecimal;
 
+pub use read::{unpack, verify};
+
 const MANIFEST: &str = "manifest.json";
 const VERSION: u32 = 1;
-/// No manifest is longer.
-const MOST_MANIFEST: u64 = 1 << 20;
 
 /// What is in a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +54,7 @@ pub struct Part {
 /// Why a backup could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// A file cannot be read or written.
+    /// A file cannot be read.
     #[error("{path}: {source}")]
     Io {
         /// The file.
@@ -56,7 +62,33 @@ pub enum BackupError {
         /// What the system said.
         source: io::Error,
     },
-    /// The file is none, or not whole.
+    /// A copy cannot be written, for want of space as a rule.
+    #[error(
+        "{path} cannot be written: {source}. Nothing was changed: free some space on its disk, or \
+         use a backup file on another disk"
+    )]
+    Unwritable {
+        /// The copy.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The copies do not fit on the disk.
+    #[error(
+        "{path} holds {needed} bytes of data, and the disk of {folder} has {free} bytes free. \
+         Nothing was changed: free some space, or move the backup to a larger disk"
+    )]
+    NoSpace {
+        /// The backup.
+        path: PathBuf,
+        /// The folder that the copies go to.
+        folder: PathBuf,
+        /// The bytes of all copies.
+        needed: u64,
+        /// The bytes that are free.
+        free: u64,
+    },
+    /// The file is not a backup, or it is damaged.
     #[error("{path} is no whole backup: {why}. Nothing was changed")]
     Damaged {
         /// The file.
@@ -64,30 +96,68 @@ pub enum BackupError {
         /// What is wrong with it.
         why: String,
     },
+    /// It is a backup of other services than the configured ones.
+    #[error("{path} is a backup of {services}, which are not the services configured")]
+    OtherServices {
+        /// The file.
+        path: PathBuf,
+        /// The services in it.
+        services: String,
+    },
+    /// A copy that was just taken cannot be restored.
+    #[error(
+        "{service}: the copy that was taken cannot be restored: {why}. There is no new backup{hint}"
+    )]
+    BadCopy {
+        /// The service.
+        service: String,
+        /// What is wrong with the copy.
+        why: String,
+        /// What to do about it, as the end of the sentence.
+        hint: &'static str,
+    },
+    /// A backup that was just written cannot be read.
+    #[error(
+        "{path} was written and cannot be read again: {why}. There is no new backup: check the \
+         disk, and run `eventpost backup` again"
+    )]
+    Unverified {
+        /// The file that was asked for.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
 }
 
-/// Writes a copy's bytes to a file, and counts and sums them up meanwhile.
+/// Writes a copy's bytes to a file, if any, and counts and hashes them.
 #[derive(Debug)]
 pub struct CopyWriter {
-    path: PathBuf,
-    file: File,
+    file: Option<(PathBuf, File)>,
     digest: Sha256,
     bytes: u64,
 }
 
 impl CopyWriter {
-    /// Begins a service's copy in a folder.
+    /// Creates the file of a service's copy in a folder, where there must be none.
     pub fn create(folder: &Path, service: &str) -> Result<Self, BackupError> {
         let path = copy_in(folder, service);
-        let file = File::create(&path).map_err(|source| io_error(&path, source))?;
-        Ok(Self { path, file, digest: Sha256::new(), bytes: 0 })
+        let file = File::options().write(true).create_new(true).mode(0o600).open(&path);
+        let file = file.map_err(|source| unwritable(&path, source))?;
+        Ok(Self { file: Some((path, file)), ..Self::without_file() })
+    }
+
+    fn without_file() -> Self {
+        Self { file: None, digest: Sha256::new(), bytes: 0 }
     }
 
     /// Adds to it.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), BackupError> {
         self.digest.update(bytes);
         self.bytes += bytes.len() as u64;
-        self.file.write_all(bytes).map_err(|source| io_error(&self.path, source))
+        match &mut self.file {
+            Some((path, file)) => file.write_all(bytes).map_err(|source| unwritable(path, source)),
+            None => Ok(()),
+        }
     }
 
     /// Ends it.
@@ -112,6 +182,8 @@ pub fn pack(
 ) -> io::Result<()> {
     let manifest = Manifest { version: VERSION, stack: stack.into(), created, services };
     let mut archive = tar::Builder::new(GzEncoder::new(to, Compression::fast()));
+    // The reader takes regular entries only.
+    archive.sparse(false);
     let text = serde_json::to_vec_pretty(&manifest)?;
     let mut header = tar::Header::new_gnu();
     header.set_size(text.len() as u64);
@@ -124,51 +196,23 @@ pub fn pack(
     archive.into_inner()?.finish()?.sync_all()
 }
 
-/// Unpacks a backup into a folder, and sees that every copy is there as it was made.
-pub fn unpack(file: &Path, folder: &Path) -> Result<Manifest, BackupError> {
-    let damaged = |why: String| BackupError::Damaged { path: file.into(), why };
-    let open = File::open(file).map_err(|source| io_error(file, source))?;
-    let mut archive = tar::Archive::new(GzDecoder::new(open));
-    let mut entries = archive.entries().map_err(|error| damaged(error.to_string()))?;
-    let mut next = || match entries.next() {
-        Some(entry) => entry.map_err(|error| damaged(error.to_string())),
-        None => Err(damaged("it ends too early".into())),
-    };
-    let mut text = Vec::new();
-    let read = next()?.take(MOST_MANIFEST).read_to_end(&mut text);
-    read.map_err(|error| damaged(error.to_string()))?;
-    let manifest: Manifest =
-        serde_json::from_slice(&text).map_err(|error| damaged(format!("{MANIFEST}: {error}")))?;
-    if manifest.version != VERSION {
-        let version = manifest.version;
-        return Err(damaged(format!("its version is {version}, and this program reads {VERSION}")));
+/// Checks that the copy of a service in a folder can be restored.
+pub fn check_copy(folder: &Path, service: &str) -> Result<(), String> {
+    match store::verify(&copy_in(folder, service), service) {
+        Ok(_) => Ok(()),
+        // The file has a name of its own for as long as the command runs.
+        Err(CopyError::Bad { found, .. }) => Err(found),
+        Err(error) => Err(error.to_string()),
     }
-    for part in &manifest.services {
-        let mut writer = CopyWriter::create(folder, &part.service)?;
-        let read = each_chunk(&mut next()?, |bytes| writer.push(bytes));
-        read.map_err(|error| damaged(error.to_string()))??;
-        if writer.finish(&part.service) != *part {
-            return Err(damaged(format!("the copy of {} is not as it was made", part.service)));
-        }
-    }
-    // What follows has the checksum of the whole.
-    let rest = io::copy(&mut archive.into_inner(), &mut io::sink());
-    rest.map_err(|error| damaged(error.to_string()))?;
-    Ok(manifest)
 }
 
-/// Sums up a copy that is a file already.
+/// Counts and hashes a copy that is a file already.
 pub fn part_of(folder: &Path, service: &str) -> Result<Part, BackupError> {
     let path = copy_in(folder, service);
-    let (mut digest, mut bytes) = (Sha256::new(), 0);
-    let add = |chunk: &[u8]| {
-        digest.update(chunk);
-        bytes += chunk.len() as u64;
-        Ok::<_, BackupError>(())
-    };
-    let read = File::open(&path).and_then(|mut file| each_chunk(&mut file, add));
+    let mut copy = CopyWriter::without_file();
+    let read = File::open(&path).and_then(|mut file| each_chunk(&mut file, |it| copy.push(it)));
     read.map_err(|source| io_error(&path, source))??;
-    Ok(Part { service: service.into(), bytes, sha256: hexadecimal(&digest.finalize()) })
+    Ok(copy.finish(service))
 }
 
 /// Takes what can be read piece by piece, until that fails.
@@ -188,63 +232,20 @@ fn each_chunk<E>(
     }
 }
 
-/// A folder for copies beside a file, so that both are on one disk; it goes with the value.
+/// A folder for copies beside a file, so that both are on one disk. Only its owner can use
+/// it, and it is removed with the value.
 pub fn folder_beside(file: &Path) -> Result<tempfile::TempDir, BackupError> {
     let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());
     let parent = parent.unwrap_or(Path::new("."));
-    let folder = tempfile::Builder::new().prefix(".eventpost-").tempdir_in(parent);
-    folder.map_err(|source| io_error(parent, source))
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".eventpost-").permissions(Permissions::from_mode(0o700));
+    builder.tempdir_in(parent).map_err(|source| io_error(parent, source))
 }
 
 fn io_error(path: &Path, source: io::Error) -> BackupError {
     BackupError::Io { path: path.into(), source }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-
-    fn backup(folder: &Path) -> PathBuf {
-        let mut parts = Vec::new();
-        for (service, text) in [("events", "one"), ("notifications", "two")] {
-            let mut writer = CopyWriter::create(folder, service).unwrap();
-            writer.push(text.as_bytes()).unwrap();
-            parts.push(writer.finish(service));
-        }
-        let file = folder.join("backup");
-        let mut open = File::create(&file).unwrap();
-        pack("s", "2026-01-01T00:00:00Z".into(), parts, folder, &mut open).unwrap();
-        file
-    }
-
-    #[test]
-    fn what_was_packed_is_unpacked() {
-        let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let manifest = unpack(&backup(from.path()), to.path()).unwrap();
-        assert_eq!(manifest.stack, "s");
-        assert_eq!(manifest.services[1], part_of(from.path(), "notifications").unwrap());
-        assert_eq!(fs::read(copy_in(to.path(), "events")).unwrap(), b"one");
-    }
-
-    #[test]
-    fn a_backup_that_is_cut_or_changed_is_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = backup(dir.path());
-        let whole = fs::read(&file).unwrap();
-        for length in [0, 10, whole.len() / 2, whole.len() - 9] {
-            fs::write(&file, &whole[..length]).unwrap();
-            let into = tempfile::tempdir().unwrap();
-            let error = unpack(&file, into.path()).unwrap_err().to_string();
-            assert!(error.contains("is no whole backup"), "{length}: {error}");
-        }
-        // A copy that was changed, and packed anew.
-        let mut parts = vec![part_of(dir.path(), "events").unwrap()];
-        parts[0].sha256 = "0".repeat(64);
-        let mut open = File::create(&file).unwrap();
-        pack("s", String::new(), parts, dir.path(), &mut open).unwrap();
-        let error = unpack(&file, dir.path()).unwrap_err().to_string();
-        assert!(error.contains("the copy of events is not as it was made"), "{error}");
-    }
+fn unwritable(path: &Path, source: io::Error) -> BackupError {
+    BackupError::Unwritable { path: path.into(), source }
 }

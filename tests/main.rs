@@ -1,6 +1,7 @@
 //! The real programs, from outside: services over TCP, the command as a process.
 
 mod api;
+mod backup;
 mod bench;
 mod command;
 mod conformance;

@@ -9,10 +9,10 @@ use crate::harness::http::{send, try_send};
 use crate::harness::{EVENT, Service, program, run_service, temp_dir};
 
 /// A small file system of its own, gone with the value.
-struct SmallDisk<'a>(&'a Path);
+pub(crate) struct SmallDisk<'a>(&'a Path);
 
 impl<'a> SmallDisk<'a> {
-    fn mount(at: &'a Path) -> Self {
+    pub(crate) fn mount(at: &'a Path) -> Self {
         let status = Command::new("mount")
             .args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"])
             .arg(at)

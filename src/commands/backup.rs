@@ -1,7 +1,5 @@
 //! `eventpost backup`: the data of all services in one file, while they run.
 
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -9,7 +7,7 @@ use futures_util::future::try_join_all;
 use rest::store;
 use serde::Serialize;
 
-use crate::backup::{self, CopyWriter, Part};
+use crate::backup::{self, BackupError, CopyWriter, Part};
 use crate::bench::now;
 use crate::cli::Backup;
 use crate::commands::destination::Destination;
@@ -24,6 +22,10 @@ use crate::local::StackFolder;
 use crate::progress;
 use crate::report::{self, Cell, Table};
 use crate::signals::Signals;
+
+/// What makes a copy a bad one on its way, as a rule.
+const GREETING: &str = ". What the login shell of a host prints is put before the copy: have it \
+    print nothing where it is not interactive";
 
 /// A row of the result, of a backup and of a restoration.
 #[derive(Debug, Serialize)]
@@ -54,7 +56,8 @@ impl Table for Row {
 pub(super) async fn run(args: &Backup) -> Result<ExitCode, Error> {
     let mut signals = Signals::listen()?;
     let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
-    let destination = Destination::new(&args.backup)?;
+    // Who can read the file can read the data.
+    let mut destination = Destination::private(&args.backup)?;
     let folder = backup::folder_beside(&args.backup)?;
     let display = progress::display();
     let work = async {
@@ -67,16 +70,24 @@ pub(super) async fn run(args: &Backup) -> Result<ExitCode, Error> {
     let copied = signals.race(work).await;
     drop(display);
     let parts = copied.map_err(|caught| caught.into_error("there is no new backup"))??;
+    check_copies(args, &parts, folder.path())?;
     let stack = config.stack.as_str();
-    // Whoever may read the file may read the data.
-    let private = Permissions::from_mode(0o600);
-    destination.fill(|to| {
-        to.set_permissions(private)?;
-        backup::pack(stack, now(), parts.clone(), folder.path(), to)
-    })?;
+    destination.prepare(|to| backup::pack(stack, now(), parts.clone(), folder.path(), to))?;
+    backup::verify(&args.backup, destination.reopen()?, &parts)?;
+    destination.keep()?;
     let rows: Vec<_> = parts.into_iter().map(Row::from).collect();
     report::print(&rows, args.output)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Checks that each copy can be restored, while another one can still be taken.
+fn check_copies(args: &Backup, parts: &[Part], folder: &Path) -> Result<(), Error> {
+    let hint = if args.local { "" } else { GREETING };
+    for Part { service, .. } in parts {
+        let checked = backup::check_copy(folder, service);
+        checked.map_err(|why| BackupError::BadCopy { service: service.clone(), why, hint })?;
+    }
+    Ok(())
 }
 
 /// Copies out of the data folders, whether the services run or not.

@@ -10,7 +10,7 @@ use rest::data_dir::DataDir;
 use rest::store;
 
 use super::backup::{Row, collection};
-use crate::backup::{self, Manifest};
+use crate::backup::{self, BackupError, Manifest};
 use crate::cli::Restore;
 use crate::commands::confirm::confirm;
 use crate::commands::endpoints;
@@ -34,10 +34,9 @@ pub(super) async fn run(args: &Restore) -> Result<ExitCode, Error> {
     let mut signals = Signals::listen()?;
     let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
     let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
-    let _lock = stack.lock()?;
     let folder = backup::folder_beside(&args.backup)?;
-    let manifest = backup::unpack(&args.backup, folder.path())?;
-    check_services(args, &config, &manifest)?;
+    let manifest = unpack(args, &config, folder.path())?;
+    let _lock = stack.lock()?;
     if !args.yes {
         confirm(&mut signals, question(&config, &manifest)).await?;
     }
@@ -62,22 +61,27 @@ pub(super) async fn run(args: &Restore) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A backup of other services is one of another stack.
-fn check_services(args: &Restore, config: &Config, manifest: &Manifest) -> Result<(), Error> {
-    let mut wanted: Vec<_> = config.services.iter().map(|it| it.name.as_str()).collect();
-    let mut there: Vec<_> = manifest.services.iter().map(|it| it.service.as_str()).collect();
-    wanted.sort_unstable();
-    there.sort_unstable();
-    if wanted == there {
-        return Ok(());
+/// Unpacks the backup and checks all of it. A backup of other services is one of another
+/// stack.
+fn unpack(args: &Restore, config: &Config, folder: &Path) -> Result<Manifest, Error> {
+    let services: Vec<_> = config.services.iter().map(|it| it.name.as_str()).collect();
+    let unpacked = backup::unpack(&args.backup, &services, folder);
+    let manifest = unpacked.map_err(|error| match error {
+        BackupError::OtherServices { path, services: there } => Error::Request(format!(
+            "{} is a backup of {there}, and {} has {}: nothing was changed",
+            path.display(),
+            config.origin,
+            services.join(" and ")
+        )),
+        error => error.into(),
+    })?;
+    for service in services {
+        backup::check_copy(folder, service).map_err(|why| {
+            let why = format!("the copy of {service} cannot be restored: {why}");
+            BackupError::Damaged { path: args.backup.clone(), why }
+        })?;
     }
-    Err(Error::Request(format!(
-        "{} is a backup of {}, and {} has {}: nothing was changed",
-        args.backup.display(),
-        there.join(" and "),
-        config.origin,
-        wanted.join(" and ")
-    )))
+    Ok(manifest)
 }
 
 fn question(config: &Config, manifest: &Manifest) -> String {

@@ -1,0 +1,132 @@
+//! Backups of damaged data and restores of prepared archives, with the real programs.
+
+use std::fs;
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use rustix::fs::statvfs;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::harness::cli::World;
+use crate::harness::http::send;
+use crate::harness::{EVENT, Service};
+use crate::storage::SmallDisk;
+
+fn names(folder: &Path) -> Vec<String> {
+    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
+    names.sort_unstable();
+    names
+}
+
+/// Writes a backup that is consistent in itself, with a copy of `service` and another one.
+fn prepare(file: &Path, service: &str, copy: &[u8]) {
+    let services = [service, "notifications"];
+    let digits = Sha256::digest(copy).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>();
+    let sha256 = digits.concat();
+    let parts =
+        services.map(|service| json!({"service": service, "bytes": copy.len(), "sha256": sha256}));
+    let manifest = json!({
+        "version": 1,
+        "stack": "test",
+        "created": "2026-01-01T00:00:00Z",
+        "services": parts,
+    });
+    let manifest = manifest.to_string();
+    let copies = services.map(|service| (format!("{service}.copy"), copy));
+    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    for (name, bytes) in [("manifest.json".into(), manifest.as_bytes())].into_iter().chain(copies) {
+        let mut header = tar::Header::new_gnu();
+        header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_size(bytes.len() as u64);
+        header.set_cksum();
+        archive.append(&header, bytes).unwrap();
+    }
+    let bytes = archive.into_inner().unwrap().finish().unwrap();
+    fs::write(file, bytes).unwrap();
+}
+
+#[test]
+fn a_prepared_backup_is_refused_before_anything_is_written_or_asked() {
+    let world = World::new();
+    let file = world.path().join("prepared.backup");
+    let escaped = format!("{}-escaped", world.path().file_name().unwrap().to_str().unwrap());
+    // Without --yes, a question would be the answer, and exit code 2.
+    let restore = ["restore", "prepared.backup", "--local"];
+    for service in [format!("../{escaped}"), format!("../../{escaped}"), format!("/tmp/{escaped}")]
+    {
+        prepare(&file, &service, b"");
+        let before = names(world.path());
+        let refused = world.run(&restore);
+        assert_eq!(refused.code, Some(1), "{refused:?}");
+        assert!(refused.stderr.contains("prepared.backup is no whole backup"), "{refused:?}");
+        assert_eq!(names(world.path()), before, "{service}");
+        for folder in [world.path().parent().unwrap(), Path::new("/tmp")] {
+            assert!(!folder.join(format!("{escaped}.copy")).exists(), "{service}");
+        }
+    }
+    // The archive is good, and a copy in it is not.
+    prepare(&file, "events", b"");
+    let before = names(world.path());
+    let refused = world.run(&restore);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("the copy of events cannot be restored"), "{refused:?}");
+    assert_eq!(names(world.path()), before);
+}
+
+#[test]
+fn needs_root_a_full_disk_is_told_and_leaves_nothing() {
+    let world = World::new();
+    let folder = world.path().join("disk");
+    fs::create_dir(&folder).unwrap();
+    let _disk = SmallDisk::mount(&folder);
+    let file = folder.join("prepared.backup");
+    let restore = ["restore", "disk/prepared.backup", "--local", "--yes"];
+    prepare(&file, "events", &vec![0; 200 << 10]);
+    let refused = world.run(&restore);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("holds 409600 bytes of data"), "{refused:?}");
+    assert_eq!(names(&folder), ["prepared.backup"]);
+
+    // Files take whole pages: both copies fit by the sum of their bytes, and do not.
+    prepare(&file, "events", &vec![0; (40 << 10) + 1]);
+    let free = || statvfs(&folder).unwrap().f_bavail * statvfs(&folder).unwrap().f_frsize;
+    let ballast = usize::try_from(free()).unwrap() - (84 << 10);
+    fs::write(folder.join("ballast"), vec![0; ballast]).unwrap();
+    assert_eq!(free(), 84 << 10, "this test needs pages of 4 KiB");
+    let failed = world.run(&restore);
+    assert_eq!(failed.code, Some(1), "{failed:?}");
+    assert!(failed.stderr.contains("notifications.copy cannot be written"), "{failed:?}");
+    assert!(failed.stderr.contains("Nothing was changed: free some space"), "{failed:?}");
+    assert_eq!(names(&folder), ["ballast", "prepared.backup"]);
+}
+
+#[test]
+fn damaged_data_are_not_backed_up_and_the_backup_of_before_stays() {
+    let world = World::new();
+    for service in ["events", "notifications"] {
+        let service = Service::start(service, &world.data(service));
+        for _ in 0..2 {
+            send(service.address, "POST", "/events", Some(EVENT));
+        }
+        assert_eq!(service.terminate(), Some(0));
+    }
+    let file = world.path().join("data.backup");
+    let backup = ["backup", "data.backup", "--local"];
+    world.run(&backup).succeeded();
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let (before, listed) = (fs::read(&file).unwrap(), names(world.path()));
+
+    let log = world.data("events").join("log");
+    let log = fs::File::options().write(true).open(log).unwrap();
+    log.write_all_at(b"#", 70).unwrap();
+    let failed = world.run(&backup);
+    assert_eq!(failed.code, Some(1), "{failed:?}");
+    assert!(failed.stderr.contains("events"), "{failed:?}");
+    assert_eq!(failed.stdout, "");
+    assert_eq!(fs::read(&file).unwrap(), before);
+    assert_eq!(names(world.path()), listed, "nothing unfinished is left");
+}
