@@ -14,7 +14,7 @@ use crate::fixtures::FixtureError;
 use crate::health::HealthError;
 use crate::host::{HostError, IdentityError};
 use crate::local::LocalError;
-use crate::provider::ec2::Ec2Error;
+use crate::provider::ec2::{AccountError, Ec2Error};
 use crate::secrets::SecretError;
 use crate::seed::SeedError;
 use crate::terminal;
@@ -55,6 +55,9 @@ pub enum Error {
     /// EC2 refused something.
     #[error(transparent)]
     Ec2(#[from] Ec2Error),
+    /// Something in the account is not the stack's, or is missing.
+    #[error(transparent)]
+    Account(#[from] AccountError),
     /// Something on a host failed.
     #[error(transparent)]
     Host(#[from] HostError),

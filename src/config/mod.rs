@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use crate::yaml::{self, Located};
 
 pub use model::{
-    Config, DockerSource, Image, Name, Secret, SecurityGroup, Service, Source, Ssh, SshFrom,
+    Config, DockerSource, GroupName, Image, Name, Secret, SecurityGroup, Service, Source, Ssh,
+    SshFrom,
 };
 pub use page::Places;
 

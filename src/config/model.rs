@@ -68,10 +68,20 @@ pub enum DockerSource {
 /// Who may connect to the hosts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecurityGroup {
-    /// The group's name.
-    pub name: String,
+    /// The group's name, and who chose it.
+    pub name: GroupName,
     /// Who may connect by SSH.
     pub ssh_from: SshFrom,
+}
+
+/// The name of the hosts' security group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupName {
+    /// The stack's name, since the file names no group: only a group that the stack made
+    /// itself is used.
+    Default(Name),
+    /// The name that the file gives: a group that exists is used, whoever made it.
+    Given(String),
 }
 
 /// Who may connect by SSH.
@@ -175,6 +185,16 @@ impl std::str::FromStr for Name {
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
+    }
+}
+
+impl GroupName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Default(stack) => stack.as_str(),
+            Self::Given(name) => name,
+        }
     }
 }
 

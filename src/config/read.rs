@@ -9,7 +9,7 @@ use serde_yaml::Value;
 use super::Origin;
 use super::mail::mail;
 use super::model::{
-    Config, DockerSource, Image, Name, SecurityGroup, Service, Source, Ssh, SshFrom,
+    Config, DockerSource, GroupName, Image, Name, SecurityGroup, Service, Source, Ssh, SshFrom,
 };
 use super::page::{self, page};
 use crate::yaml::{Problems, Section, kind};
@@ -72,7 +72,7 @@ fn security_group_of(
     ssh_from: Option<SshFrom>,
 ) -> SecurityGroup {
     SecurityGroup {
-        name: name.unwrap_or_else(|| stack.as_str().into()),
+        name: name.map_or_else(|| GroupName::Default(stack.clone()), GroupName::Given),
         ssh_from: ssh_from.unwrap_or(SshFrom::Auto),
     }
 }

@@ -114,7 +114,17 @@ fn another_name_names_everything_that_is_named_after_the_stack() {
     let name = Name::new("staging").unwrap();
     let config = parse(DEFAULT, Origin::BuiltIn, Some(&name)).unwrap();
     assert_eq!(config.stack, name);
-    assert_eq!(config.security_group.name, "staging");
+    assert_eq!(config.security_group.name, GroupName::Default(name));
+}
+
+#[test]
+fn a_group_that_the_file_names_is_not_the_default_even_by_the_same_name() {
+    let text = |group: &str| format!("stack: s\nservices: {{e: {{build: b}}}}\n{group}");
+    let name = |group: &str| accepted(&text(group)).security_group.name;
+    let default = GroupName::Default(Name::new("s").unwrap());
+    assert_eq!(name("security_group: {ssh_from: auto}"), default);
+    assert_eq!(name("security_group: {name: s}"), GroupName::Given("s".into()));
+    assert_eq!(default.as_str(), "s");
 }
 
 #[test]

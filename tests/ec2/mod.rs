@@ -11,6 +11,7 @@ mod interrupts;
 mod leases;
 mod lifecycle;
 mod mail;
+mod ownership;
 mod refusals;
 mod replace;
 

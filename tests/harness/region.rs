@@ -74,9 +74,15 @@ impl Stack {
 
     /// Calls the API as this stack's user would, and returns the answer's text.
     pub(crate) fn call(&self, query: &str) -> String {
+        self.call_in("us-east-1", query)
+    }
+
+    /// Calls the API of a region.
+    pub(crate) fn call_in(&self, region: &str, query: &str) -> String {
         let key = &self.name;
         let header = format!(
-            "Authorization: AWS4-HMAC-SHA256 Credential={key}/20200101/us-east-1/ec2/aws4_request\r\n\
+            "Host: ec2.{region}.amazonaws.com\r\n\
+             Authorization: AWS4-HMAC-SHA256 Credential={key}/20200101/{region}/ec2/aws4_request\r\n\
              Content-Type: application/x-www-form-urlencoded\r\n"
         );
         http("POST", "/", &header, &format!("{query}&Version=2016-11-15"))
@@ -173,10 +179,8 @@ fn start() {
 fn http(method: &str, path: &str, headers: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(API).unwrap();
     let length = body.len();
-    let request = format!(
-        "{method} {path} HTTP/1.0\r\nHost: ec2.us-east-1.amazonaws.com\r\n{headers}\
-         Content-Length: {length}\r\n\r\n{body}"
-    );
+    let request =
+        format!("{method} {path} HTTP/1.0\r\n{headers}Content-Length: {length}\r\n\r\n{body}");
     stream.write_all(request.as_bytes()).unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();

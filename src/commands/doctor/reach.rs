@@ -3,16 +3,13 @@
 use crate::config::Config;
 use crate::doctor::Check;
 use crate::provider::Machine;
-use crate::provider::ec2::{Ec2, Ec2Error};
+use crate::provider::ec2::{Ec2, Ec2Error, GroupState, authorize};
 
 /// What EC2 says of the way to a port of an instance.
 pub(super) async fn why(ec2: &Ec2, config: &Config, machine: &Machine, port: u16) -> Vec<Check> {
     let id = machine.id.as_str();
-    let (impaired, rules, route) = tokio::join!(
-        ec2.failed_status_checks(id),
-        ec2.missing_rules(config),
-        ec2.missing_route(id)
-    );
+    let (impaired, group, route) =
+        tokio::join!(ec2.failed_status_checks(id), ec2.group_state(config), ec2.missing_route(id));
     vec![
         judge("instance", impaired, "EC2's own checks pass", |found| {
             let mend = format!(
@@ -21,7 +18,7 @@ pub(super) async fn why(ec2: &Ec2, config: &Config, machine: &Machine, port: u16
             );
             (found, mend)
         }),
-        security_group(config, rules, port),
+        security_group(ec2, config, group, port),
         judge("route", route, "the subnet is reached from outside", |found| {
             (found, "add a route to 0.0.0.0/0 over an internet gateway to its route table".into())
         }),
@@ -29,25 +26,45 @@ pub(super) async fn why(ec2: &Ec2, config: &Config, machine: &Machine, port: u16
 }
 
 fn security_group(
+    ec2: &Ec2,
     config: &Config,
-    missing: Result<Option<Vec<u16>>, Ec2Error>,
+    state: Result<GroupState, Ec2Error>,
     port: u16,
 ) -> Check {
-    let name = &config.security_group.name;
-    let missing = missing.map(|missing| match missing {
-        None => Some(format!("{name} is gone")),
-        Some(closed) if closed.contains(&port) => Some(format!("{name} lets nobody in at {port}")),
-        Some(_) => None,
-    });
+    let (name, region) = (config.security_group.name.as_str(), ec2.region());
     let open = format!("{name} lets some in at {port}; see that you are one of them");
-    judge("security group", missing, &open, |found| {
-        let mend = format!(
-            "`eventpost up` opens it for the new hosts; at once: `aws ec2 \
-             authorize-security-group-ingress --group-name {name} --protocol tcp --port {port} \
-             --cidr YOUR-ADDRESS/32`"
-        );
-        (found, mend)
-    })
+    let problem = state.map(|state| match state {
+        GroupState::NoVpc => Some((
+            "there is no default VPC, in which it would be".into(),
+            format!("`aws ec2 create-default-vpc --region {region}`, then `eventpost up`"),
+        )),
+        GroupState::Missing => Some((
+            format!("{name} is gone"),
+            "`eventpost up` makes another one for the new hosts".into(),
+        )),
+        GroupState::Foreign { id } => Some((
+            format!("{id} is called {name}, and is not this stack's"),
+            format!(
+                "set security_group.name in eventpost.yml: to another name, or to `{name}` to use \
+                 that group without changing it"
+            ),
+        )),
+        GroupState::Found { id, own, closed } if closed.contains(&port) => {
+            let command = authorize(region, &id, port, "YOUR-ADDRESS/32");
+            let fix = if own {
+                format!("`eventpost up` opens it for the new hosts; at once: `{command}`")
+            } else {
+                format!("it is not this stack's, so `eventpost up` does not open it: `{command}`")
+            };
+            Some((format!("{name} lets nobody in at {port}"), fix))
+        }
+        GroupState::Found { .. } => None,
+    });
+    match problem {
+        Ok(None) => Check::fine("security group", open),
+        Ok(Some((found, fix))) => Check::wrong("security group", found, fix),
+        Err(error) => Check::unknown("security group", error.to_string()),
+    }
 }
 
 /// A check of something of which EC2 tells a problem, none, or nothing.

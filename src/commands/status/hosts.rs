@@ -20,7 +20,7 @@ use crate::http::Endpoint;
 use crate::local::StackFolder;
 use crate::plan::price;
 use crate::provider::Machine;
-use crate::provider::ec2::Ec2;
+use crate::provider::ec2::{Ec2, GroupState};
 use crate::report::{self, Cell, Table};
 use crate::wait::{Deadline, humane, unix_seconds};
 
@@ -131,10 +131,10 @@ pub(super) async fn run(args: &Status, config: &Config) -> Result<ExitCode, Erro
 
 async fn ec2(config: &Config, identity: Option<&Identity>) -> Result<Vec<Row>, Error> {
     let ec2 = Ec2::connect(config.region.as_deref()).await?;
-    let (machines, image, rules) = tokio::try_join!(
+    let (machines, image, group) = tokio::try_join!(
         ec2.machines(config.stack.as_str()),
         ec2.machine_image(&config.image),
-        ec2.missing_rules(config),
+        ec2.group_state(config),
     )?;
     let alive: Vec<_> = machines.into_iter().filter(Machine::is_alive).collect();
     let mut looks = Vec::new();
@@ -148,7 +148,7 @@ async fn ec2(config: &Config, identity: Option<&Identity>) -> Result<Vec<Row>, E
             looks.push(look(row, service, None, None));
             continue;
         };
-        let mut drift = drift(config, machine, &image.id, rules.as_deref(), service);
+        let mut drift = drift(config, machine, &image.id, &group, service);
         drift.extend(mine.iter().map(|extra| format!("{} is left over", extra.id)));
         let target = identity.and_then(|key| hosts::ec2_target(config, machine, key));
         looks.push(look(row(machine, drift), service, machine.address, target));
@@ -193,7 +193,7 @@ fn drift(
     config: &Config,
     machine: &Machine,
     image: &str,
-    missing: Option<&[u16]>,
+    group: &GroupState,
     service: &Service,
 ) -> Vec<String> {
     let mut drift = Vec::new();
@@ -203,10 +203,15 @@ fn drift(
     if machine.image != image {
         drift.push(format!("it booted {}, not {image}", machine.image));
     }
-    match missing {
-        None => drift.push("its security group is gone".into()),
-        Some(missing) => {
-            let mine = missing.iter().filter(|port| **port == 22 || **port == service.port);
+    let name = config.security_group.name.as_str();
+    match group {
+        GroupState::NoVpc => drift.push("there is no default VPC".into()),
+        GroupState::Missing => drift.push("its security group is gone".into()),
+        GroupState::Foreign { id } => {
+            drift.push(format!("the security group {id}, `{name}`, is not this stack's"));
+        }
+        GroupState::Found { closed, .. } => {
+            let mine = closed.iter().filter(|port| **port == 22 || **port == service.port);
             drift.extend(mine.map(|port| format!("port {port} is closed")));
         }
     }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 
-use super::Ec2;
+use super::{Ec2, Ingress};
 use crate::error;
 
 /// A call that failed, after all retries.
@@ -19,6 +19,109 @@ pub struct Ec2Error {
     pub code: Option<String>,
     /// What it said.
     pub message: String,
+}
+
+/// Why a stack cannot be in the account as that is. Nothing without the stack's tag is
+/// changed, so the user decides.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AccountError {
+    /// A call failed.
+    #[error(transparent)]
+    Call(#[from] Ec2Error),
+    /// There is no VPC that hosts could be launched in.
+    #[error(
+        "{region}: hosts are launched in the default VPC, and there is none: `aws ec2 \
+         create-default-vpc --region {region}` makes one"
+    )]
+    NoDefaultVpc {
+        /// The region.
+        region: String,
+    },
+    /// The security group of the stack's name is not the stack's.
+    #[error(
+        "{region}: the security group {id} in {vpc} is called `{name}` but lacks the tag \
+         eventpost:stack={stack}, so it is not this stack's and is left as it is. Set \
+         security_group.name in eventpost.yml: to another name, for a group of the stack's own, or \
+         to `{name}`, to use this group without changing it"
+    )]
+    ForeignGroup {
+        /// The region.
+        region: String,
+        /// The group's id.
+        id: String,
+        /// The VPC that it is in.
+        vpc: String,
+        /// Its name.
+        name: String,
+        /// The stack.
+        stack: String,
+    },
+    /// The security group that the file names does not let in what the stack needs.
+    #[error(
+        "{region}: the security group {id}, which security_group.name calls `{name}`, is not this \
+         stack's and is not changed, but it lets nobody in at {}. Add the rules yourself:{}",
+        ingresses(.missing),
+        commands(.region, .id, .missing)
+    )]
+    ClosedGroup {
+        /// The region.
+        region: String,
+        /// The group's id.
+        id: String,
+        /// Its name.
+        name: String,
+        /// The rules that it lacks.
+        missing: Vec<Ingress>,
+    },
+    /// The key pair that hosts would be launched with is not the stack's.
+    #[error(
+        "{region}: the key pair {id} is called `{name}` but {problem}, so hosts are not launched \
+         with it. Name another ssh.key in eventpost.yml, or remove the key pair if nobody needs \
+         it: `aws ec2 delete-key-pair --region {region} --key-pair-id {id}`"
+    )]
+    ForeignKey {
+        /// The region.
+        region: String,
+        /// The key pair's id.
+        id: String,
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A key pair that is no lease has the name of the stack's lease.
+    #[error(
+        "{region}: the key pair {id} has the name of the stack's lease, `{name}`, but not its \
+         tags, so it is not eventpost's. Give the stack another name, or remove the key pair if \
+         nobody needs it: `aws ec2 delete-key-pair --region {region} --key-pair-id {id}`"
+    )]
+    ForeignLease {
+        /// The region.
+        region: String,
+        /// The key pair's id.
+        id: String,
+        /// Its name.
+        name: String,
+    },
+}
+
+fn ingresses(rules: &[Ingress]) -> String {
+    let rules = rules.iter().map(|rule| format!("port {} from {}", rule.port, rule.from));
+    rules.collect::<Vec<_>>().join(", ")
+}
+
+fn commands(region: &str, group: &str, rules: &[Ingress]) -> String {
+    let command =
+        |rule: &Ingress| format!("\n    {}", authorize(region, group, rule.port, &rule.from));
+    rules.iter().map(command).collect()
+}
+
+/// The command that adds a rule to a group.
+pub(crate) fn authorize(region: &str, group: &str, port: u16, from: &str) -> String {
+    format!(
+        "aws ec2 authorize-security-group-ingress --region {region} --group-id {group} \
+         --protocol tcp --port {port} --cidr {from}"
+    )
 }
 
 impl Ec2Error {

@@ -9,15 +9,19 @@
 use aws_sdk_ec2::primitives::Blob;
 use aws_sdk_ec2::types::{KeyPairInfo, ResourceType};
 
-use super::tags::{self, filter, tag};
-use super::{Ec2, Ec2Error};
+use super::tags::{self, tag};
+use super::{AccountError, Ec2, Ec2Error};
 use crate::host::Identity;
 use crate::lease::Lease;
 
 impl Ec2 {
     /// Takes the stack's lease, and returns the id that the account gives it; none where
     /// somebody else has it.
-    pub async fn take_lease(&self, stack: &str, lease: &Lease) -> Result<Option<String>, Ec2Error> {
+    pub async fn take_lease(
+        &self,
+        stack: &str,
+        lease: &Lease,
+    ) -> Result<Option<String>, AccountError> {
         let key = Identity::fresh();
         let key = key.map_err(|e| Ec2Error::new("ImportKeyPair", &self.region, e.to_string()))?;
         let tags = vec![
@@ -31,7 +35,7 @@ impl Ec2 {
         let imported = self
             .client
             .import_key_pair()
-            .key_name(format!("eventpost-lease-{stack}"))
+            .key_name(name(stack))
             .public_key_material(Blob::new(key.public()))
             .tag_specifications(tags::on(ResourceType::KeyPair, tags))
             .send()
@@ -39,20 +43,24 @@ impl Ec2 {
         match imported.map_err(|e| self.failed("ImportKeyPair", &e)) {
             Ok(made) => Ok(made.key_pair_id),
             Err(error) if error.is(&["InvalidKeyPair.Duplicate"]) => {
+                let Some(pair) = self.key_pair(&name(stack)).await? else { return Ok(None) };
+                if !is_lease(&pair, stack) {
+                    let id = pair.key_pair_id.unwrap_or_default();
+                    let (region, name) = (self.region.clone(), name(stack));
+                    return Err(AccountError::ForeignLease { region, id, name });
+                }
                 // It may be our own, where the answer to the first try was lost.
-                let found = self.lease(stack).await?;
-                Ok(found.filter(|found| found.is_of(lease)).map(|found| found.id))
+                let found = read(&pair).filter(|found| found.is_of(lease));
+                Ok(found.map(|found| found.id))
             }
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         }
     }
 
     /// Who has the stack's lease.
     pub async fn lease(&self, stack: &str) -> Result<Option<Lease>, Ec2Error> {
-        let of_stack = filter(&format!("tag:{}", tags::LEASE), stack);
-        let found = self.client.describe_key_pairs().filters(of_stack).send().await;
-        let found = found.map_err(|e| self.failed("DescribeKeyPairs", &e))?;
-        Ok(found.key_pairs().first().and_then(lease))
+        let found = self.key_pair(&name(stack)).await?;
+        Ok(found.filter(|pair| is_lease(pair, stack)).as_ref().and_then(read))
     }
 
     /// Has a lease hold until then.
@@ -67,7 +75,16 @@ impl Ec2 {
     }
 }
 
-fn lease(pair: &KeyPairInfo) -> Option<Lease> {
+fn name(stack: &str) -> String {
+    format!("eventpost-lease-{stack}")
+}
+
+/// Whether a key pair of the lease's name is the lease.
+fn is_lease(pair: &KeyPairInfo, stack: &str) -> bool {
+    tags::are_of(pair.tags(), stack) && tags::value(pair.tags(), tags::LEASE) == Some(stack)
+}
+
+fn read(pair: &KeyPairInfo) -> Option<Lease> {
     let value = |key| tags::value(pair.tags(), key).unwrap_or_default();
     Some(Lease {
         id: pair.key_pair_id()?.into(),

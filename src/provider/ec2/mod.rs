@@ -7,6 +7,7 @@
 mod client;
 mod diagnose;
 mod error;
+mod group;
 mod image;
 mod instance;
 mod keys;
@@ -15,6 +16,8 @@ mod network;
 mod tags;
 
 pub use client::Ec2;
-pub use error::Ec2Error;
+pub(crate) use error::authorize;
+pub use error::{AccountError, Ec2Error};
+pub use group::{GroupPlan, GroupState, Ingress};
 pub use image::MachineImage;
 pub use instance::{Launch, Wanted};

@@ -1,61 +1,87 @@
-//! This module owns the security group: found or made, with the rules that are needed.
+//! Finds the stack's security group, makes it where there is none, and removes it. Groups
+//! without the stack's tag are never changed.
 
 use std::time::Duration;
 
-use aws_sdk_ec2::types::{IpPermission, IpRange, ResourceType, SecurityGroup as SdkGroup};
+use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, ResourceType, SecurityGroup as SdkGroup};
 
+use super::group::{Found, Group, Step, wanted};
 use super::tags::{self, filter, of_stack, tag};
-use super::{Ec2, Ec2Error};
+use super::{AccountError, Ec2, Ec2Error, GroupPlan, GroupState, Ingress};
 use crate::config::{Config, SshFrom};
 use crate::http::Endpoint;
 use crate::wait::{Backoff, Deadline};
 
-const EVERYBODY: &str = "0.0.0.0/0";
 /// Instances let go of their group a while after they are gone.
 const RELEASE_LIMIT: Duration = Duration::from_secs(180);
+/// What was just made is not seen by every call at once.
+const VISIBLE_LIMIT: Duration = Duration::from_secs(20);
 
 impl Ec2 {
-    /// The id of the stack's security group, with SSH open to whom the deployment says
-    /// and HTTP to everybody.
-    pub async fn ensure_group(&self, config: &Config) -> Result<String, Ec2Error> {
+    /// Which security group hosts would be launched in, and what it takes to have it. An
+    /// error where none can be had without changing somebody else's.
+    pub async fn plan_group(&self, config: &Config) -> Result<GroupPlan, AccountError> {
+        let no_vpc = || AccountError::NoDefaultVpc { region: self.region.clone() };
+        let vpc = self.default_vpc().await?.ok_or_else(no_vpc)?;
+        let found = self.find_group(config, &vpc).await?;
         let ssh = match &config.security_group.ssh_from {
             SshFrom::Network(network) => network.clone(),
             SshFrom::Auto => self.own_network().await?,
         };
-        let name = &config.security_group.name;
-        let found = self.group_by_name(name).await?;
-        let (id, existing) = match found.and_then(|group| Some((group.group_id.clone()?, group))) {
-            Some((id, group)) => (id, rules(&group)),
-            None => (self.create_group(name, config.stack.as_str()).await?, Vec::new()),
+        let step = found.step(config, &ssh, &self.region)?;
+        Ok(GroupPlan { vpc, ssh, step })
+    }
+
+    /// Carries out a plan, and returns the group's id.
+    pub async fn ensure_group(
+        &self,
+        config: &Config,
+        plan: &GroupPlan,
+    ) -> Result<String, AccountError> {
+        let GroupPlan { vpc, ssh, step } = plan;
+        let mut step = step.clone();
+        let deadline = Deadline::after(VISIBLE_LIMIT);
+        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+        let (id, missing) = loop {
+            match step {
+                Step::Use { id } => return Ok(id),
+                Step::Open { id, missing } => break (id, missing),
+                Step::Create => {}
+            }
+            match self.create_group(config, vpc).await {
+                Ok(id) => break (id, wanted(config, ssh)),
+                // Somebody was quicker, or a first try had been carried out unnoticed: whose
+                // the group is decides what is done with it.
+                Err(error) if error.is(&["InvalidGroup.Duplicate"]) => {
+                    step = self.find_group(config, vpc).await?.step(config, ssh, &self.region)?;
+                    if step == Step::Create && deadline.has_passed() {
+                        return Err(error.into());
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+            if step == Step::Create {
+                backoff.pause(deadline).await;
+            }
         };
-        let ports = config.services.iter().map(|service| service.port).chain([80, 443]);
-        let mut wanted: Vec<_> = ports.map(|port| (port, EVERYBODY.to_owned())).collect();
-        wanted.push((22, ssh));
-        wanted.sort();
-        wanted.dedup();
-        wanted.retain(|rule| !existing.contains(rule));
-        for (port, network) in wanted {
-            self.open(&id, port, &network).await?;
+        for rule in &missing {
+            self.open(&id, rule).await?;
         }
         Ok(id)
     }
 
-    /// Which of the deployment's rules the stack's group lacks; none where it is gone.
-    pub async fn missing_rules(&self, config: &Config) -> Result<Option<Vec<u16>>, Ec2Error> {
-        let Some(group) = self.group_by_name(&config.security_group.name).await? else {
-            return Ok(None);
-        };
-        let open: Vec<_> = rules(&group).into_iter().map(|(port, _)| port).collect();
-        let ports = config.services.iter().map(|service| service.port).chain([22]);
-        Ok(Some(ports.filter(|port| !open.contains(port)).collect()))
+    /// The security group that the stack's hosts should be in, as it is now.
+    pub async fn group_state(&self, config: &Config) -> Result<GroupState, Ec2Error> {
+        let Some(vpc) = self.default_vpc().await? else { return Ok(GroupState::NoVpc) };
+        Ok(self.find_group(config, &vpc).await?.state(config))
     }
 
     /// Removes the groups that the stack made. They are released some time after the
     /// last instance is gone.
     pub async fn delete_groups(&self, stack: &str) -> Result<(), Ec2Error> {
-        let found = self.client.describe_security_groups().filters(of_stack(stack)).send().await;
-        let found = found.map_err(|e| self.failed("DescribeSecurityGroups", &e))?;
-        for id in found.security_groups().iter().filter_map(SdkGroup::group_id) {
+        let mut groups = self.groups(vec![of_stack(stack)]).await?;
+        groups.retain(|group| tags::are_of(group.tags(), stack));
+        for id in groups.iter().filter_map(SdkGroup::group_id) {
             let deadline = Deadline::after(RELEASE_LIMIT);
             let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(5));
             loop {
@@ -76,40 +102,60 @@ impl Ec2 {
         Ok(())
     }
 
-    async fn group_by_name(&self, name: &str) -> Result<Option<SdkGroup>, Ec2Error> {
-        let request = self.client.describe_security_groups().filters(filter("group-name", name));
-        let found = request.send().await;
-        let found = found.map_err(|e| self.failed("DescribeSecurityGroups", &e))?;
-        Ok(found.security_groups.unwrap_or_default().into_iter().next())
+    /// The VPC that instances are launched in where no subnet is named.
+    async fn default_vpc(&self) -> Result<Option<String>, Ec2Error> {
+        let request = self.client.describe_vpcs().filters(filter("is-default", "true"));
+        let mut pages = request.into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|e| self.failed("DescribeVpcs", &e))?;
+            if let Some(id) = page.vpcs().iter().find_map(|vpc| vpc.vpc_id()) {
+                return Ok(Some(id.into()));
+            }
+        }
+        Ok(None)
     }
 
-    async fn create_group(&self, name: &str, stack: &str) -> Result<String, Ec2Error> {
-        let tags = tags::on(ResourceType::SecurityGroup, vec![tag(tags::STACK, stack)]);
+    /// What the group of the wanted name in a VPC is to the stack.
+    async fn find_group(&self, config: &Config, vpc: &str) -> Result<Found, Ec2Error> {
+        let name = &config.security_group.name;
+        let filters = vec![filter("group-name", name.as_str()), filter("vpc-id", vpc)];
+        let groups = self.groups(filters).await?.iter().filter_map(Group::of).collect();
+        Ok(Found::among(groups, name, vpc, config.stack.as_str()))
+    }
+
+    /// All pages of the groups that filters let through.
+    async fn groups(&self, filters: Vec<Filter>) -> Result<Vec<SdkGroup>, Ec2Error> {
+        let request = self.client.describe_security_groups().set_filters(Some(filters));
+        let mut pages = request.into_paginator().send();
+        let mut groups = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|e| self.failed("DescribeSecurityGroups", &e))?;
+            groups.extend(page.security_groups.unwrap_or_default());
+        }
+        Ok(groups)
+    }
+
+    async fn create_group(&self, config: &Config, vpc: &str) -> Result<String, Ec2Error> {
+        let tags = vec![tag(tags::STACK, config.stack.as_str())];
         let created = self
             .client
             .create_security_group()
-            .group_name(name)
+            .group_name(config.security_group.name.as_str())
+            .vpc_id(vpc)
             .description("Made by eventpost: SSH for deployment, HTTP for the services")
-            .tag_specifications(tags)
+            .tag_specifications(tags::on(ResourceType::SecurityGroup, tags))
             .send()
             .await;
-        match created.map_err(|e| self.failed("CreateSecurityGroup", &e)) {
-            Ok(created) => Ok(created.group_id.unwrap_or_default()),
-            // Somebody was quicker, or a first try had been carried out unnoticed.
-            Err(error) if error.is(&["InvalidGroup.Duplicate"]) => {
-                let found = self.group_by_name(name).await?;
-                found.and_then(|group| group.group_id).ok_or(error)
-            }
-            Err(error) => Err(error),
-        }
+        let created = created.map_err(|e| self.failed("CreateSecurityGroup", &e))?;
+        Ok(created.group_id.unwrap_or_default())
     }
 
-    async fn open(&self, group: &str, port: u16, network: &str) -> Result<(), Ec2Error> {
+    async fn open(&self, group: &str, rule: &Ingress) -> Result<(), Ec2Error> {
         let permission = IpPermission::builder()
             .ip_protocol("tcp")
-            .from_port(port.into())
-            .to_port(port.into())
-            .ip_ranges(IpRange::builder().cidr_ip(network).build())
+            .from_port(rule.port.into())
+            .to_port(rule.port.into())
+            .ip_ranges(IpRange::builder().cidr_ip(&rule.from).build())
             .build();
         let request = self.client.authorize_security_group_ingress();
         let opened = request.group_id(group).ip_permissions(permission).send().await;
@@ -136,15 +182,4 @@ impl Ec2 {
             text.trim().parse().map_err(|_| failed(format!("`{}`", text.trim())))?;
         Ok(format!("{address}/32"))
     }
-}
-
-/// The single TCP ports that a group lets in, and from where.
-fn rules(group: &SdkGroup) -> Vec<(u16, String)> {
-    let of = |permission: &IpPermission| {
-        let port = permission.from_port().and_then(|port| u16::try_from(port).ok());
-        let ranges = permission.ip_ranges().iter().filter_map(IpRange::cidr_ip);
-        let rules = ranges.filter_map(|range| Some((port?, range.to_owned())));
-        rules.collect::<Vec<_>>()
-    };
-    group.ip_permissions().iter().flat_map(of).collect()
 }

@@ -39,6 +39,11 @@ pub(super) fn filter(name: &str, value: &str) -> Filter {
     Filter::builder().name(name).values(value).build()
 }
 
+/// Whether something with these tags belongs to a stack.
+pub(super) fn are_of(tags: &[Tag], stack: &str) -> bool {
+    value(tags, STACK) == Some(stack)
+}
+
 /// The value of a tag.
 pub(super) fn value<'a>(tags: &'a [Tag], key: &str) -> Option<&'a str> {
     tags.iter().find(|tag| tag.key() == Some(key)).and_then(Tag::value)

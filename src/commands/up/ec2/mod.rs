@@ -29,7 +29,7 @@ use crate::local::StackFolder;
 use crate::plan::launch::{self, LaunchPlan};
 use crate::progress;
 use crate::provider::Machine;
-use crate::provider::ec2::{Ec2, Launch, MachineImage};
+use crate::provider::ec2::{Ec2, GroupPlan, Launch, MachineImage};
 use crate::report;
 use crate::secrets;
 use crate::signals::Signals;
@@ -39,6 +39,7 @@ use crate::wait::unix_seconds;
 struct Found {
     identity: Identity,
     image: MachineImage,
+    group: GroupPlan,
     machines: Vec<Machine>,
 }
 
@@ -111,13 +112,23 @@ async fn look(config: &Config, stack: &StackFolder, ec2: &Ec2) -> Result<Found, 
         ec2.may_launch(&config.instance_type, &image).await?;
         Ok(image)
     };
-    let (image, machines) = tokio::join!(image, ec2.machines(config.stack.as_str()));
-    match (identity, image, machines) {
-        (Ok(identity), Ok(image), Ok(machines)) => Ok(Found { identity, image, machines }),
-        (identity, image, machines) => {
-            let found =
-                [identity.err(), image.err().map(Error::Ec2), machines.err().map(Error::Ec2)];
-            let mut errors: Vec<_> = found.into_iter().flatten().collect();
+    let key = async {
+        match &identity {
+            Ok(identity) => ec2.check_key(config.stack.as_str(), identity).await,
+            Err(_) => Ok(()),
+        }
+    };
+    let (image, machines, group, key) =
+        tokio::join!(image, ec2.machines(config.stack.as_str()), ec2.plan_group(config), key);
+    match (identity, image, machines, group, key) {
+        (Ok(identity), Ok(image), Ok(machines), Ok(group), Ok(())) => {
+            Ok(Found { identity, image, group, machines })
+        }
+        (identity, image, machines, group, key) => {
+            let calls = [image.err(), machines.err()].into_iter().flatten().map(Error::Ec2);
+            let account = [group.err(), key.err()].into_iter().flatten().map(Error::Account);
+            let mut errors: Vec<_> =
+                identity.err().into_iter().chain(calls).chain(account).collect();
             Err(if errors.len() == 1 { errors.remove(0) } else { Error::Several(errors) })
         }
     }
@@ -156,7 +167,7 @@ impl Work<'_> {
 
     /// Brings the new hosts to where all is done but the last step.
     async fn build(&self, carry: &Carry<'_>) -> Result<Vec<Brought>, Error> {
-        let Found { identity, image, .. } = &self.found;
+        let Found { identity, image, group, .. } = &self.found;
         let (config, ec2) = (self.config, self.ec2);
         // What cannot be carried is to be known before anything is launched.
         carry.check().await?;
@@ -165,7 +176,7 @@ impl Work<'_> {
         }
         let stack = config.stack.as_str();
         let (group, key) =
-            tokio::try_join!(ec2.ensure_group(config), ec2.ensure_key(stack, identity))?;
+            tokio::try_join!(ec2.ensure_group(config, group), ec2.ensure_key(stack, identity))?;
         let launch = Launch {
             stack: stack.into(),
             generation: self.plan.generation,

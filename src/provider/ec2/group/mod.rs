@@ -1,0 +1,251 @@
+//! Decides which security group a stack uses, and which rules that group lacks.
+
+use std::net::Ipv4Addr;
+use std::ops::RangeInclusive;
+
+use aws_sdk_ec2::types::{IpPermission, IpRange, SecurityGroup as SdkGroup};
+
+use super::{AccountError, tags};
+use crate::config::{Config, GroupName};
+
+const EVERYBODY: &str = "0.0.0.0/0";
+const SSH: u16 = 22;
+
+/// A security group that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Group {
+    id: String,
+    name: String,
+    vpc: String,
+    /// The stack that its tag names.
+    stack: Option<String>,
+    rules: Vec<Rule>,
+}
+
+/// The TCP ports that a group lets in, and from where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Rule {
+    ports: RangeInclusive<u16>,
+    from: Source,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Source {
+    Network(Network),
+    /// A managed prefix list, of which only its owner knows what it holds.
+    List,
+}
+
+/// An IPv4 network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Network {
+    address: u32,
+    bits: u32,
+}
+
+/// A rule that a group should have.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ingress {
+    /// The TCP port.
+    pub port: u16,
+    /// The network that may connect to it, as in `203.0.113.0/24`.
+    pub from: String,
+}
+
+/// What `up` does to have a security group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupPlan {
+    /// The VPC that hosts are launched in.
+    pub(super) vpc: String,
+    /// The network that SSH is open to.
+    pub(super) ssh: String,
+    pub(super) step: Step,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Make a group of the stack's own.
+    Create,
+    /// Add rules to the stack's own group.
+    Open { id: String, missing: Vec<Ingress> },
+    /// Use a group that the file names, without changing it.
+    Use { id: String },
+}
+
+/// The security group that a stack's hosts should be in, as it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupState {
+    /// There is no VPC that it could be in.
+    NoVpc,
+    /// There is none of its name.
+    Missing,
+    /// The group of the stack's name belongs to somebody else.
+    Foreign {
+        /// Its id.
+        id: String,
+    },
+    /// There is one.
+    Found {
+        /// Its id.
+        id: String,
+        /// Whether the stack made it; the file names it otherwise.
+        own: bool,
+        /// The ports that services and SSH need and that nobody can connect to.
+        closed: Vec<u16>,
+    },
+}
+
+/// What a group of the wanted name is to the stack.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// There is none.
+    Nothing,
+    /// The stack made it.
+    Own(Group),
+    /// Somebody else's, which the file names.
+    Given(Group),
+    /// Somebody else's, which has the name by chance.
+    Foreign(Group),
+}
+
+impl Found {
+    /// Chooses among groups. Filters of EC2 take wildcards, so names are compared here.
+    pub(super) fn among(groups: Vec<Group>, name: &GroupName, vpc: &str, stack: &str) -> Self {
+        let wanted = |group: &Group| group.name == name.as_str() && group.vpc == vpc;
+        let Some(group) = groups.into_iter().find(wanted) else { return Self::Nothing };
+        match name {
+            _ if group.stack.as_deref() == Some(stack) => Self::Own(group),
+            GroupName::Given(_) => Self::Given(group),
+            GroupName::Default(_) => Self::Foreign(group),
+        }
+    }
+
+    /// What to do to have a group with the rules that are needed.
+    pub(super) fn step(
+        self,
+        config: &Config,
+        ssh: &str,
+        region: &str,
+    ) -> Result<Step, AccountError> {
+        match self {
+            Self::Nothing => Ok(Step::Create),
+            Self::Own(group) => {
+                let mut missing = wanted(config, ssh);
+                missing.retain(|rule| !group.rules.iter().any(|has| has.covers(rule)));
+                Ok(Step::Open { id: group.id, missing })
+            }
+            Self::Given(group) => {
+                let mut missing = needed(config, ssh);
+                missing.retain(|rule| !group.rules.iter().any(|has| has.may_cover(rule)));
+                if missing.is_empty() {
+                    return Ok(Step::Use { id: group.id });
+                }
+                let Group { id, name, .. } = group;
+                Err(AccountError::ClosedGroup { region: region.into(), id, name, missing })
+            }
+            Self::Foreign(group) => Err(AccountError::ForeignGroup {
+                region: region.into(),
+                id: group.id,
+                vpc: group.vpc,
+                name: group.name,
+                stack: config.stack.to_string(),
+            }),
+        }
+    }
+
+    /// What is told of it.
+    pub(super) fn state(self, config: &Config) -> GroupState {
+        let (group, own) = match self {
+            Self::Nothing => return GroupState::Missing,
+            Self::Foreign(group) => return GroupState::Foreign { id: group.id },
+            Self::Own(group) => (group, true),
+            Self::Given(group) => (group, false),
+        };
+        let ports = config.services.iter().map(|service| service.port).chain([SSH]);
+        let open = |port: &u16| group.rules.iter().any(|rule| rule.ports.contains(port));
+        let closed = ports.filter(|port| !open(port)).collect();
+        GroupState::Found { id: group.id, own, closed }
+    }
+}
+
+/// The rules that a group of the stack's own has.
+pub(super) fn wanted(config: &Config, ssh: &str) -> Vec<Ingress> {
+    let ports = config.services.iter().map(|service| service.port).chain([80, 443]);
+    let web = ports.map(|port| Ingress { port, from: EVERYBODY.into() });
+    sorted(web.chain([Ingress { port: SSH, from: ssh.into() }]))
+}
+
+/// The rules that the stack cannot do without: `up` connects to its hosts by SSH, and checks
+/// and seeds its services at their ports.
+fn needed(config: &Config, ssh: &str) -> Vec<Ingress> {
+    let ports = config.services.iter().map(|service| service.port).chain([SSH]);
+    sorted(ports.map(|port| Ingress { port, from: ssh.into() }))
+}
+
+fn sorted(rules: impl Iterator<Item = Ingress>) -> Vec<Ingress> {
+    let mut rules: Vec<_> = rules.collect();
+    rules.sort();
+    rules.dedup();
+    rules
+}
+
+impl Group {
+    pub(super) fn of(group: &SdkGroup) -> Option<Self> {
+        Some(Self {
+            id: group.group_id()?.into(),
+            name: group.group_name()?.into(),
+            vpc: group.vpc_id()?.into(),
+            stack: tags::value(group.tags(), tags::STACK).map(String::from),
+            rules: group.ip_permissions().iter().flat_map(Rule::of).collect(),
+        })
+    }
+}
+
+impl Rule {
+    /// The rules that a permission stands for: one for each place that may connect. Other
+    /// groups are left out, since their members are known by private addresses only.
+    fn of(permission: &IpPermission) -> Vec<Self> {
+        let port = |port: Option<i32>| port.and_then(|port| u16::try_from(port).ok());
+        let ports = match permission.ip_protocol() {
+            Some("-1") => Some(0..=u16::MAX),
+            Some("tcp" | "6") => {
+                let (first, last) = (port(permission.from_port()), port(permission.to_port()));
+                first.zip(last).map(|(first, last)| first..=last)
+            }
+            _ => None,
+        };
+        let Some(ports) = ports else { return Vec::new() };
+        let networks = permission.ip_ranges().iter().filter_map(IpRange::cidr_ip);
+        let networks = networks.filter_map(Network::new).map(Source::Network);
+        let lists = permission.prefix_list_ids().iter().map(|_| Source::List);
+        networks.chain(lists).map(|from| Self { ports: ports.clone(), from }).collect()
+    }
+
+    /// Whether it lets in what another rule would.
+    fn covers(&self, rule: &Ingress) -> bool {
+        let Source::Network(network) = &self.from else { return false };
+        self.ports.contains(&rule.port)
+            && Network::new(&rule.from).is_some_and(|other| network.contains(other))
+    }
+
+    /// Whether it lets that in as far as can be known.
+    fn may_cover(&self, rule: &Ingress) -> bool {
+        self.covers(rule) || (self.from == Source::List && self.ports.contains(&rule.port))
+    }
+}
+
+impl Network {
+    fn new(text: &str) -> Option<Self> {
+        let (address, bits) = text.split_once('/')?;
+        let bits = bits.parse().ok().filter(|bits| *bits <= 32)?;
+        Some(Self { address: address.parse::<Ipv4Addr>().ok()?.into(), bits })
+    }
+
+    fn contains(self, other: Self) -> bool {
+        let differ = self.address ^ other.address;
+        self.bits <= other.bits && differ.leading_zeros() >= self.bits
+    }
+}
+
+#[cfg(test)]
+mod tests;
