@@ -1,5 +1,7 @@
 //! This module owns the command line: one struct for each command.
 
+mod token;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -10,6 +12,8 @@ use crate::bench::script::Override;
 use crate::config::Name;
 use crate::http::ServiceUrl;
 use crate::wait::{self, humane};
+
+pub use token::{Token, TokenCreate, TokenList, TokenRevoke};
 
 /// Hosts are set up in less, and cost a whole minute at the least.
 const SHORTEST_TTL: Duration = Duration::from_secs(60);
@@ -67,6 +71,9 @@ pub enum Command {
     Exec(Exec),
     /// Open a shell on a service's host
     Ssh(Ssh),
+    /// Manage the access tokens that the services accept
+    #[command(subcommand)]
+    Token(Token),
     /// Write a first eventpost.yml, with every key explained
     Init(Init),
     /// Print what a shell needs to complete arguments
@@ -104,6 +111,11 @@ pub struct Stack {
         $XDG_STATE_HOME/eventpost or ~/.local/state/eventpost]"
     )]
     pub state_dir: Option<PathBuf>,
+
+    /// File of the access token to send [default: the variable `EVENTPOST_TOKEN`, else the
+    /// stack's own token in the state folder]
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
 }
 
 /// `SERVICE=ADDRESS` on the command line.

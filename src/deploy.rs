@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, Shared};
+use rest::access::tokens::TokenList;
 use serde::Serialize;
 
+use crate::access::Token;
 use crate::binary::{self, BinaryError};
 use crate::config::{Config, DockerSource, Service, Source};
 use crate::docker::{self, Taking};
@@ -15,7 +17,7 @@ use crate::event::{EventSink, Reporter};
 use crate::fixtures::Fixtures;
 use crate::health::{self, Ready};
 use crate::host::{self, Host, Target};
-use crate::http::Endpoint;
+use crate::http::{Client, Endpoint};
 use crate::image::{self, Image};
 use crate::seed;
 use crate::wait::Deadline;
@@ -48,6 +50,8 @@ pub struct Site<'a, 'm> {
     pub artifact: Making<'m>,
     /// What it will hold at first.
     pub begin: Begin<'a>,
+    /// What it accepts, and what seeds it; none where access is open.
+    pub tokens: Option<(&'a TokenList, Option<&'a Token>)>,
 }
 
 /// What a service holds when it begins.
@@ -65,6 +69,17 @@ impl<'a> Begin<'a> {
     /// With the fixtures, unless that is not wanted.
     pub fn with(fixtures: &'a Fixtures, no_seed: bool) -> Self {
         if no_seed { Self::AsItIs } else { Self::Seeded(fixtures) }
+    }
+}
+
+impl Site<'_, '_> {
+    /// How the service is seeded: where that takes a token, through the host's connection.
+    fn client(&self, host: &Host, ready: &Ready) -> Client {
+        let endpoint = ready.endpoint().clone();
+        match self.tokens {
+            Some((_, token)) => Client::through(host, self.service.port, endpoint, token.cloned()),
+            None => endpoint.into(),
+        }
     }
 }
 
@@ -162,11 +177,15 @@ pub async fn deploy(
         Begin::Waiting => Taking::NoWrites,
         Begin::AsItIs | Begin::Seeded(_) => Taking::Writes,
     };
+    if let Some((list, _)) = site.tokens {
+        docker::write_tokens(&host, service, list).await?;
+    }
     docker::run(&host, service, &image, taking, reporter).await?;
     let ready = wait_ready(site, &host, reporter).await?;
     watch.lap("container");
     if let Begin::Seeded(fixtures) = site.begin {
         reporter.step("seeding");
+        let ready = ready.clone().by(site.client(&host, &ready));
         seed::apply(&ready, &service.collection(), fixtures, false, reporter).await?;
         watch.lap("seed");
     }
@@ -179,7 +198,7 @@ async fn wait_ready(
     reporter: Reporter<'_>,
 ) -> Result<Ready, Error> {
     let service = site.service;
-    let endpoint = Endpoint::at((site.target.address.ip(), service.port).into());
+    let endpoint = Client::from(Endpoint::at((site.target.address.ip(), service.port).into()));
     reporter.step("waiting until it is ready");
     let deadline = Deadline::after(READY_LIMIT);
     let waited = health::wait_ready(service.name.as_str(), &endpoint, &service.health, deadline);

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use rest::store::CopyError;
 
+use crate::access::AccessError;
 use crate::backup::BackupError;
 use crate::bench::BenchError;
 use crate::bench::script::ScriptErrors;
@@ -61,6 +62,9 @@ pub enum Error {
     /// Something on a host failed.
     #[error(transparent)]
     Host(#[from] HostError),
+    /// Something about access tokens failed.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// A secret cannot be read.
     #[error(transparent)]
     Secret(#[from] SecretError),

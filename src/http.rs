@@ -1,20 +1,23 @@
-//! This module owns talking to the services: a small HTTP/1.1 client whose requests
-//! have a deadline and whose answers are bounded.
+//! Talks to the services: a small HTTP/1.1 client whose requests have a deadline and whose
+//! answers are bounded.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::client::conn::http1::{Connection, SendRequest, handshake};
-use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::client::conn::http1::handshake;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
+use crate::access::Token;
 use crate::error;
+use crate::host::Host;
 
 /// The list of a service is read whole; more than this is not seed data.
 const MOST_BYTES: usize = 256 << 20;
@@ -24,6 +27,16 @@ const MOST_BYTES: usize = 256 << 20;
 pub struct Endpoint {
     /// `host:port`.
     authority: String,
+}
+
+/// Where requests go, by which way, and with which token. A token is only ever sent where
+/// nobody can listen: through an SSH connection, or within this machine.
+#[derive(Debug, Clone)]
+pub struct Client {
+    endpoint: Endpoint,
+    token: Option<Token>,
+    /// The host whose SSH connection leads to a port of its own.
+    through: Option<(Host, u16)>,
 }
 
 /// `SERVICE=URL` on the command line.
@@ -70,6 +83,44 @@ impl Endpoint {
         format!("{self}{path}")
     }
 
+    /// Whether requests to it do not leave this machine.
+    pub fn is_local(&self) -> bool {
+        let host = self.authority.rsplit_once(':').map_or("", |(host, _)| host);
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        address.map_or(host == "localhost", |address| address.is_loopback())
+    }
+
+    /// Asks for a path, without a token.
+    pub async fn get(&self, path: &str, timeout: Duration) -> Result<Answer, HttpError> {
+        Client::from(self.clone()).get(path, timeout).await
+    }
+}
+
+impl From<Endpoint> for Client {
+    fn from(endpoint: Endpoint) -> Self {
+        Self { endpoint, token: None, through: None }
+    }
+}
+
+impl Client {
+    /// A client that sends a token if the endpoint is on this machine; elsewhere, others
+    /// could read it on the way.
+    pub fn local(endpoint: Endpoint, token: Option<Token>) -> Self {
+        let token = token.filter(|_| endpoint.is_local());
+        Self { endpoint, token, through: None }
+    }
+
+    /// A client that reaches a port of a host through its SSH connection, and is told to
+    /// the service by the endpoint's name.
+    pub fn through(host: &Host, port: u16, endpoint: Endpoint, token: Option<Token>) -> Self {
+        Self { endpoint, token, through: Some((host.clone(), port)) }
+    }
+
+    /// Where the service answers, as others name it.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
     /// Asks for a path.
     pub async fn get(&self, path: &str, timeout: Duration) -> Result<Answer, HttpError> {
         self.request(Method::GET, path, Bytes::new(), timeout).await
@@ -92,40 +143,41 @@ impl Endpoint {
         body: Bytes,
         timeout: Duration,
     ) -> Result<Answer, HttpError> {
-        let failed = |cause: String| HttpError { url: self.url(path), cause };
-        let request = Request::builder()
+        let failed = |cause: String| HttpError { url: self.endpoint.url(path), cause };
+        let mut request = Request::builder()
             .method(method)
             .uri(path)
-            .header(HOST, &self.authority)
-            .header(CONTENT_TYPE, "application/json")
-            .body(Full::new(body))
-            .map_err(|error| failed(error.to_string()))?;
-        match tokio::time::timeout(timeout, exchange(&self.authority, request)).await {
+            .header(HOST, &self.endpoint.authority)
+            .header(CONTENT_TYPE, "application/json");
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, token.header());
+        }
+        let request = request.body(Full::new(body)).map_err(|error| failed(error.to_string()))?;
+        match tokio::time::timeout(timeout, self.send(request)).await {
             Ok(answer) => answer.map_err(|error| failed(error::chain(&*error))),
             Err(_) => Err(failed(format!("no answer within {} s", timeout.as_secs_f32()))),
         }
     }
+
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Answer, ConnectionError> {
+        if let Some((host, port)) = &self.through {
+            return exchange(host.tunnel(*port).await?, request).await;
+        }
+        let stream = TcpStream::connect(&self.endpoint.authority).await?;
+        stream.set_nodelay(true)?;
+        exchange(stream, request).await
+    }
 }
 
 /// What went wrong with a connection.
-pub(crate) type ConnectionError = Box<dyn std::error::Error + Send + Sync>;
-
-/// Connects to `HOST:PORT`. The second is the connection's work, which somebody must do.
-pub(crate) async fn connect(
-    authority: &str,
-) -> Result<(SendRequest<Full<Bytes>>, Connection<TokioIo<TcpStream>, Full<Bytes>>), ConnectionError>
-{
-    let stream = TcpStream::connect(authority).await?;
-    stream.set_nodelay(true)?;
-    Ok(handshake(TokioIo::new(stream)).await?)
-}
+type ConnectionError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Sends a request over a connection of its own and reads the whole answer.
 async fn exchange(
-    authority: &str,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     request: Request<Full<Bytes>>,
 ) -> Result<Answer, ConnectionError> {
-    let (mut sender, connection) = connect(authority).await?;
+    let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;
     let exchange = async {
         let answer = sender.send_request(request).await?;
         let status = answer.status();
@@ -183,6 +235,17 @@ mod tests {
         assert_eq!(read.endpoint.url("/events"), "http://127.0.0.1:8000/events");
         let read: Endpoint = "http://example.org/".parse().unwrap();
         assert_eq!(read.url("/readyz"), "http://example.org:80/readyz");
+    }
+
+    #[test]
+    fn a_token_stays_on_this_machine() {
+        let client = |url: &str| Client::local(url.parse().unwrap(), Token::new("eventpost_x"));
+        for url in ["http://127.0.0.1:8000", "http://localhost:8000", "http://[::1]:80"] {
+            assert!(client(url).token.is_some(), "{url}");
+        }
+        for url in ["http://10.0.0.1", "http://localhost.example.org", "http://[2001:db8::1]"] {
+            assert!(client(url).token.is_none(), "{url}");
+        }
     }
 
     #[test]

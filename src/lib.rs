@@ -27,6 +27,7 @@
 //! `environment` (which variables child processes get), `event` (what the work says while it goes on) and `progress` (how
 //! that is shown), `http` (a small client), `wait` (deadlines and polling), `yaml` (files of ours), `signals`.
 
+pub mod access;
 pub mod backup;
 pub mod bench;
 pub mod binary;

@@ -1,4 +1,4 @@
-//! This module owns putting fixtures into a service. What is there already is left
+//! Puts fixtures into a service. What is there already is left
 //! alone, so that seeding again, or after it was cut short, completes it.
 
 use std::time::Duration;
@@ -45,6 +45,16 @@ pub enum SeedError {
         /// Fixtures that were added before.
         added: usize,
     },
+    /// It wants a token, or one that allows more.
+    #[error(
+        "{url} answers {status}: {}", no_access(*status)
+    )]
+    NoAccess {
+        /// What was asked for.
+        url: String,
+        /// The answer's status.
+        status: StatusCode,
+    },
     /// The list of what is there is not one.
     #[error("{url} does not answer with a list of resources ({problem})")]
     NotAList {
@@ -53,6 +63,22 @@ pub enum SeedError {
         /// What is wrong.
         problem: String,
     },
+}
+
+fn no_access(status: StatusCode) -> &'static str {
+    if status == StatusCode::FORBIDDEN {
+        return "the access token needs the role write";
+    }
+    "give a valid access token by EVENTPOST_TOKEN or --token-file; it is sent within this machine \
+     or through SSH only"
+}
+
+/// Fails where access is refused.
+fn let_in(ready: &Ready, collection: &str, status: StatusCode) -> Result<(), SeedError> {
+    if [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status) {
+        return Err(SeedError::NoAccess { url: ready.endpoint().url(collection), status });
+    }
+    Ok(())
 }
 
 fn so_far(added: usize) -> String {
@@ -98,8 +124,9 @@ pub async fn apply(
 
 async fn list(ready: &Ready, collection: &str) -> Result<Vec<Fields>, SeedError> {
     let not_a_list =
-        |problem: String| SeedError::NotAList { url: ready.endpoint.url(collection), problem };
-    let answer = ready.endpoint.get(collection, TIMEOUT).await?;
+        |problem: String| SeedError::NotAList { url: ready.endpoint().url(collection), problem };
+    let answer = ready.client().get(collection, TIMEOUT).await?;
+    let_in(ready, collection, answer.status)?;
     if answer.status != StatusCode::OK {
         return Err(not_a_list(format!("the answer is {}", answer.status)));
     }
@@ -114,7 +141,8 @@ async fn post(
     added: usize,
 ) -> Result<Fields, SeedError> {
     let body = Bytes::from(Value::Object(fixtures.items[n].clone()).to_string());
-    let answer = ready.endpoint.post(collection, body, TIMEOUT).await?;
+    let answer = ready.client().post(collection, body, TIMEOUT).await?;
+    let_in(ready, collection, answer.status)?;
     match serde_json::from_slice(&answer.body) {
         Ok(stored) if answer.status == StatusCode::CREATED => Ok(stored),
         _ => Err(SeedError::Refused {

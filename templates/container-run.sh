@@ -27,6 +27,6 @@ fi
 [ -z "$no_writes" ] || docker run --rm $hardened --network none -v "$volume:/data" "$image" \
     read-only --data /data --seconds "$no_writes"
 docker run -d --name "$name" --label "eventpost.spec=$spec" --restart unless-stopped \
-    $hardened $(mount_of "$secrets") --env-file "$env" -v "$volume:/data" -p "$port:8080" "$image" >/dev/null
+    $hardened $(mounts_of "$name" "$secrets") --env-file "$env" -v "$volume:/data" -p "$port:8080" "$image" >/dev/null
 forget_secrets "$name"
 record up "$image" "$who"

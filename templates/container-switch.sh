@@ -58,14 +58,14 @@ deploy)
     # Beside the one that serves, with no data: an image or an environment with which it
     # cannot even start never comes near these.
     docker rm -fv "$name-trial" >/dev/null 2>&1 || true
-    docker run -d --name "$name-trial" $hardened $(mount_of "$secrets") \
+    docker run -d --name "$name-trial" $hardened $(mounts_of "$name" "$secrets") \
         --env-file "$env" -v /data "$image" >/dev/null
     wait_ready "$name-trial" 30 || { docker rm -fv "$name-trial" >/dev/null; exit 1; }
     docker rm -fv "$name-trial" >/dev/null
     other=$name-next
     docker rm -f "$other" >/dev/null 2>&1 || true
     docker create --name "$other" --label "eventpost.spec=$spec" --restart unless-stopped \
-        $hardened $(mount_of "$secrets") --env-file "$env" -v "$volume:/data" -p "$port:8080" "$image" >/dev/null
+        $hardened $(mounts_of "$name" "$secrets") --env-file "$env" -v "$volume:/data" -p "$port:8080" "$image" >/dev/null
     ;;
 rollback | undo)
     other=$name-previous

@@ -21,8 +21,10 @@ spec_of() { # IMAGE VOLUME PORT ENV-FILE SECRETS: what a container is made of; p
 running() { # CONTAINER: whether it runs, and its spec
     docker inspect --format '{{.State.Running}} {{index .Config.Labels "eventpost.spec"}}' "$1"
 }
-mount_of() { # SECRETS: how docker is told of the folder, where there is one
-    [ -z "$1" ] || echo "-v $1:/run/secrets:ro"
+mounts_of() { # CONTAINER SECRETS: how docker is told of secrets and tokens, where there are some
+    [ -z "$2" ] || echo "-v $2:/run/secrets:ro"
+    access=/var/lib/eventpost/access/$1
+    [ ! -d "$access" ] || echo "-v $access:/run/access:ro"
 }
 forget_secrets() { # CONTAINER: removes secrets that neither it nor what was kept has
     used=$(docker inspect --format '{{range .Mounts}}{{.Source}} {{end}}' \

@@ -11,6 +11,7 @@ mod ec2;
 mod harness;
 mod hostile;
 mod leaving;
+mod local_access;
 mod local_stack;
 mod mail;
 mod openapi;

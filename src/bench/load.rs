@@ -41,8 +41,9 @@ impl Load {
     pub(super) fn new(execution: &Arc<Execution>, begin: Instant) -> Self {
         let scenario = &execution.scenario;
         let authority = execution.endpoint().authority();
-        let prepared =
-            scenario.requests.iter().map(|it| Prepared::new(it, authority, scenario.keepalive));
+        let prepared = scenario.requests.iter();
+        let token = execution.token.as_ref();
+        let prepared = prepared.map(|it| Prepared::new(it, authority, token, scenario.keepalive));
         let shard = |_| Mutex::new(Stats::new(scenario.requests.len(), execution.rate.is_some()));
         Self {
             requests: prepared.collect(),

@@ -3,9 +3,11 @@
 use std::io::Write;
 
 use hyper::Method;
+use hyper::header::{AUTHORIZATION, HOST};
 
 use super::exchange::Keep;
 use super::script::{Request, Variables, in_header, in_path};
+use crate::access::Token;
 
 /// A request of a scenario, with what is the same each time it is sent.
 #[derive(Debug)]
@@ -26,9 +28,20 @@ pub(super) struct Buffer {
 }
 
 impl Prepared {
-    pub(super) fn new(request: &Request, authority: &str, keepalive: bool) -> Self {
+    pub(super) fn new(
+        request: &Request,
+        authority: &str,
+        token: Option<&Token>,
+        keepalive: bool,
+    ) -> Self {
         let mut fixed = b" HTTP/1.1\r\n".to_vec();
-        if !request.headers.iter().any(|(name, _)| name == hyper::header::HOST) {
+        let says = |header| request.headers.iter().any(|(name, _)| *name == header);
+        if let Some(token) = token.filter(|_| !says(AUTHORIZATION)) {
+            fixed.extend_from_slice(b"authorization: ");
+            fixed.extend_from_slice(token.header().as_bytes());
+            fixed.extend_from_slice(b"\r\n");
+        }
+        if !says(HOST) {
             fixed.extend_from_slice(format!("host: {authority}\r\n").as_bytes());
         }
         if !keepalive {

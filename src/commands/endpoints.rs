@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::cli::{self, HostAddress};
 use crate::commands::hosts;
-use crate::config::{Config, Service};
+use crate::config::{Config, Place, Service};
 use crate::error::Error;
 use crate::host::Target;
 use crate::http::Endpoint;
@@ -110,13 +110,14 @@ pub(super) fn targets(
     stack: &cli::Stack,
     deployed: Vec<Deployed>,
 ) -> Result<Vec<ServiceHost>, Error> {
+    config.check_for_hosts()?;
     let folder = StackFolder::new(stack.state_dir.as_deref(), &config.stack)?;
     let identity = hosts::identity(config, &folder)?;
     let places = config.services.iter().zip(&deployed).map(|(service, it)| {
         let dns = it.machine.as_ref().and_then(|machine| machine.dns.as_deref());
         (service.name.to_string(), urls(service, it.address, dns))
     });
-    let config = &config.placed(&places.collect());
+    let config = &config.placed(&places.collect(), Place::Hosts);
     let host = |(service, it): (&Service, Deployed)| {
         let target = match &it.machine {
             Some(machine) => hosts::ec2_target(config, machine, &identity),

@@ -1,5 +1,6 @@
 //! The commands, each a pipeline of the modules that do the work.
 
+mod access;
 mod backup;
 mod bench;
 mod change;
@@ -17,6 +18,7 @@ mod restore;
 mod seed;
 mod site;
 mod status;
+mod token;
 mod unlock;
 mod up;
 
@@ -44,6 +46,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Logs(args) => inside::logs(&args).await,
         Command::Exec(args) => inside::exec(&args).await,
         Command::Ssh(args) => inside::ssh(&args).await,
+        Command::Token(args) => token::run(&args),
         Command::Init(args) => generate::init(&args).await,
         Command::Completions(args) => generate::completions(&args),
         Command::Man(args) => generate::man(&args),

@@ -1,22 +1,29 @@
 //! `eventpost plan`: what `up` would do, and nothing done.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use crate::access::Token;
 use crate::cli::{Output, Up};
-use crate::commands::{hosts, up};
+use crate::commands::{access, hosts, up};
 use crate::config::{self, Config};
 use crate::error::Error;
+use crate::event::{Reporter, Silence};
 use crate::health;
-use crate::http::Endpoint;
+use crate::host::{self, Identity};
+use crate::http::{Client, Endpoint};
 use crate::local::StackFolder;
 use crate::plan::preview::{Change, Preview, Verb, cost, of_launch};
 use crate::progress;
 use crate::provider::Machine;
 use crate::report::{self, Cell, Table};
 use crate::signals::Signals;
-use crate::wait::humane;
+use crate::wait::{Deadline, humane};
+
+/// A host that is up answers at once.
+const SSH_LIMIT: Duration = Duration::from_secs(5);
 
 /// The exit code where there are changes, as others that plan have it.
 const CHANGES: u8 = 2;
@@ -70,6 +77,7 @@ pub(super) async fn run(args: &Up) -> Result<ExitCode, Error> {
 }
 
 async fn on_hosts(args: &Up, config: &Config, stack: &StackFolder) -> Result<Vec<Change>, Error> {
+    config.check_for_hosts()?;
     let named = hosts::named(config, &args.hosts)?;
     if !named.is_empty() {
         let change = |service: &config::Service| Change {
@@ -86,7 +94,11 @@ async fn on_hosts(args: &Up, config: &Config, stack: &StackFolder) -> Result<Vec
     let (plan, image) = up::launch_plan(config, stack, args.fresh).await?;
     let services: Vec<_> = config.services.iter().map(|it| it.name.to_string()).collect();
     let mut changes = of_launch(&plan, &services, &config.instance_type, &image);
-    let counts = join_all(plan.replaced.iter().map(|machine| resources(config, machine))).await;
+    let token = access::token_for_hosts(config, &args.stack)?;
+    let identity = hosts::identity(config, stack)?;
+    let token = token.as_ref().map(|token| (token, &identity));
+    let counts = plan.replaced.iter().map(|machine| resources(config, machine, token));
+    let counts = join_all(counts).await;
     for (machine, count) in plan.replaced.iter().zip(counts) {
         for change in changes.iter_mut().filter(|change| change.what == machine.id) {
             change.resources = count;
@@ -96,10 +108,24 @@ async fn on_hosts(args: &Up, config: &Config, stack: &StackFolder) -> Result<Vec
 }
 
 /// What the service on a host says that it holds.
-async fn resources(config: &Config, machine: &Machine) -> Option<u64> {
+async fn resources(
+    config: &Config,
+    machine: &Machine,
+    token: Option<(&Token, &Identity)>,
+) -> Option<u64> {
     let service = config.services.iter().find(|it| it.name.as_str() == machine.service)?;
     let endpoint = Endpoint::at((machine.address?, service.port).into());
-    let ready = health::check(&machine.service, &endpoint, &service.health).await.ok()?;
+    let client = match token {
+        None => endpoint.into(),
+        Some((token, identity)) => {
+            let (target, deadline) =
+                (hosts::ec2_target(config, machine, identity)?, Deadline::after(SSH_LIMIT));
+            let reporter = Reporter::new(&Silence, &machine.service);
+            let host = host::connect(&target, deadline, reporter).await.ok()?;
+            Client::through(&host, service.port, endpoint, Some(token.clone()))
+        }
+    };
+    let ready = health::check(&machine.service, &client, &service.health).await.ok()?;
     ready.about.resources
 }
 
@@ -130,7 +156,7 @@ fn summary(preview: &Preview, config: &Config) -> Vec<String> {
         ));
     }
     if let Some(seconds) = preview.last_time_seconds {
-        let took = std::time::Duration::from_secs_f64(seconds);
+        let took = Duration::from_secs_f64(seconds);
         lines.push(format!("The last time took {}.", humane(took)));
     }
     if preview.changes.iter().any(|change| change.loses_data) {

@@ -7,13 +7,14 @@ use futures_util::future::join_all;
 use serde::Serialize;
 
 use crate::cli::Seed;
-use crate::commands::endpoints;
+use crate::commands::site::Site;
+use crate::commands::{access, endpoints};
 use crate::config::{self, Config, Service};
 use crate::error::Error;
 use crate::event::{EventSink, Reporter};
 use crate::fixtures::{self, Fixtures};
 use crate::health;
-use crate::http::Endpoint;
+use crate::http::Client;
 use crate::progress;
 use crate::report::{self, Cell, Table};
 use crate::seed;
@@ -26,7 +27,7 @@ const READY_LIMIT: Duration = Duration::from_secs(10);
 /// A service to seed.
 struct Target<'a> {
     service: &'a Service,
-    endpoint: Endpoint,
+    client: Client,
     fixtures: Fixtures,
 }
 
@@ -55,18 +56,13 @@ impl Table for Row {
 pub(super) async fn run(args: &Seed) -> Result<ExitCode, Error> {
     let mut signals = Signals::listen()?;
     let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
-    let targets = match (args.local, args.url.is_empty()) {
-        (true, _) => {
-            let state_dir = args.stack.state_dir.as_deref();
-            targets(&config, endpoints::local(state_dir, &config).await?)?
-        }
-        (false, false) => named(args, &config)?,
-        (false, true) => {
-            let deployed = endpoints::deployed(&config, &[]).await?;
-            targets(&config, deployed.into_iter().map(|it| it.endpoint).collect())?
-        }
-    };
     let display = progress::display();
+    let targets = if args.url.is_empty() {
+        let clients = signals.race(clients(args, &config, display.as_ref())).await;
+        targets(&config, clients.map_err(|caught| caught.into_error("nothing was added"))??)?
+    } else {
+        named(args, &config)?
+    };
     let work =
         join_all(targets.iter().map(|target| seed_one(target, args.force, display.as_ref())));
     let outcome = signals.race(work).await;
@@ -83,17 +79,34 @@ pub(super) async fn run(args: &Seed) -> Result<ExitCode, Error> {
     }
 }
 
-/// The services of the stack with their fixtures.
-fn targets<'a>(config: &'a Config, endpoints: Vec<Endpoint>) -> Result<Vec<Target<'a>>, Error> {
-    let target = |(service, endpoint): (&'a Service, Endpoint)| {
-        let fixtures = fixtures::load(&config.origin, service)?;
-        Ok(Target { service, endpoint, fixtures })
+/// How the services of the stack are reached, in their order.
+async fn clients(args: &Seed, config: &Config, sink: &dyn EventSink) -> Result<Vec<Client>, Error> {
+    if args.local {
+        let token = access::token_for_local(config, &args.stack)?;
+        let found = endpoints::local(args.stack.state_dir.as_deref(), config).await?;
+        return Ok(found.into_iter().map(|it| Client::local(it, token.clone())).collect());
+    }
+    let deployed = endpoints::deployed(config, &[]).await?;
+    let Some(token) = access::token_for_hosts(config, &args.stack)? else {
+        return Ok(deployed.into_iter().map(|it| it.endpoint.into()).collect());
     };
-    config.services.iter().zip(endpoints).map(target).collect()
+    let hosts = endpoints::targets(config, &args.stack, deployed)?;
+    let sites = Site::connect_all(&hosts, sink).await?;
+    Ok(sites.iter().map(|site| site.client(Some(token.clone()))).collect())
+}
+
+/// The services of the stack with their fixtures.
+fn targets<'a>(config: &'a Config, clients: Vec<Client>) -> Result<Vec<Target<'a>>, Error> {
+    let target = |(service, client): (&'a Service, Client)| {
+        let fixtures = fixtures::load(&config.origin, service)?;
+        Ok(Target { service, client, fixtures })
+    };
+    config.services.iter().zip(clients).map(target).collect()
 }
 
 /// The services that `--url` names.
 fn named<'a>(args: &Seed, config: &'a Config) -> Result<Vec<Target<'a>>, Error> {
+    let token = access::token(config, &args.stack)?;
     let target = |url: &crate::http::ServiceUrl| {
         let service = config.services.iter().find(|s| s.name.as_str() == url.service);
         let service = service.ok_or_else(|| {
@@ -103,23 +116,24 @@ fn named<'a>(args: &Seed, config: &'a Config) -> Result<Vec<Target<'a>>, Error> 
             Error::Request(format!("--url {name}=…: {origin} has no service {name}, only {known}"))
         })?;
         let fixtures = fixtures::load(&config.origin, service)?;
-        Ok(Target { service, endpoint: url.endpoint.clone(), fixtures })
+        let client = Client::local(url.endpoint.clone(), token.clone());
+        Ok(Target { service, client, fixtures })
     };
     args.url.iter().map(target).collect()
 }
 
 async fn seed_one(target: &Target<'_>, force: bool, display: &dyn EventSink) -> Result<Row, Error> {
-    let Target { service, endpoint, fixtures } = target;
+    let Target { service, client, fixtures } = target;
     let reporter = Reporter::new(display, service.name.as_str());
     let work = async {
         reporter.step("seeding");
         let name = service.name.as_str();
         let deadline = Deadline::after(READY_LIMIT);
-        let ready = health::wait_ready(name, endpoint, &service.health, deadline).await?;
+        let ready = health::wait_ready(name, client, &service.health, deadline).await?;
         let collection = service.collection();
         let seeded = seed::apply(&ready, &collection, fixtures, force, reporter).await?;
         reporter.done(format!("{} added, {} were there", seeded.added, seeded.present));
-        let (service, url) = (service.name.to_string(), endpoint.url(&collection));
+        let (service, url) = (service.name.to_string(), client.endpoint().url(&collection));
         Ok(Row { service, url, added: seeded.added, present: seeded.present })
     };
     work.await.inspect_err(|error: &Error| {

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 
+use crate::access::Token;
 use crate::commands::endpoints::ServiceHost;
 use crate::config::Service;
 use crate::error::Error;
 use crate::event::{EventSink, Reporter};
 use crate::health;
 use crate::host::{self, Host};
-use crate::http::Endpoint;
+use crate::http::{Client, Endpoint};
 use crate::wait::Deadline;
 
 /// A host that is up answers at once.
@@ -44,10 +45,16 @@ impl<'a> Site<'a> {
         try_join_all(found.iter().map(|host| Self::connect(host, sink))).await
     }
 
+    /// How the service is reached with a token: through the host's own connection.
+    pub(super) fn client(&self, token: Option<Token>) -> Client {
+        Client::through(&self.host, self.service.port, self.endpoint.clone(), token)
+    }
+
     /// Waits until the service answers those outside.
     pub(super) async fn wait_ready(&self, limit: Duration) -> Result<(), Error> {
         let (name, health) = (self.service.name.as_str(), &self.service.health);
-        health::wait_ready(name, &self.endpoint, health, Deadline::after(limit)).await?;
+        let client = Client::from(self.endpoint.clone());
+        health::wait_ready(name, &client, health, Deadline::after(limit)).await?;
         Ok(())
     }
 }

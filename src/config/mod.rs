@@ -1,6 +1,7 @@
 //! This module owns `eventpost.yml`: text in, a [`Config`] that cannot be wrong out,
 //! or every problem at once, each with its line and the path of its key.
 
+mod access;
 mod mail;
 mod model;
 mod page;
@@ -14,8 +15,8 @@ use std::path::{Path, PathBuf};
 use crate::yaml::{self, Located};
 
 pub use model::{
-    Config, DockerSource, GroupName, Image, Name, Secret, SecurityGroup, Service, Source, Ssh,
-    SshFrom,
+    Access, Config, DockerSource, GroupName, Image, Name, Place, Secret, SecurityGroup, Service,
+    Source, Ssh, SshFrom,
 };
 pub use page::Places;
 
@@ -88,9 +89,22 @@ fn parse(text: &str, origin: Origin, stack: Option<&Name>) -> Result<Config, Con
         if let (Some(stack), Some(mapping)) = (stack, root.as_mapping_mut()) {
             mapping.insert("stack".into(), stack.as_str().into());
         }
-        yaml::read(text, &root, |root, problems| read::config(root, &origin, problems))
+        let mut config =
+            yaml::read(text, &root, |root, problems| read::config(root, &origin, problems))?;
+        let problem = access::open_relay(config.access, &config.services);
+        config.open_relay = problem.map(|it| Located::at(text, &["access"], it));
+        Ok(config)
     });
     config.map_err(|problems| ConfigErrors { origin, problems })
+}
+
+impl Config {
+    /// Fails where the description must not be carried out on hosts.
+    pub fn check_for_hosts(&self) -> Result<(), ConfigErrors> {
+        let origin = self.origin.clone();
+        let problem = self.open_relay.clone();
+        problem.map_or(Ok(()), |it| Err(ConfigErrors { origin, problems: vec![it] }))
+    }
 }
 
 impl Origin {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Origin;
+use crate::yaml::Located;
 
 /// A deployment: what runs where.
 #[derive(Debug, Clone)]
@@ -25,6 +26,10 @@ pub struct Config {
     pub security_group: SecurityGroup,
     /// Where Docker comes from.
     pub docker: DockerSource,
+    /// Who may use the services; none leaves it to where they run.
+    pub access: Option<Access>,
+    /// Why this must not run on hosts, with its line.
+    pub(super) open_relay: Option<Located>,
     /// Machines that exist already, by service; with them, no EC2.
     pub hosts: BTreeMap<String, String>,
     /// The services, in the order of the file; at least one.
@@ -52,6 +57,24 @@ pub struct Ssh {
     pub user: String,
     /// The private key; none has one made for the stack.
     pub key: Option<PathBuf>,
+}
+
+/// Who may use the services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody reads events; everything else needs a token.
+    Tokens,
+    /// Everybody may do everything.
+    Open,
+}
+
+/// Where the services run, as far as it matters to access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place<'a> {
+    /// On this machine, reached by loopback alone; the file of the list of tokens.
+    Local(&'a Path),
+    /// On hosts that others can reach.
+    Hosts,
 }
 
 /// Where a host's Docker comes from.
@@ -194,6 +217,21 @@ impl GroupName {
         match self {
             Self::Default(stack) => stack.as_str(),
             Self::Given(name) => name,
+        }
+    }
+}
+
+impl Access {
+    /// The access that the text names.
+    pub fn new(text: &str) -> Option<Self> {
+        [Self::Tokens, Self::Open].into_iter().find(|one| one.as_str() == text)
+    }
+
+    /// The word for it, in the file and to the services.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tokens => "tokens",
+            Self::Open => "open",
         }
     }
 }

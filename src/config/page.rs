@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use hyper::Uri;
 use rest::access::origins::Origin;
 
-use super::model::{Config, Name, Page, Reminders, Service};
+use super::model::{Config, Name, Page, Place, Reminders, Service};
 use crate::yaml::Section;
 
 /// Tells a service with a page where reminders are made.
@@ -59,10 +59,11 @@ fn has(service: &Service, variable: &str) -> bool {
 }
 
 impl Config {
-    /// The services, told of each other where they are.
+    /// The services, told of each other where they are, and who may use them there.
     #[must_use]
-    pub fn placed(&self, places: &Places) -> Self {
+    pub fn placed(&self, places: &Places, place: Place<'_>) -> Self {
         let mut config = self.clone();
+        config.tell_access(place);
         for service in &mut config.services {
             let told = self.told(service, places);
             // What the file says of a variable counts.
@@ -99,7 +100,7 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::{Origin, parse};
+    use crate::config::{Origin, Place, parse};
 
     #[test]
     fn services_are_told_of_each_other() {
@@ -111,8 +112,14 @@ mod tests {
             let config = parse(&text, Origin::File("test.yml".into()), None).unwrap();
             let places = [("events", "http://a:81"), ("notes", "http://b")];
             let places = places.map(|(name, url)| (name.to_owned(), vec![url.to_owned()]));
-            let told = config.placed(&places.into_iter().collect());
-            let env = told.services.iter().map(|it| it.env.clone().into_iter().collect());
+            let told = config.placed(&places.into_iter().collect(), Place::Hosts);
+            let is_of_access = |(name, _): &(String, String)| {
+                ["ACCESS", "ACCESS_TOKENS_FILE"].contains(&name.as_str())
+            };
+            let env = told
+                .services
+                .iter()
+                .map(|it| it.env.clone().into_iter().filter(|pair| !is_of_access(pair)).collect());
             env.collect::<Vec<Vec<_>>>()
         };
         let pair = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];

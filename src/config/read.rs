@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use serde_yaml::Value;
 
 use super::Origin;
+use super::access;
 use super::mail::mail;
 use super::model::{
-    Config, DockerSource, GroupName, Image, Name, SecurityGroup, Service, Source, Ssh, SshFrom,
+    Access, Config, DockerSource, GroupName, Image, Name, SecurityGroup, Service, Source, Ssh,
+    SshFrom,
 };
 use super::page::{self, page};
 use crate::yaml::{Problems, Section, kind};
@@ -30,6 +32,7 @@ pub(super) fn config(root: &Value, origin: &Origin, problems: &Problems) -> Opti
     let group = top.section("security_group");
     let group = group.and_then(|section| security_group(section, stack.as_ref()));
     let docker = top.section("docker").and_then(docker);
+    let access = top.parsed("access", Access::new, "tokens or open");
     let hosts = top.section("hosts").map(hosts);
     let services = |top: &mut Section<'_>| {
         top.section("services").map(|section| services(section, origin.base()))
@@ -45,6 +48,8 @@ pub(super) fn config(root: &Value, origin: &Origin, problems: &Problems) -> Opti
         ssh: ssh.unwrap_or_else(|| Ssh { user: "ubuntu".into(), key: None }),
         security_group: group.unwrap_or_else(|| security_group_of(&stack, None, None)),
         docker: docker.unwrap_or(DockerSource::Distro),
+        access,
+        open_relay: None,
         hosts: hosts.unwrap_or_default(),
         stack,
         services: services?,
@@ -111,6 +116,9 @@ fn services(mut section: Section<'_>, base: &Path) -> Vec<Service> {
     let services: Vec<_> = entries.into_iter().filter_map(read).collect();
     page::check(&services, |service, message| {
         section.problem(service.name.as_str(), format!("page: {message}"));
+    });
+    access::check(&services, |service, message| {
+        section.problem(service.name.as_str(), message);
     });
     services
 }

@@ -1,6 +1,7 @@
 //! This module owns Docker on a host: installing it, bringing an image there without a
 //! registry, running a container. It takes a [`Host`] and knows neither SSH nor EC2.
 
+mod access;
 mod data;
 mod secrets;
 mod switch;
@@ -13,6 +14,7 @@ use crate::event::Reporter;
 use crate::host::{Command, Host, HostError, quote};
 use crate::image::Image;
 
+pub use access::{read_tokens, write_tokens};
 pub use data::{DataStep, carry, data, run_data, upload_copy};
 pub use switch::{Record, Switched, deploy, history, note_kept, rollback, undo};
 

@@ -2,6 +2,7 @@
 //! of it fails the test.
 
 use std::collections::VecDeque;
+use std::os::unix::net::UnixStream;
 use std::sync::Mutex;
 
 use super::*;
@@ -25,6 +26,15 @@ impl Transport for Scripted {
         assert!(command.line.contains(part), "expected {part}, not {}", command.line);
         watch(Progress::Sent(command.stdin.len() / 2));
         outcome
+    }
+
+    fn tunnel(
+        &mut self,
+        port: u16,
+        _: UnixStream,
+        _: &mut dyn FnMut(),
+    ) -> Result<(), TransportError> {
+        panic!("no tunnel to port {port} was expected");
     }
 }
 
@@ -109,6 +119,15 @@ async fn secrets_of_the_environment_are_on_no_command_line() {
         ) -> Result<Output, TransportError> {
             self.0.send((command.line.clone(), command.stdin.to_vec())).unwrap();
             Ok(Output::default())
+        }
+
+        fn tunnel(
+            &mut self,
+            port: u16,
+            _: UnixStream,
+            _: &mut dyn FnMut(),
+        ) -> Result<(), TransportError> {
+            panic!("no tunnel to port {port} was expected");
         }
     }
     let text = "stack: s\nservices: {events: {build: b, env: {TOKEN: hunter2}}}";

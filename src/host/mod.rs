@@ -7,8 +7,10 @@ mod connect;
 mod identity;
 mod marker;
 mod ssh;
+mod tunnel;
 
 use std::fmt;
+use std::os::unix::net::UnixStream;
 use std::thread;
 
 use tokio::sync::{mpsc, oneshot};
@@ -27,6 +29,15 @@ pub trait Transport: Send + 'static {
         command: &Command,
         watch: &mut dyn FnMut(Progress),
     ) -> Result<Output, TransportError>;
+
+    /// Connects to a port of the host itself, says so, and moves bytes between it and
+    /// `stream` until either side closes.
+    fn tunnel(
+        &mut self,
+        port: u16,
+        stream: UnixStream,
+        opened: &mut dyn FnMut(),
+    ) -> Result<(), TransportError>;
 }
 
 /// The connection failed, or the command did not end in time.
@@ -110,11 +121,18 @@ pub struct Host {
     jobs: mpsc::Sender<Job>,
 }
 
-/// A command that waits for its turn.
-struct Job {
-    command: Command,
-    progress: mpsc::Sender<Progress>,
-    reply: oneshot::Sender<Result<Output, TransportError>>,
+/// Work that waits for its turn.
+enum Job {
+    Command {
+        command: Command,
+        progress: mpsc::Sender<Progress>,
+        reply: oneshot::Sender<Result<Output, TransportError>>,
+    },
+    Tunnel {
+        port: u16,
+        stream: UnixStream,
+        opened: oneshot::Sender<Result<(), TransportError>>,
+    },
 }
 
 impl Host {
@@ -124,10 +142,8 @@ impl Host {
         // It ends with the last handle. Nobody joins it: where a command is still at
         // work then, the process ends all the same.
         thread::spawn(move || {
-            while let Some(Job { command, progress, reply }) = waiting.blocking_recv() {
-                // Where nobody listens any longer, the command goes on all the same.
-                let mut watch = |what| drop(progress.blocking_send(what));
-                let _ = reply.send(transport.exec(&command, &mut watch));
+            while let Some(job) = waiting.blocking_recv() {
+                job.run(&mut transport);
             }
         });
         Self { name: name.into(), jobs }
@@ -199,6 +215,23 @@ impl Host {
         self.exec(doing, command, &mut |_| ()).await
     }
 
+    /// Connects to a port of the host itself through the SSH connection: what passes there
+    /// is encrypted, and needs no open port. Other work on this handle waits until the
+    /// stream is dropped.
+    pub async fn tunnel(&self, port: u16) -> Result<tokio::net::UnixStream, HostError> {
+        const DOING: &str = "connecting to the service through SSH";
+        let broken =
+            |cause: String| HostError::Broken { host: self.name.clone(), doing: DOING, cause };
+        let gone = || broken("the connection is gone".into());
+        let (near, far) = UnixStream::pair().map_err(|error| broken(error.to_string()))?;
+        let (opened, answer) = oneshot::channel();
+        let job = Job::Tunnel { port, stream: far, opened };
+        self.jobs.send(job).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?.map_err(|error| broken(error.to_string()))?;
+        let stream = near.set_nonblocking(true).and_then(|()| near.try_into());
+        stream.map_err(|error| broken(error.to_string()))
+    }
+
     async fn exec(
         &self,
         doing: &'static str,
@@ -209,13 +242,35 @@ impl Host {
         let gone = || broken("the connection is gone".into());
         let (reply, mut answer) = oneshot::channel();
         let (progress, mut news) = mpsc::channel(64);
-        self.jobs.send(Job { command, progress, reply }).await.map_err(|_| gone())?;
+        let job = Job::Command { command, progress, reply };
+        self.jobs.send(job).await.map_err(|_| gone())?;
         loop {
             tokio::select! {
                 biased;
                 Some(what) = news.recv() => report(what),
                 done = &mut answer => {
                     return done.map_err(|_| gone())?.map_err(|error| broken(error.to_string()));
+                }
+            }
+        }
+    }
+}
+
+impl Job {
+    /// Does it. Where nobody waits for the result any longer, it is done all the same.
+    fn run(self, transport: &mut impl Transport) {
+        match self {
+            Self::Command { command, progress, reply } => {
+                let mut watch = |what| drop(progress.blocking_send(what));
+                let _ = reply.send(transport.exec(&command, &mut watch));
+            }
+            Self::Tunnel { port, stream, opened } => {
+                let mut opened = Some(opened);
+                let mut tell = |result| opened.take().map(|opened| opened.send(result));
+                let ended = transport.tunnel(port, stream, &mut || drop(tell(Ok(()))));
+                // Once it is open, whoever uses it sees that the stream has ended.
+                if let Err(error) = ended {
+                    tell(Err(error));
                 }
             }
         }

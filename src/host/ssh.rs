@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ use ssh2::{BlockDirections, Channel, CheckResult, KnownHostFileKind, MethodType,
 
 use super::command::{Command, More, Output, Prints, Progress};
 use super::marker::{Gate, Marker};
-use super::{Identity, Transport, TransportError, Trust};
+use super::{Identity, Transport, TransportError, Trust, tunnel};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const HANDSHAKE_LIMIT_MS: u32 = 15_000;
@@ -127,6 +128,28 @@ impl Transport for Ssh {
         let signal = channel.exit_signal().map_err(failed)?.exit_signal;
         let code = channel.exit_status().map_err(failed)?;
         Ok(Output { code, signal, stdout, stderr })
+    }
+
+    fn tunnel(
+        &mut self,
+        port: u16,
+        stream: UnixStream,
+        opened: &mut dyn FnMut(),
+    ) -> Result<(), TransportError> {
+        self.session.set_blocking(true);
+        let channel = self.session.channel_direct_tcpip("127.0.0.1", port, None);
+        let channel = channel.map_err(|error| {
+            TransportError(format!(
+                "port {port} of the host cannot be reached ({}): see that the service runs, and \
+                 that the host's sshd has AllowTcpForwarding on",
+                error.message()
+            ))
+        })?;
+        opened();
+        self.session.set_blocking(false);
+        let moved = tunnel::run(&self.session, self.socket.as_fd(), channel, &stream);
+        self.session.set_blocking(true);
+        moved
     }
 }
 
@@ -331,6 +354,15 @@ fn read_some(
 
 /// Waits until the connection has something to do, and keeps it alive.
 fn wait(session: &Session, socket: BorrowedFd<'_>) -> Result<(), TransportError> {
+    wait_for(session, socket, &mut [])
+}
+
+/// Waits until the connection or one of the others has something to do.
+pub(super) fn wait_for(
+    session: &Session,
+    socket: BorrowedFd<'_>,
+    others: &mut [PollFd<'_>],
+) -> Result<(), TransportError> {
     match session.keepalive_send().map_err(io::Error::from) {
         Ok(_) => {}
         // The next round tries again; it is no more than a sign of life.
@@ -343,7 +375,9 @@ fn wait(session: &Session, socket: BorrowedFd<'_>) -> Result<(), TransportError>
         BlockDirections::Inbound | BlockDirections::None => PollFlags::IN,
     };
     let pause = Timespec::try_from(PAUSE).ok();
-    match poll(&mut [PollFd::from_borrowed_fd(socket, flags)], pause.as_ref()) {
+    let mut waited: Vec<_> = vec![PollFd::from_borrowed_fd(socket, flags)];
+    waited.extend(others.iter().cloned());
+    match poll(&mut waited, pause.as_ref()) {
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
         Err(error) => Err(TransportError(format!("the connection failed: {error}"))),
     }

@@ -11,7 +11,7 @@ use crate::config::Service;
 use crate::error::Error;
 use crate::event::Reporter;
 use crate::health::{self, Ready};
-use crate::http::Endpoint;
+use crate::http::{Client, Endpoint};
 use crate::plan::{Action, Wanted};
 use crate::wait::Deadline;
 
@@ -69,7 +69,7 @@ impl Job<'_> {
     /// Starts the service where the action says so, and waits until it is ready.
     pub async fn make_ready(&self, reporter: Reporter<'_>, begun: &Begun) -> Result<Ready, Error> {
         let (name, path) = (self.service.name.as_str(), &self.service.health);
-        let endpoint = Endpoint::at(self.wanted.address);
+        let endpoint = Client::from(Endpoint::at(self.wanted.address));
         if self.action == Action::Keep {
             reporter.step("runs already, checking it");
             let deadline = Deadline::after(KEEP_LIMIT);

@@ -11,7 +11,7 @@ use serde_yaml::Value;
 pub(crate) use section::{Problems, Section, kind};
 
 /// Something wrong with a file.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Located {
     line: Option<usize>,
     path: String,
@@ -22,6 +22,12 @@ impl Located {
     /// Something wrong with the file as a whole.
     pub(crate) fn whole(message: String) -> Self {
         Self { line: None, path: String::new(), message }
+    }
+
+    /// Something wrong with a key of a text, by the keys that lead there.
+    pub(crate) fn at(text: &str, path: &[&str], message: String) -> Self {
+        let path: Vec<_> = path.iter().map(|&key| key.to_owned()).collect();
+        Self { line: locate::line(text, &path), path: section::joined(&path), message }
     }
 }
 

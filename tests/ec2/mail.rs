@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::harness::http::send;
+use crate::harness::http::ask;
 use crate::harness::region::{Stack, on_host};
 use crate::harness::wait_for;
 use crate::mail::notification;
@@ -14,7 +14,7 @@ fn described(stack: &Stack, mail: &str) {
 
 #[test]
 fn a_notification_is_sent_from_a_host_and_the_password_stays_a_file() {
-    let stack = Stack::new("mail", "  notifications: {build: notifications}\n");
+    let stack = Stack::with_tokens("mail", "  notifications: {build: notifications}\n");
     stack.run(&["up"]).succeeded();
     assert_eq!(stack.status()[0]["mail"], "off");
     let (host, address) = (stack.instance(0), stack.address(0));
@@ -28,7 +28,8 @@ fn a_notification_is_sent_from_a_host_and_the_password_stays_a_file() {
     stack.run(&["deploy"]).succeeded();
     assert_eq!(stack.status()[0]["mail"], format!("{gateway}:{port}"));
     let body = notification("somebody@example.org", 0).to_string();
-    assert_eq!(send(address, "POST", "/notifications", Some(&body)).status, 201);
+    let token = stack.authorization();
+    assert_eq!(ask(address, "POST", "/notifications", &token, &body).status, 201);
     wait_for("the mail", || (!relay.taken().is_empty()).then_some(()));
 
     // With a login: the password is in a file that the program alone can read.

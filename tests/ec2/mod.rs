@@ -1,5 +1,6 @@
 //! Deployments to real hosts of the testbed: over the EC2 API, SSH and Docker.
 
+mod access;
 mod bench;
 mod change;
 mod copies;

@@ -17,28 +17,39 @@ const API: &str = "127.0.0.1:5551";
 pub(crate) struct Stack {
     pub(crate) world: World,
     pub(crate) name: String,
+    access: &'static str,
     /// Hosts boot and install in seconds where they do not all do it at once.
     _turn: MutexGuard<'static, ()>,
 }
 
 impl Stack {
-    /// Waits for its turn and describes the services to the command.
+    /// Waits for its turn and describes the services, which everybody may use, to the
+    /// command.
     pub(crate) fn new(name: &str, services: &str) -> Self {
+        Self::with_access(name, services, "access: open\n")
+    }
+
+    /// As [`Self::new`], with services that want tokens, as they do by default.
+    pub(crate) fn with_tokens(name: &str, services: &str) -> Self {
+        Self::with_access(name, services, "")
+    }
+
+    fn with_access(name: &str, services: &str, access: &'static str) -> Self {
         static TURNS: [Mutex<()>; 2] = [Mutex::new(()), Mutex::new(())];
         start();
         // A stack belongs to one of two queues, whichever its name says.
         let queue = name.bytes().map(usize::from).sum::<usize>() % TURNS.len();
         let turn = TURNS[queue].lock().unwrap_or_else(PoisonError::into_inner);
-        let stack = Self { world: World::new(), name: name.into(), _turn: turn };
+        let stack = Self { world: World::new(), name: name.into(), access, _turn: turn };
         stack.describe(services);
         stack
     }
 
     /// Writes the description anew.
     pub(crate) fn describe(&self, services: &str) {
-        let name = &self.name;
+        let (name, access) = (&self.name, self.access);
         self.world.describe(&format!(
-            "stack: {name}\nregion: us-east-1\n\
+            "stack: {name}\nregion: us-east-1\n{access}\
              security_group: {{name: {name}, ssh_from: 127.0.0.0/8}}\nservices:\n{services}"
         ));
     }
@@ -106,6 +117,13 @@ impl Stack {
     /// The instance that a service runs on.
     pub(crate) fn instance(&self, service: usize) -> String {
         self.status()[service]["instance"].as_str().unwrap().to_owned()
+    }
+
+    /// The token that `up` made, as the header of a request.
+    pub(crate) fn authorization(&self) -> String {
+        let file = format!("state/eventpost/keys/{}.token", self.name);
+        let token = fs::read_to_string(self.world.path().join(file)).unwrap();
+        format!("Authorization: Bearer {}\r\n", token.trim())
     }
 
     /// A home folder whose user knows an instance by the key that it has.

@@ -22,6 +22,7 @@ use hyper::header::HeaderName;
 use serde_yaml::Value;
 
 use super::exchange::Keep;
+use crate::access::Token;
 use crate::http::Endpoint;
 use crate::yaml::{self, Located};
 
@@ -61,6 +62,8 @@ pub struct Execution {
     pub scenario: Arc<Scenario>,
     /// Where they do it, if not where the scenario says.
     pub endpoint: Option<Endpoint>,
+    /// What its requests carry that say nothing of authorization themselves.
+    pub token: Option<Token>,
     /// How many users there are once all have started.
     pub users: u32,
     /// Requests a second that all users together may send.
@@ -233,6 +236,15 @@ impl Script {
     pub fn direct(&mut self, collection: &str, endpoint: &Endpoint) {
         for number in self.of_service(collection) {
             Arc::make_mut(&mut self.executions[number]).endpoint = Some(endpoint.clone());
+        }
+    }
+
+    /// Has requests that do not leave this machine carry a token.
+    pub fn authorize(&mut self, token: &Token) {
+        for execution in &mut self.executions {
+            if execution.endpoint().is_local() {
+                Arc::make_mut(execution).token = Some(token.clone());
+            }
         }
     }
 

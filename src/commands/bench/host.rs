@@ -11,6 +11,7 @@ use futures_util::future::try_join_all;
 use super::program;
 use super::relay::Line;
 use super::target::Targets;
+use crate::access::Token;
 use crate::bench::outcome::Outcome;
 use crate::bench::script::Script;
 use crate::cli::Bench;
@@ -21,6 +22,8 @@ use crate::host::{self, Command, Progress, quote};
 use crate::wait::Deadline;
 
 const SSH_LIMIT: Duration = Duration::from_secs(30);
+/// Where the program on the host finds the token, in its folder.
+const TOKEN_FILE: &str = "token";
 /// What uploading and cleaning up may take beside the load.
 const BESIDE: Duration = Duration::from_secs(600);
 /// What a load may take that only its iterations end.
@@ -46,7 +49,7 @@ pub(super) async fn measure(
     targets: &Targets,
     sink: &dyn EventSink,
 ) -> Result<Outcome, Error> {
-    let Targets::Hosts(hosts) = targets else {
+    let Targets::Hosts(hosts, token) = targets else {
         return Err(Error::Request("--from host: there are no hosts".into()));
     };
     let program = program::read()?;
@@ -55,7 +58,7 @@ pub(super) async fn measure(
         if numbers.is_empty() {
             return Ok(None);
         }
-        on_host(args, script, host, &numbers, &program, sink)
+        on_host(args, script, host, &numbers, (&program, token.as_ref()), sink)
             .await
             .map(|outcome| Some((numbers, outcome)))
     });
@@ -82,7 +85,7 @@ async fn on_host(
     script: &Script,
     host: &ServiceHost,
     numbers: &[usize],
-    program: &[u8],
+    (program, token): (&[u8], Option<&Token>),
     sink: &dyn EventSink,
 ) -> Result<Outcome, Error> {
     let name = format!("{} host", host.service.name);
@@ -91,11 +94,14 @@ async fn on_host(
     let connected = host::connect(&host.target, Deadline::after(SSH_LIMIT), reporter).await;
     let connected = connected.inspect_err(|error| reporter.failed(error.to_string()))?;
     reporter.step("uploading the program");
-    let payload = payload(script, host, numbers, program).map_err(Error::Runtime)?;
+    let payload = payload(script, host, numbers, program, token).map_err(Error::Runtime)?;
     let total = payload.len() as u64;
-    let command = Command::new(format!("sh -c {}", quote(&command_line(args, script, numbers))))
-        .stdin(payload)
-        .within(script.lasts().unwrap_or(LONGEST) + BESIDE);
+    let command = Command::new(format!(
+        "sh -c {}",
+        quote(&command_line(args, script, numbers, token.is_some()))
+    ))
+    .stdin(payload)
+    .within(script.lasts().unwrap_or(LONGEST) + BESIDE);
     let mut outcome = None;
     let heard = |progress| match progress {
         Progress::Sent(bytes) => reporter.bytes("uploading the program", bytes as u64, total),
@@ -128,6 +134,7 @@ fn payload(
     host: &ServiceHost,
     numbers: &[usize],
     program: &[u8],
+    token: Option<&Token>,
 ) -> std::io::Result<Vec<u8>> {
     let portable = script.part(numbers, &format!("http://127.0.0.1:{}", host.service.port));
     let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
@@ -138,6 +145,10 @@ fn payload(
         archive.append_data(&mut header, name, bytes)
     };
     add("eventpost", program, 0o700)?;
+    if let Some(token) = token {
+        // A file, since arguments and environments can be seen by others on the host.
+        add(TOKEN_FILE, token.secret().as_bytes(), 0o600)?;
+    }
     add("load.yml", portable.text.as_bytes(), 0o600)?;
     for (name, bytes) in &portable.files {
         add(name, bytes, 0o600)?;
@@ -147,7 +158,7 @@ fn payload(
     packed.finish()
 }
 
-fn command_line(args: &Bench, script: &Script, numbers: &[usize]) -> String {
+fn command_line(args: &Bench, script: &Script, numbers: &[usize], token: bool) -> String {
     let is_here = |scenario: &str| {
         numbers.iter().any(|number| script.executions[*number].scenario.name == scenario)
     };
@@ -157,6 +168,7 @@ fn command_line(args: &Bench, script: &Script, numbers: &[usize]) -> String {
         None => Some(rate.per_second.to_string()),
     });
     let options = rates.flat_map(|rate| ["--rate".to_owned(), quote(&rate)]);
+    let token = token.then(|| format!("--token-file {TOKEN_FILE}"));
     let run = RUN.replace("PROCESSOR", std::env::consts::ARCH);
-    std::iter::once(run).chain(options).collect::<Vec<_>>().join(" ")
+    std::iter::once(run).chain(token).chain(options).collect::<Vec<_>>().join(" ")
 }

@@ -1,7 +1,9 @@
 //! This module owns where a load goes.
 
+use crate::access::Token;
 use crate::bench::script::Script;
 use crate::cli::{Bench, From};
+use crate::commands::access;
 use crate::commands::endpoints::{self, ServiceHost};
 use crate::config::{self, Config};
 use crate::error::Error;
@@ -12,8 +14,8 @@ use crate::http::Endpoint;
 pub(super) enum Targets {
     /// To addresses alone.
     Addresses,
-    /// To services on hosts that can be logged in to.
-    Hosts(Vec<ServiceHost>),
+    /// To services on hosts that can be logged in to, with a token where they want one.
+    Hosts(Vec<ServiceHost>, Option<Token>),
 }
 
 /// Finds the services that the command line means, and sends the requests there.
@@ -22,13 +24,27 @@ pub(super) async fn find(args: &Bench, script: &mut Script) -> Result<Targets, E
         for url in &args.url {
             script.direct(&format!("/{}", url.service), &url.endpoint);
         }
+        if let Some(token) = access::given(&args.stack)? {
+            script.authorize(&token);
+        }
         return Ok(Targets::Addresses);
     }
     let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
     if args.local {
         let endpoints = endpoints::local(args.stack.state_dir.as_deref(), &config).await?;
         direct(script, &config, &endpoints)?;
+        if let Some(token) = access::token_for_local(&config, &args.stack)? {
+            script.authorize(&token);
+        }
         return Ok(Targets::Addresses);
+    }
+    let token = access::token_for_hosts(&config, &args.stack)?;
+    if token.is_some() && args.from != From::Host {
+        return Err(Error::Request(
+            "the services want an access token, and from this machine it would be sent in the \
+             clear: use --from host"
+                .into(),
+        ));
     }
     let deployed = endpoints::deployed(&config, &args.hosts).await?;
     let endpoints: Vec<_> = deployed.iter().map(|it| it.endpoint.clone()).collect();
@@ -36,7 +52,8 @@ pub(super) async fn find(args: &Bench, script: &mut Script) -> Result<Targets, E
     if args.from == From::Laptop {
         return Ok(Targets::Addresses);
     }
-    endpoints::targets(&config, &args.stack, deployed).map(Targets::Hosts)
+    let hosts = endpoints::targets(&config, &args.stack, deployed)?;
+    Ok(Targets::Hosts(hosts, token))
 }
 
 fn direct(script: &mut Script, config: &Config, endpoints: &[Endpoint]) -> Result<(), Error> {

@@ -6,6 +6,7 @@ use futures_util::future::try_join_all;
 
 use super::{Row, switch_all};
 use crate::cli::Change;
+use crate::commands::access;
 use crate::commands::endpoints;
 use crate::commands::keeper::keeper;
 use crate::commands::site::Site;
@@ -27,6 +28,9 @@ const LEFT: &str = "each service runs as before or anew; `eventpost status` says
 pub(crate) async fn deploy(args: &Change) -> Result<ExitCode, Error> {
     change(args, "deploy", async |config, sites, display| {
         secrets::check(config)?;
+        let hosts: Vec<_> = sites.iter().map(|site| (&site.host, site.service)).collect();
+        let reporter = Reporter::new(display, "access");
+        let grants = access::for_hosts(config, &args.stack, &hosts, false, reporter).await?;
         // Everything is on the hosts before the first service changes.
         let images = sites.iter().zip(&config.services).map(|(site, service)| async {
             let artifact = deploy::make(config, service, display).await.map_err(Error::Binary)?;
@@ -43,6 +47,8 @@ pub(crate) async fn deploy(args: &Change) -> Result<ExitCode, Error> {
         });
         let images = try_join_all(images.collect::<Vec<_>>()).await?;
         let to = async |number: usize, site: &Site<'_>| {
+            // Whichever container runs reads them: going back takes no token back.
+            grants.write(&site.host, site.service).await?;
             site.reporter.step("switching");
             let (image, who) = (&images[number], docker::who());
             Ok(docker::deploy(&site.host, site.service, image, &who).await?)
@@ -51,6 +57,7 @@ pub(crate) async fn deploy(args: &Change) -> Result<ExitCode, Error> {
             Ok(docker::undo(&site.host, site.service, &docker::who()).await?)
         };
         let rows = switch_all(sites, "deployed", to, back).await?;
+        grants.are_deployed()?;
         // A deploy that changed nothing at all is none to go back before.
         if rows.iter().any(Row::has_changed) {
             for (site, _) in sites.iter().zip(&rows).filter(|(_, row)| !row.has_changed()) {

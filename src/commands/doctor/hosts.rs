@@ -5,8 +5,9 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::{Findings, reach};
+use crate::access::Token;
 use crate::cli::Doctor;
-use crate::commands::hosts;
+use crate::commands::{access, hosts};
 use crate::config::{Config, Service};
 use crate::docker;
 use crate::doctor::{Check, Facts, cause};
@@ -14,7 +15,7 @@ use crate::error::Error;
 use crate::event::{EventSink, Reporter};
 use crate::health;
 use crate::host::{self, Host, HostError, Identity, Target};
-use crate::http::Endpoint;
+use crate::http::{Client, Endpoint};
 use crate::local::StackFolder;
 use crate::provider::Machine;
 use crate::provider::ec2::Ec2;
@@ -30,7 +31,8 @@ struct Walk<'a> {
     /// The account that its host is in; none where it is a machine that exists.
     ec2: Option<&'a Ec2>,
     reporter: Reporter<'a>,
-    /// Whether everything is to be had that a bundle has room for.
+    token: Option<&'a Token>,
+    /// Whether a bundle is to be filled.
     bundle: bool,
 }
 
@@ -57,10 +59,12 @@ pub(super) async fn look(
             return Ok(());
         }
     };
+    let token = access::token_for_hosts(config, &args.stack)?;
     let walks = config.services.iter().map(|service| {
         let reporter = Reporter::new(sink, service.name.as_str());
         let ec2 = account.as_ref().map(|(ec2, _)| ec2);
-        let walk = Walk { config, service, ec2, reporter, bundle: args.bundle.is_some() };
+        let (token, bundle) = (token.as_ref(), args.bundle.is_some());
+        let walk = Walk { config, service, ec2, reporter, token, bundle };
         let machine = account.as_ref().and_then(|(_, all)| serving(all, service));
         let address = named.get(service.name.as_str()).copied();
         let target = address.map(|it| hosts::known_target(config, service, it, &identity));
@@ -149,6 +153,7 @@ impl Walk<'_> {
                 findings.checks.push(Check::fine("SSH", format!("{} lets us in", target.address)));
                 findings.checks.extend(self.inside(&host).await);
                 findings.checks.extend(self.outside(target, &findings.checks, account).await);
+                findings.checks.extend(self.token(target, &host).await);
                 if self.bundle {
                     findings.files.push((format!("{name}/host.txt"), self.files(&host).await));
                 }
@@ -192,7 +197,7 @@ impl Walk<'_> {
         let (name, port) = (self.service.name.as_str(), self.service.port);
         let endpoint = Endpoint::at((target.address.ip(), port).into());
         let url = endpoint.url(&self.service.health);
-        match health::check(name, &endpoint, &self.service.health).await {
+        match health::check(name, &Client::from(endpoint), &self.service.health).await {
             Ok(ready) if ready.about.is_read_only() => vec![Check::wrong(
                 "writes",
                 "are refused",
@@ -212,6 +217,23 @@ impl Walk<'_> {
                 checks
             }
         }
+    }
+
+    /// Whether the service accepts this user's token, which is sent through SSH.
+    async fn token(&self, target: &Target, host: &Host) -> Option<Check> {
+        let token = self.token.cloned()?;
+        let (name, port) = (self.service.name.as_str(), self.service.port);
+        let endpoint = Endpoint::at((target.address.ip(), port).into());
+        let client = Client::through(host, port, endpoint, Some(token));
+        let mend = "`eventpost deploy` brings the tokens of this machine to the services; \
+            EVENTPOST_TOKEN or --token-file gives another one";
+        Some(match health::check(name, &client, &self.service.health).await {
+            Ok(ready) if ready.about.access.is_some() => {
+                Check::fine("token", "is accepted, with the role admin")
+            }
+            Ok(_) => Check::fine("token", "is not refused, but does not have the role admin"),
+            Err(problem) => Check::wrong("token", problem, mend),
+        })
     }
 
     async fn files(&self, host: &Host) -> String {

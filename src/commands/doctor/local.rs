@@ -8,7 +8,7 @@ use crate::config::{Config, Service};
 use crate::doctor::Check;
 use crate::error::Error;
 use crate::health;
-use crate::http::Endpoint;
+use crate::http::{Client, Endpoint};
 use crate::local::{self, ServiceFolder, StackFolder};
 
 /// In percent of a disk.
@@ -55,7 +55,8 @@ async fn process(service: &Service, folder: &ServiceFolder) -> Vec<Check> {
     };
     let running = Check::fine("process", format!("runs, pid {}", holder.pid));
     let endpoint = Endpoint::at(holder.address);
-    let answer = match health::check(service.name.as_str(), &endpoint, &service.health).await {
+    let client = Client::from(endpoint.clone());
+    let answer = match health::check(service.name.as_str(), &client, &service.health).await {
         Ok(ready) if ready.about.is_read_only() => Check::wrong(
             "writes",
             "are refused",

@@ -8,15 +8,16 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde::Serialize;
 
+use crate::access::Token;
 use crate::cli::Status;
-use crate::commands::hosts;
-use crate::config::{Config, Service};
-use crate::docker;
+use crate::commands::{access, hosts};
+use crate::config::{Config, Place, Service};
+use crate::docker::{self, Container};
 use crate::error::Error;
 use crate::event::{Reporter, Silence};
-use crate::health;
+use crate::health::{self, About};
 use crate::host::{self, Identity, Target};
-use crate::http::Endpoint;
+use crate::http::{Client, Endpoint};
 use crate::local::StackFolder;
 use crate::plan::price;
 use crate::provider::Machine;
@@ -94,7 +95,26 @@ impl Table for Row {
     }
 }
 
+/// What there is to look with.
+#[derive(Debug, Clone, Copy)]
+struct Means<'a> {
+    config: &'a Config,
+    identity: Option<&'a Identity>,
+    token: Option<&'a Token>,
+}
+
 impl Row {
+    /// Takes over what a service tells of itself.
+    fn tell(&mut self, about: About, config: &Config) {
+        self.health = if about.is_read_only() { "read-only" } else { "healthy" };
+        self.resources = about.resources;
+        self.mail = about.mail;
+        let wanted = config.access_at(Place::Hosts).as_str();
+        if let Some(access) = about.access.filter(|access| access != wanted) {
+            self.drift.push(format!("access is {access}, not {wanted}"));
+        }
+    }
+
     /// What it has cost, and what it will have cost in the end, where it ends.
     fn money(&self) -> Option<String> {
         let spent = self.spent?;
@@ -113,15 +133,17 @@ pub(super) async fn run(args: &Status, config: &Config) -> Result<ExitCode, Erro
         _ => Some(hosts::identity(config, &stack)?),
     };
     let named = hosts::named(config, &args.hosts)?;
+    let token = access::token_for_hosts(config, &args.stack)?;
+    let means = Means { config, identity: identity.as_ref(), token: token.as_ref() };
     let rows = if named.is_empty() {
-        ec2(config, identity.as_ref()).await?
+        ec2(means).await?
     } else {
         let looks = config.services.iter().map(|service| {
             let address = named[service.name.as_str()];
             let target = identity.as_ref();
             let target = target.map(|key| hosts::known_target(config, service, address, key));
             let row = Row { service: service.name.to_string(), ..Row::default() };
-            look(row, service, Some(address), target)
+            look(row, service, Some(address), target, means)
         });
         join_all(looks).await
     };
@@ -129,7 +151,8 @@ pub(super) async fn run(args: &Status, config: &Config) -> Result<ExitCode, Erro
     Ok(super::exit_code(rows.iter().all(|row| row.health == "healthy")))
 }
 
-async fn ec2(config: &Config, identity: Option<&Identity>) -> Result<Vec<Row>, Error> {
+async fn ec2(means: Means<'_>) -> Result<Vec<Row>, Error> {
+    let Means { config, identity, .. } = means;
     let ec2 = Ec2::connect(config.region.as_deref()).await?;
     let (machines, image, group) = tokio::try_join!(
         ec2.machines(config.stack.as_str()),
@@ -145,13 +168,13 @@ async fn ec2(config: &Config, identity: Option<&Identity>) -> Result<Vec<Row>, E
         mine.sort_by_key(|machine| (machine.serving, machine.generation));
         let Some(machine) = mine.pop() else {
             let row = Row { service: service.name.to_string(), ..Row::default() };
-            looks.push(look(row, service, None, None));
+            looks.push(look(row, service, None, None, means));
             continue;
         };
         let mut drift = drift(config, machine, &image.id, &group, service);
         drift.extend(mine.iter().map(|extra| format!("{} is left over", extra.id)));
         let target = identity.and_then(|key| hosts::ec2_target(config, machine, key));
-        looks.push(look(row(machine, drift), service, machine.address, target));
+        looks.push(look(row(machine, drift), service, machine.address, target, means));
     }
     let mut rows = join_all(looks).await;
     let known =
@@ -224,6 +247,7 @@ async fn look(
     service: &Service,
     address: Option<IpAddr>,
     target: Option<Target>,
+    means: Means<'_>,
 ) -> Row {
     let Some(address) = address else {
         row.health = "missing";
@@ -233,28 +257,51 @@ async fn look(
     row.address = Some(address);
     let endpoint = Endpoint::at((address, service.port).into());
     let name = service.name.as_str();
-    let container = async {
-        let silence = Silence;
-        let reporter = Reporter::new(&silence, name);
-        let host = host::connect(&target?, Deadline::after(SSH_LIMIT), reporter).await.ok()?;
-        docker::inspect(&host, service).await.ok()?
-    };
-    let (checked, container) =
-        tokio::join!(health::check(name, &endpoint, &service.health), container);
-    match checked {
-        Ok(ready) => {
-            row.health = if ready.about.is_read_only() { "read-only" } else { "healthy" };
-            row.resources = ready.about.resources;
-            row.mail = ready.about.mail;
+    let outside = Client::from(endpoint.clone());
+    let inside = async { Some(look_inside(&target?, service, endpoint, means.token).await) };
+    let (checked, inside) = tokio::join!(health::check(name, &outside, &service.health), inside);
+    let inside = inside.unwrap_or_default();
+    match (checked, inside.details) {
+        (Ok(ready), None) => row.tell(ready.about, means.config),
+        (Ok(_), Some(Ok(details))) => row.tell(details, means.config),
+        (Ok(ready), Some(Err(problem))) => {
+            row.tell(ready.about, means.config);
+            row.problem = Some(problem);
         }
-        Err(problem) => {
+        (Err(problem), _) => {
             row.health = "unhealthy";
             row.problem = Some(problem);
         }
     }
-    if let Some(container) = container {
+    if let Some(container) = inside.container {
         row.container = Some(container.state);
         row.image = Some(container.image);
     }
     row
+}
+
+/// What a host tells those who may log in.
+#[derive(Default)]
+struct Inside {
+    container: Option<Container>,
+    /// What the service tells only those with a token.
+    details: Option<Result<About, String>>,
+}
+
+async fn look_inside(
+    target: &Target,
+    service: &Service,
+    endpoint: Endpoint,
+    token: Option<&Token>,
+) -> Inside {
+    let name = service.name.as_str();
+    let silence = Silence;
+    let reporter = Reporter::new(&silence, name);
+    let host = host::connect(target, Deadline::after(SSH_LIMIT), reporter).await;
+    let Ok(host) = host else { return Inside::default() };
+    let container = docker::inspect(&host, service).await.ok().flatten();
+    let Some(token) = token else { return Inside { container, details: None } };
+    let client = Client::through(&host, service.port, endpoint, Some(token.clone()));
+    let details = health::check(name, &client, &service.health).await;
+    Inside { container, details: Some(details.map(|ready| ready.about)) }
 }

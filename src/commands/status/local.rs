@@ -6,11 +6,13 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 use serde::Serialize;
 
+use crate::access::Token;
 use crate::cli::Status;
+use crate::commands::access;
 use crate::config::{Config, Service};
 use crate::error::Error;
 use crate::health::{self, About};
-use crate::http::Endpoint;
+use crate::http::{Client, Endpoint};
 use crate::local::{self, StackFolder};
 use crate::report::{self, Cell, Table};
 use crate::wait::{humane, unix_seconds};
@@ -63,13 +65,15 @@ impl Table for Row {
 
 pub(super) async fn run(args: &Status, config: &Config) -> Result<ExitCode, Error> {
     let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
-    let rows = try_join_all(config.services.iter().map(|service| look(&stack, service))).await?;
+    let token = access::token_for_local(config, &args.stack)?;
+    let looks = config.services.iter().map(|service| look(&stack, service, token.as_ref()));
+    let rows = try_join_all(looks).await?;
     report::print(&rows, args.output)?;
     let healthy = rows.iter().all(|row| row.state == State::Healthy);
     Ok(super::exit_code(healthy))
 }
 
-async fn look(stack: &StackFolder, service: &Service) -> Result<Row, Error> {
+async fn look(stack: &StackFolder, service: &Service, token: Option<&Token>) -> Result<Row, Error> {
     let name = service.name.to_string();
     let Some(holder) = local::find(&stack.service(&name)).await? else {
         return Ok(Row {
@@ -85,7 +89,8 @@ async fn look(stack: &StackFolder, service: &Service) -> Result<Row, Error> {
         });
     };
     let endpoint = Endpoint::at(holder.address);
-    let (state, about, problem) = match health::check(&name, &endpoint, &service.health).await {
+    let client = Client::local(endpoint.clone(), token.cloned());
+    let (state, about, problem) = match health::check(&name, &client, &service.health).await {
         Ok(ready) => (State::Healthy, ready.about, None),
         Err(problem) => (State::Unhealthy, About::default(), Some(problem)),
     };

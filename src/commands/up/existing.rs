@@ -9,9 +9,10 @@ use futures_util::future::try_join_all;
 
 use super::row::Row;
 use crate::cli::Up;
+use crate::commands::access::{self, Grants};
 use crate::commands::keeper::keeper;
-use crate::commands::{endpoints, hosts};
-use crate::config::Config;
+use crate::commands::{self, endpoints, hosts};
+use crate::config::{Config, Place};
 use crate::deploy::{self, Begin, Site, Stopwatch};
 use crate::error::Error;
 use crate::event::{EventSink, Reporter};
@@ -37,11 +38,13 @@ pub(super) async fn run(
     let reporter = Reporter::new(display.as_ref(), "stack");
     let keeper = signals.race(keeper(config, &args.stack, &args.hosts, reporter)).await;
     let keeper = keeper.map_err(|caught| caught.into_error("nothing was changed"))??;
+    let granted = signals.race(grants(args, config, display.as_ref())).await;
+    let grants = granted.map_err(|caught| caught.into_error("nothing was changed"))??;
     let places = config.services.iter().map(|service| {
         let url = endpoints::urls(service, addresses[service.name.as_str()], None);
         (service.name.to_string(), url)
     });
-    let config = &config.placed(&places.collect());
+    let config = &config.placed(&places.collect(), Place::Hosts);
     let mut work = Vec::new();
     for (service, fixtures) in config.services.iter().zip(&fixtures) {
         let address = addresses[service.name.as_str()];
@@ -49,7 +52,7 @@ pub(super) async fn run(
         let artifact = deploy::make(config, service, display.as_ref());
         let docker = config.docker;
         let begin = Begin::with(fixtures, args.no_seed);
-        let site = Site { service, docker, target, artifact, begin };
+        let site = Site { service, docker, target, artifact, begin, tokens: grants.tokens() };
         work.push(bring_up(site, display.as_ref()));
     }
     let work = async |signals: &mut Signals| {
@@ -57,9 +60,20 @@ pub(super) async fn run(
         outcome.map_err(|caught| caught.into_error("run the same command again to go on"))?
     };
     let rows = keeper.hold("up", &mut signals, reporter, work).await;
+    let rows = rows?;
+    grants.are_deployed()?;
+    super::tell_about_https(display.as_ref());
     drop(display);
-    report::print(&rows?, args.output)?;
+    report::print(&rows, args.output)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The tokens of the hosts as they are, brought together with those of this machine.
+async fn grants(args: &Up, config: &Config, sink: &dyn EventSink) -> Result<Grants, Error> {
+    let found = endpoints::hosts(config, &args.stack, &args.hosts).await?;
+    let sites = commands::site::Site::connect_all(&found, sink).await?;
+    let hosts: Vec<_> = sites.iter().map(|site| (&site.host, site.service)).collect();
+    access::for_hosts(config, &args.stack, &hosts, true, Reporter::new(sink, "access")).await
 }
 
 async fn bring_up(site: Site<'_, '_>, display: &dyn EventSink) -> Result<Row, Error> {
@@ -68,7 +82,7 @@ async fn bring_up(site: Site<'_, '_>, display: &dyn EventSink) -> Result<Row, Er
     let mut watch = Stopwatch::start();
     let ready = deploy::deploy(&site, async |_| Ok(()), reporter, &mut watch).await;
     let (_, ready) = ready.inspect_err(|error| reporter.failed(error.headline()))?;
-    let url = ready.endpoint.url(&service.collection());
+    let url = ready.endpoint().url(&service.collection());
     reporter.done(format!("serves at {url}"));
     let host = site.target.address.ip().to_string();
     Ok(Row { service: service.name.to_string(), host, url, steps: watch.steps() })

@@ -8,13 +8,16 @@ use std::process::ExitCode;
 use futures_util::future::try_join_all;
 use serde::Serialize;
 
+use crate::access::{Keyring, Token};
 use crate::binary;
 use crate::cli::Up;
-use crate::config::{Config, Places, Service};
+use crate::commands::access;
+use crate::config::{Config, Place, Places, Service};
 use crate::digest::sha256;
 use crate::error::Error;
 use crate::event::{EventSink, Reporter};
 use crate::fixtures::{self, Fixtures};
+use crate::http::Client;
 use crate::local::{self, Begun, Job, LocalError, StackFolder};
 use crate::plan::preview::{self, Change};
 use crate::plan::{self, Action, Existing, Wanted};
@@ -77,8 +80,10 @@ async fn bring_up(
 ) -> Result<Vec<Row>, Error> {
     // All that can be wrong is found before anything is touched.
     let addresses = addresses(args.port_base, config.services.len())?;
-    let config = &config.placed(&places(config, &addresses));
     let fixtures = fixtures::load_all(config)?;
+    let reporter = Reporter::new(display, "access");
+    let grants = access::for_local(config, &args.stack, stack, reporter)?;
+    let config = &placed(config, stack, &addresses);
     let programs = build(config, display).await?;
     let jobs = plan_all(config, stack, &programs, addresses).await?;
 
@@ -87,7 +92,7 @@ async fn bring_up(
     try_join_all(outdated.map(|job| local::stop(&job.folder))).await?;
     let rows = jobs.iter().zip(&fixtures).map(|(job, fixtures)| {
         let fixtures = Some(fixtures).filter(|_| !args.no_seed);
-        finish_one(job, fixtures, display, begun)
+        finish_one(job, fixtures, grants.token.as_ref(), display, begun)
     });
     try_join_all(rows).await
 }
@@ -100,7 +105,7 @@ pub(crate) async fn changes(
     display: &dyn EventSink,
 ) -> Result<Vec<Change>, Error> {
     let addresses = addresses(args.port_base, config.services.len())?;
-    let config = &config.placed(&places(config, &addresses));
+    let config = &placed(config, stack, &addresses);
     let programs = build(config, display).await?;
     let jobs = plan_all(config, stack, &programs, addresses).await?;
     let change = |job: &Job<'_>| {
@@ -134,6 +139,12 @@ fn addresses(base: u16, services: usize) -> Result<Vec<SocketAddr>, LocalError> 
         return Err(LocalError::NoPorts { base, services });
     }
     Ok(ports.into_iter().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port))).collect())
+}
+
+/// The services, told of each other and of who may use them.
+fn placed(config: &Config, stack: &StackFolder, addresses: &[SocketAddr]) -> Config {
+    let keyring = Keyring::new(stack);
+    config.placed(&places(config, addresses), Place::Local(keyring.path()))
 }
 
 /// Where browsers of this machine find the services, which they do by either name.
@@ -200,6 +211,7 @@ fn check_ports(jobs: &[Job<'_>], ours: &[Existing]) -> Result<(), LocalError> {
 async fn finish_one(
     job: &Job<'_>,
     fixtures: Option<&Fixtures>,
+    token: Option<&Token>,
     display: &dyn EventSink,
     begun: &Begun,
 ) -> Result<Row, Error> {
@@ -210,10 +222,12 @@ async fn finish_one(
         let mut resources = ready.about.resources;
         if let Some(fixtures) = fixtures {
             reporter.step("seeding");
+            let client = Client::local(ready.endpoint().clone(), token.cloned());
+            let ready = ready.clone().by(client);
             let seeded = seed::apply(&ready, &collection, fixtures, false, reporter).await?;
             resources = resources.map(|before| before + seeded.added as u64);
         }
-        let url = ready.endpoint.url(&collection);
+        let url = ready.endpoint().url(&collection);
         let outcome = match job.action {
             Action::Keep => "kept",
             Action::Start => "started",

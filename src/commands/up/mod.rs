@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use crate::cli::Up;
 use crate::config;
 use crate::error::Error;
+use crate::event::{EventSink, Reporter};
 
 pub(super) use ec2::launch_plan;
 pub(super) use local::changes as local_changes;
@@ -21,10 +22,19 @@ pub(super) async fn run(args: &Up) -> Result<ExitCode, Error> {
     if args.local {
         return local::run(args, &config).await;
     }
+    config.check_for_hosts()?;
     let hosts = hosts::named(&config, &args.hosts)?;
     if hosts.is_empty() {
         ec2::run(args, &config).await
     } else {
         existing::run(args, &config, &hosts).await
     }
+}
+
+/// Tells how the services get HTTPS, which they do not have by themselves.
+fn tell_about_https(sink: &dyn EventSink) {
+    Reporter::new(sink, "https").done(
+        "the services answer by plain HTTP; for HTTPS, put a proxy or load balancer that ends TLS \
+         in front of them: docs/security.md, HTTPS",
+    );
 }

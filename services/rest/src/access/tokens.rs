@@ -128,6 +128,11 @@ impl fmt::Debug for NewToken {
     }
 }
 
+/// What a list keeps of a token.
+pub fn digest(token: &str) -> [u8; 32] {
+    Sha256::digest(token).into()
+}
+
 /// Whether a text can be a token's name.
 pub fn is_name(text: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_.@".contains(&b);

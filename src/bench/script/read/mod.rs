@@ -95,6 +95,7 @@ fn execution(mut section: Section<'_>, scenarios: &Scenarios) -> (Option<Executi
     let execution = scenario.map(|scenario| Execution {
         scenario,
         endpoint: None,
+        token: None,
         users: users.unwrap_or(1),
         throughput,
         rate: None,

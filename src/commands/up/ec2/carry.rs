@@ -71,19 +71,26 @@ impl<'a> Carry<'a> {
         Ok(Self { loads, refused: AtomicBool::new(false) })
     }
 
-    /// Sees that all data can be copied. Changes nothing.
-    pub(super) async fn check(&self) -> Result<(), Error> {
+    /// The services whose data are carried over.
+    pub(super) fn services(&self) -> impl Iterator<Item = &'a Service> {
+        self.loads.iter().map(|load| load.service)
+    }
+
+    /// Sees that all data can be copied. Changes nothing. Returns the hosts that have them,
+    /// in the order of the services.
+    pub(super) async fn check(&self) -> Result<Vec<Host>, Error> {
         let check = async |load: &Load<'_>| {
             load.reporter.step("looking at its data");
             let step = DataStep::Check;
             let host = load.connect().await?;
-            docker::run_data(&host, load.service, step).await.map_err(Error::Host)
+            docker::run_data(&host, load.service, step).await.map_err(Error::Host)?;
+            Ok(host)
         };
         let checks = join_all(self.loads.iter().map(|load| async move {
-            check(load).await.inspect_err(|error| load.reporter.failed(error.headline()))
+            check(load).await.inspect_err(|error: &Error| load.reporter.failed(error.headline()))
         }));
-        let found: Result<Vec<()>, Error> = checks.await.into_iter().collect();
-        found.map(drop).map_err(|error| Error::Carry { source: Box::new(error) })
+        let found: Result<Vec<Host>, Error> = checks.await.into_iter().collect();
+        found.map_err(|error| Error::Carry { source: Box::new(error) })
     }
 
     /// Has the new services hold what the old ones do. From then on these refuse writes.
@@ -185,7 +192,7 @@ impl Load<'_> {
         docker::run_data(&to.host, service, DataStep::Forget).await?;
         let (name, path) = (service.name.as_str(), service.health.as_str());
         let deadline = Deadline::after(READY_LIMIT);
-        let there = health::wait_ready(name, &to.ready.endpoint, path, deadline).await?;
+        let there = health::wait_ready(name, to.ready.client(), path, deadline).await?;
         to.ready = there;
         Ok(())
     }

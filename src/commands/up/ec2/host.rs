@@ -6,9 +6,10 @@ use std::sync::PoisonError;
 use tokio::sync::watch;
 
 use super::Work;
+use crate::commands::access::Grants;
 use crate::commands::up::row::Row;
 use crate::commands::{endpoints, hosts};
-use crate::config::{Places, Service};
+use crate::config::{Place, Places, Service};
 use crate::deploy::{self, Begin, Making, Site, Stopwatch};
 use crate::error::Error;
 use crate::event::Reporter;
@@ -22,6 +23,7 @@ use crate::provider::ec2::{Ec2, Launch, Wanted};
 pub(super) struct Run<'a> {
     pub(super) work: &'a Work<'a>,
     pub(super) launch: Launch,
+    pub(super) grants: &'a Grants,
     /// Where the services will be found, as far as that is known.
     pub(super) places: watch::Sender<Places>,
 }
@@ -53,7 +55,7 @@ impl Brought {
         match &self.machine.dns {
             Some(name) if port == 80 => format!("http://{name}{path}"),
             Some(name) => format!("http://{name}:{port}{path}"),
-            None => self.ready.endpoint.url(&path),
+            None => self.ready.endpoint().url(&path),
         }
     }
 }
@@ -80,7 +82,8 @@ pub(super) async fn bring_up<'a>(
             Some(_) => Begin::Waiting,
             None => Begin::with(fixtures, args.no_seed),
         };
-        let site = Site { service: &service, docker: config.docker, target, artifact, begin };
+        let (docker, tokens) = (config.docker, run.grants.tokens());
+        let site = Site { service: &service, docker, target, artifact, begin, tokens };
         let settle = async |host: &Host| settle(ec2, &machine, host).await;
         let (host, ready) = deploy::deploy(&site, settle, reporter, &mut watch).await?;
         Ok((service, machine, host, ready))
@@ -101,7 +104,7 @@ async fn placed(run: &Run<'_>, service: &Service, machine: &Machine) -> Service 
     let mut places = run.places.subscribe();
     // The sender lives as long as the run does.
     let all = places.wait_for(|places| places.len() == config.services.len()).await;
-    let told = all.map_or_else(|_| config.clone(), |places| config.placed(&places));
+    let told = all.map_or_else(|_| config.clone(), |places| config.placed(&places, Place::Hosts));
     let own = told.services.into_iter().find(|it| it.name == service.name);
     own.unwrap_or_else(|| service.clone())
 }

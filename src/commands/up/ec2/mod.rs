@@ -16,6 +16,7 @@ use self::carry::Carry;
 use self::host::{Brought, Run, bring_up};
 use super::row::Row;
 use crate::cli::Up;
+use crate::commands::access::{self, Grants};
 use crate::commands::confirm::confirm;
 use crate::commands::{hosts, keeper};
 use crate::config::Config;
@@ -24,7 +25,7 @@ use crate::docker;
 use crate::error::Error;
 use crate::event::{EventSink, Reporter};
 use crate::fixtures::{self, Fixtures};
-use crate::host::Identity;
+use crate::host::{Host, Identity};
 use crate::local::StackFolder;
 use crate::plan::launch::{self, LaunchPlan};
 use crate::progress;
@@ -78,6 +79,9 @@ pub(super) async fn run(args: &Up, config: &Config) -> Result<ExitCode, Error> {
         work.run(signals).await.map_err(|error| work.kept(error))
     };
     let rows = keeper.hold("up", &mut signals, reporter, work).await;
+    if rows.is_ok() {
+        super::tell_about_https(display.as_ref());
+    }
     drop(display);
     let rows = rows?;
     stack.set_last_up(begin.elapsed().as_secs_f64())?;
@@ -170,7 +174,8 @@ impl Work<'_> {
         let Found { identity, image, group, .. } = &self.found;
         let (config, ec2) = (self.config, self.ec2);
         // What cannot be carried is to be known before anything is launched.
-        carry.check().await?;
+        let old = carry.check().await?;
+        let grants = self.grants(carry, &old).await?;
         if self.args.terminate_first {
             self.end_old().await?;
         }
@@ -187,14 +192,22 @@ impl Work<'_> {
             by: docker::who(),
             ends: self.args.ttl.map(|ttl| unix_seconds() + ttl.as_secs()),
         };
-        let run = Run { work: self, launch, places: watch::Sender::default() };
+        let run = Run { work: self, launch, grants: &grants, places: watch::Sender::default() };
         let one = |(service, fixtures)| {
             let artifact = deploy::make(config, service, self.display);
             bring_up(&run, service, fixtures, artifact)
         };
         let mut brought = try_join_all(config.services.iter().zip(&self.fixtures).map(one)).await?;
         carry.move_data(&mut brought).await?;
+        grants.are_deployed()?;
         Ok(brought)
+    }
+
+    /// The tokens that the old hosts accept, brought together with those of this machine.
+    async fn grants(&self, carry: &Carry<'_>, old: &[Host]) -> Result<Grants, Error> {
+        let hosts: Vec<_> = old.iter().zip(carry.services()).collect();
+        let reporter = Reporter::new(self.display, "access");
+        access::for_hosts(self.config, &self.args.stack, &hosts, true, reporter).await
     }
 
     /// Ends what the new hosts replace.

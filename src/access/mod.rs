@@ -1,0 +1,90 @@
+//! Access to the services: the tokens that they accept, and the one that this user sends.
+//!
+//! ```text
+//! token    a token, which is never printed but by the command that makes it
+//! keyring  the files of a stack: the list of tokens, and this user's own
+//! agree    which list counts where this machine and the hosts have one each
+//! ```
+
+mod agree;
+mod keyring;
+mod token;
+
+use std::io;
+use std::path::PathBuf;
+
+use rest::access::tokens::TokenListError;
+
+pub use agree::agree;
+pub use keyring::{Keyring, OPERATOR};
+pub use token::{Token, VARIABLE};
+
+/// Why tokens cannot be read, made or brought to hosts.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// A file cannot be read.
+    #[error("{} cannot be read: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file cannot be written.
+    #[error("{} cannot be written: {source}", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A text is no token.
+    #[error("{origin} does not hold an access token: it must be one word, like eventpost_…")]
+    NotAToken {
+        /// Where it was read.
+        origin: String,
+    },
+    /// A list is not valid.
+    #[error("{origin}: {source}")]
+    Invalid {
+        /// The file, or the host.
+        origin: String,
+        /// What is wrong.
+        source: TokenListError,
+    },
+    /// The list of this machine is not the one that was changed last.
+    #[error(
+        "{host} has another list of tokens than {} (serial {there}, here {here}): somebody else \
+         has changed it. Move that file away to take over the list of the hosts, then make your \
+         change again", path.display()
+    )]
+    Conflict {
+        /// A host that has another list.
+        host: String,
+        /// Its serial there.
+        there: u64,
+        /// The serial here.
+        here: u64,
+        /// The list of this machine.
+        path: PathBuf,
+    },
+    /// There is no randomness.
+    #[error("a token could not be made: {0}")]
+    Unmakable(io::Error),
+    /// A token cannot be added to the list.
+    #[error("{path}: {problem}", path = path.display())]
+    NotAdded {
+        /// The list.
+        path: PathBuf,
+        /// Why.
+        problem: String,
+    },
+    /// There is no token of a name.
+    #[error("{} has no token `{name}`: `eventpost token list` shows them", path.display())]
+    Unknown {
+        /// The list.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
+}

@@ -1,0 +1,96 @@
+//! The command line of `eventpost token`.
+
+use clap::{Args, Subcommand};
+use jiff::{SignedDuration, Timestamp};
+use rest::access::tokens::{Role, is_name};
+
+use super::{Output, Stack};
+
+/// `eventpost token`
+#[derive(Debug, Subcommand)]
+pub enum Token {
+    /// Make a token and print it, once; `eventpost deploy` brings it to the services
+    Create(TokenCreate),
+    /// List the tokens: names, roles and expiry
+    List(TokenList),
+    /// Remove a token; `eventpost deploy` makes the services refuse it
+    Revoke(TokenRevoke),
+}
+
+/// `eventpost token create`
+#[derive(Debug, Args)]
+pub struct TokenCreate {
+    /// What to call the token, such as who uses it
+    #[arg(value_parser = token_name)]
+    pub token: String,
+
+    /// What it allows: read private data, also write, or everything
+    #[arg(long, value_parser = clap::value_parser!(Role))]
+    pub role: Role,
+
+    /// When it expires: a time like 2027-01-01T00:00:00Z, or after days, as in 90d
+    #[arg(long, value_name = "TIME", value_parser = expiry)]
+    pub expires: Option<Timestamp>,
+
+    /// Which deployment
+    #[command(flatten)]
+    pub stack: Stack,
+}
+
+/// `eventpost token list`
+#[derive(Debug, Args)]
+pub struct TokenList {
+    /// How the result looks on standard output
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+
+    /// Which deployment
+    #[command(flatten)]
+    pub stack: Stack,
+}
+
+/// `eventpost token revoke`
+#[derive(Debug, Args)]
+pub struct TokenRevoke {
+    /// The token's name
+    pub token: String,
+
+    /// Which deployment
+    #[command(flatten)]
+    pub stack: Stack,
+}
+
+fn token_name(text: &str) -> Result<String, String> {
+    let problem = "a name has 1 to 64 letters, digits or any of -_.@";
+    if is_name(text) { Ok(text.into()) } else { Err(problem.into()) }
+}
+
+/// A time to come.
+fn expiry(text: &str) -> Result<Timestamp, String> {
+    let days = text.strip_suffix('d').and_then(|days| days.parse::<u16>().ok());
+    let now = Timestamp::now();
+    let time = match days {
+        Some(days) => now.checked_add(SignedDuration::from_hours(24 * i64::from(days))).ok(),
+        None => text.parse().ok(),
+    };
+    let time = time.ok_or("must be a time like 2027-01-01T00:00:00Z, or days, as in 90d")?;
+    if time <= now {
+        return Err("must be a time to come".into());
+    }
+    Ok(Timestamp::from_second(time.as_second()).unwrap_or(time))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expiry_is_a_time_to_come() {
+        let in_days = expiry("90d").unwrap().duration_since(Timestamp::now());
+        assert!((89 * 24..=90 * 24).contains(&in_days.as_hours()), "{in_days}");
+        assert_eq!(expiry("2999-01-01T00:00:00Z").unwrap().to_string(), "2999-01-01T00:00:00Z");
+        for bad in ["", "d", "-1d", "0d", "90", "tomorrow", "2020-01-01T00:00:00Z", "99999d"] {
+            assert!(expiry(bad).is_err(), "{bad}");
+        }
+    }
+}

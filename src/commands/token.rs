@@ -1,0 +1,102 @@
+//! `eventpost token`: the list of tokens that the stack's services accept.
+
+use std::io::{Write, stderr};
+use std::process::ExitCode;
+
+use rest::access::tokens::{Entry, TokenList};
+use serde::Serialize;
+
+use crate::access::Keyring;
+use crate::cli::{self, Token, TokenCreate, TokenRevoke};
+use crate::config;
+use crate::error::Error;
+use crate::local::StackFolder;
+use crate::report::{self, Cell, Table};
+use crate::wait::unix_seconds;
+
+/// A row of the list.
+#[derive(Debug, Serialize)]
+struct Row {
+    name: String,
+    role: &'static str,
+    state: &'static str,
+    expires: Option<String>,
+    created: Option<String>,
+}
+
+impl Table for Row {
+    const HEADINGS: &'static [&'static str] = &["NAME", "ROLE", "STATE", "EXPIRES", "CREATED"];
+
+    fn cells(&self) -> Vec<Cell> {
+        vec![
+            Cell::text(Some(&self.name)),
+            Cell::text(Some(self.role)),
+            Cell::verdict(self.state, self.state == "valid"),
+            Cell::text(self.expires.as_ref()),
+            Cell::text(self.created.as_ref()),
+        ]
+    }
+}
+
+pub(super) fn run(args: &Token) -> Result<ExitCode, Error> {
+    match args {
+        Token::Create(args) => create(args),
+        Token::List(args) => list(args),
+        Token::Revoke(args) => revoke(args),
+    }
+}
+
+fn create(args: &TokenCreate) -> Result<ExitCode, Error> {
+    let stack = stack(&args.stack)?;
+    let _lock = stack.lock()?;
+    let (keyring, name) = (Keyring::new(&stack), &args.token);
+    let token = keyring.create(name, args.role, args.expires)?;
+    report::line(token.secret())?;
+    note(&format!(
+        "{name} ({}) is in {}; it is not shown again. `eventpost deploy` brings it to services on \
+         hosts, `eventpost up --local` to those of this machine",
+        args.role,
+        keyring.path().display()
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(args: &cli::TokenList) -> Result<ExitCode, Error> {
+    let stack = stack(&args.stack)?;
+    let list = Keyring::new(&stack).list()?.unwrap_or_default();
+    report::print(&rows(&list), args.output)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn revoke(args: &TokenRevoke) -> Result<ExitCode, Error> {
+    let stack = stack(&args.stack)?;
+    let _lock = stack.lock()?;
+    Keyring::new(&stack).revoke(&args.token)?;
+    note(&format!(
+        "{} is revoked; services accept it until `eventpost deploy`, or `eventpost up --local`",
+        args.token
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn stack(args: &cli::Stack) -> Result<StackFolder, Error> {
+    let config = config::load(args.file.as_deref(), args.name.as_ref())?;
+    Ok(StackFolder::new(args.state_dir.as_deref(), &config.stack)?)
+}
+
+fn rows(list: &TokenList) -> Vec<Row> {
+    let row = |entry: &Entry| Row {
+        name: entry.name.clone(),
+        role: entry.role.as_str(),
+        state: if entry.has_expired(unix_seconds()) { "expired" } else { "valid" },
+        expires: entry.expires.map(|at| at.to_string()),
+        created: entry.created.map(|at| at.to_string()),
+    };
+    list.entries().iter().map(row).collect()
+}
+
+/// Tells people what standard output does not.
+fn note(text: &str) {
+    // Where even this fails there is nobody left to tell.
+    let _ = writeln!(stderr(), "{text}");
+}
