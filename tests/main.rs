@@ -1,5 +1,6 @@
 //! The real programs, from outside: services over TCP, the command as a process.
 
+mod access;
 mod api;
 mod backup;
 mod bench;

@@ -40,9 +40,20 @@ impl Client {
 
     /// Sends a request and reads its answer, which must say how long it is.
     pub(crate) fn send(&mut self, method: &str, path: &str, body: &str) -> std::io::Result<Answer> {
+        self.send_with(method, path, "", body)
+    }
+
+    /// As [`Self::send`], with more headers, each with its line end.
+    pub(crate) fn send_with(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &str,
+    ) -> std::io::Result<Answer> {
         let length = body.len();
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n{body}"
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
         );
         self.0.get_mut().write_all(request.as_bytes())?;
         let mut head = String::new();
@@ -98,10 +109,22 @@ pub(crate) fn ask(
     headers: &str,
     body: &str,
 ) -> Answer {
+    ask_by_name(address, "localhost", method, path, headers, body)
+}
+
+/// As [`ask`], for the host of a name.
+pub(crate) fn ask_by_name(
+    address: SocketAddr,
+    host: &str,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> Answer {
     let mut stream = connect(address);
     let length = body.len();
     let request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\
          Content-Length: {length}\r\n\r\n{body}"
     );
     stream.write_all(request.as_bytes()).unwrap();

@@ -205,7 +205,9 @@ pub(crate) fn problem(problem: &Problem) -> Answer {
         }
         Problem::ForeignOrigin => {
             let message = "Pages of other origins may not change anything here.";
-            error(StatusCode::FORBIDDEN, message, &[])
+            let mut answer = error(StatusCode::FORBIDDEN, message, &[]);
+            keep_private(answer.headers_mut());
+            answer
         }
         Problem::NoSuchPath => error(StatusCode::NOT_FOUND, "There is nothing at this path.", &[]),
         Problem::Method { allow } => {
