@@ -10,9 +10,10 @@ use events::Event;
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response};
 use libfuzzer_sys::fuzz_target;
+use rest::access::origins::Origins;
+use rest::access::{Access, Guard};
 use rest::data_dir::DataDir;
 use rest::id::IdGenerator;
-use rest::origins::Origins;
 use rest::store::LogStore;
 use rest::{AccessLog, Api, BodyLimits, Content, LogFormat, Logged, ApiParts, Plain, ServerMetrics};
 use tokio::runtime::Runtime;
@@ -35,7 +36,11 @@ static API: LazyLock<Arc<Api<Event, LogStore>>> = LazyLock::new(|| {
         access_log: log,
         server,
         writes: Arc::default(),
-        origins: Origins::default(),
+        guard: Arc::new(Guard {
+            access: Access::Open,
+            origins: Origins::default(),
+            loopback: false,
+        }),
         extension: Plain,
     }))
 });
@@ -45,7 +50,7 @@ fuzz_target!(|input: &[u8]| {
     let asked = format!("{request:?}");
     let (status, location, body) = RUNTIME.block_on(answer(request));
     assert!(
-        [200, 201, 304, 400, 404, 405, 412, 413, 422].contains(&status),
+        [200, 201, 304, 400, 403, 404, 405, 412, 413, 422].contains(&status),
         "{asked} was answered {status}"
     );
     if status == 201 {
