@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use crate::harness::browser::Browser;
 use crate::harness::cli::World;
 use crate::harness::http::{ask, send};
-use crate::harness::{Service, temp_dir, wait_for};
+use crate::harness::tokens::Tokens;
+use crate::harness::{Service, program, temp_dir, wait_for};
 use crate::mail::relay::Relay;
 
 const TAB: &str = "\u{e004}";
@@ -28,7 +29,11 @@ fn event(title: &str, seconds: i64) -> Value {
 }
 
 fn make(address: std::net::SocketAddr, event: &Value) -> String {
-    let made = send(address, "POST", "/events", Some(&event.to_string()));
+    make_with("", address, event)
+}
+
+fn make_with(header: &str, address: std::net::SocketAddr, event: &Value) -> String {
+    let made = ask(address, "POST", "/events", header, &event.to_string());
     assert_eq!(made.status, 201, "{made:?}");
     made.header("location").unwrap().replace("/events/", "/show/")
 }
@@ -105,6 +110,38 @@ fn people_search_open_an_event_and_are_reminded_by_mail() {
     browser.wait_for_text("#said", "The reminders cannot be reached.");
     assert!(!browser.picture().is_empty());
     world.run(&["down", "--local"]).succeeded();
+}
+
+#[test]
+fn where_changes_need_a_token_people_search_and_are_told_why_nothing_reminds_them() {
+    let (dir, tokens) = (temp_dir(), Tokens::of_all_roles());
+    let mut command = std::process::Command::new(program("events"));
+    command.env("ACCESS_TOKENS", tokens.on_one_line());
+    command.args(["--notifications-url", "http://127.0.0.1:1"]);
+    let service = Service::start_command(command, dir.path());
+    let header = tokens.header("write");
+    make_with(&header, service.address, &event("Café philosophique", 3 * 86_400));
+    let shown = make_with(&header, service.address, &event("Harvest market", 86_400));
+
+    let browser = Browser::open(360, 740);
+    browser.go(&format!("http://{}/", service.address));
+    browser.wait_for_text("main", "Café philosophique");
+    browser.run("document.querySelector('#q').focus()");
+    browser.press(&format!("harvest{ENTER}"));
+    browser.wait_for_text("h1", "Events found");
+    assert!(!browser.text("ul.events").contains("Café"));
+    browser.click("ul.events a");
+    browser.wait_for_text("h1", "Harvest market");
+    assert_eq!(browser.run("return location.pathname"), json!(shown));
+    let text = browser.text("#closed");
+    assert!(text.starts_with("Reminders are turned off"), "{text}");
+    let count = "return document.querySelectorAll('form, script, #remind, #said').length";
+    assert_eq!(browser.run(count), 0);
+    assert_eq!(browser.complaints(), Vec::<Value>::new());
+    // The page has nobody to send anything to, and its policy says so.
+    let page = ask(service.address, "GET", &shown, "", "");
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(!policy.contains("script-src") && !policy.contains("connect-src"), "{policy}");
 }
 
 #[test]
@@ -189,7 +226,7 @@ fn only_pages_of_the_origins_that_may_read_the_answers() {
         let allowed = format!("access-control-allow-origin: {origin}\\r\\n");
         assert!(answer.contains(&allowed), "{answer}");
         assert!(answer.contains("access-control-allow-methods: GET, HEAD, POST, OPTIONS"));
-        assert!(answer.contains("access-control-allow-headers: content-type"), "{answer}");
+        assert!(answer.contains("access-control-allow-headers: authorization, content-type"));
         assert!(asked("GET", origin).contains(&allowed));
     }
     for origin in ["http://b.example", "null", "http://a.example.org", "https://a.example"] {
