@@ -190,7 +190,7 @@ impl TokenList {
     pub fn find(&self, token: &[u8]) -> Option<&Entry> {
         let digest: [u8; 32] = Sha256::digest(token).into();
         self.entries.iter().fold(None, |found, entry| {
-            if bool::from(entry.digest.ct_eq(&digest)) { Some(entry) } else { found }
+            if is_same(&entry.digest, &digest) { Some(entry) } else { found }
         })
     }
 
@@ -206,6 +206,18 @@ impl Entry {
     pub fn has_expired(&self, now: u64) -> bool {
         self.expires.is_some_and(|at| i64::try_from(now).map_or(true, |now| now >= at.as_second()))
     }
+}
+
+/// Whether two digests are the same, in a time that tells nothing about them. All differences
+/// are gathered before they are looked at once: byte by byte, `ct_eq` takes twenty times as
+/// long, which each request would pay for each token in the list.
+fn is_same(a: &[u8; 32], b: &[u8; 32]) -> bool {
+    let (a, b) = (a.as_chunks().0, b.as_chunks().0);
+    let differences = a
+        .iter()
+        .zip(b)
+        .fold(0, |found, (a, b)| found | (u64::from_ne_bytes(*a) ^ u64::from_ne_bytes(*b)));
+    differences.ct_eq(&0).into()
 }
 
 fn entry(text: &str) -> Result<Entry, String> {
@@ -291,6 +303,17 @@ mod tests {
         assert_eq!(list.role(token.secret.as_bytes(), expiry), None);
         assert_eq!(list.role(other.secret.as_bytes(), 0), None);
         assert_eq!(list.role(b"", 0), None);
+    }
+
+    #[test]
+    fn digests_are_the_same_only_where_every_bit_is() {
+        let digest = NewToken::make().unwrap().digest;
+        assert!(is_same(&digest, &digest.clone()));
+        for bit in 0..256 {
+            let mut other = digest;
+            other[bit / 8] ^= 1 << (bit % 8);
+            assert!(!is_same(&digest, &other), "{bit}");
+        }
     }
 
     #[test]
