@@ -71,7 +71,7 @@ def deploy(ec2, service, program, fixtures, key_file, group, done):
     subprocess.run([*ssh, install], check=True, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     run = (
         "sudo docker import -c 'ENTRYPOINT [\"/service\"]' - service >/dev/null && "
-        "sudo docker run -d -p 80:8080 -v data:/data service --data /data >/dev/null"
+        "sudo docker run -d -e ACCESS=open -p 80:8080 -v data:/data service --data /data >/dev/null"
     )
     subprocess.run([*ssh, run], check=True, input=archive(program))
     url = f"http://{address}/{service}"

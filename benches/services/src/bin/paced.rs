@@ -38,7 +38,7 @@ fn read(
 ) -> Vec<Duration> {
     let mut stream = TcpStream::connect(address).expect("a server");
     stream.set_nodelay(true).expect("a TCP connection");
-    let request = format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let begin = Instant::now() + offset;
     let mut buffer = [0; 64 << 10];
     (0..count)
