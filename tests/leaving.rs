@@ -43,6 +43,9 @@ fn events_whose_clients_have_left_are_found() {
         let (stored, found) = (count(&service, "/events"), count(&service, "/events?q=leaving"));
         (stored > 50 && stored == found).then_some(stored)
     });
+    // Each of them is counted, too.
+    let posted = r#"eventpost_http_requests_total{route="list",method="POST",status="201"}"#;
+    assert_eq!(service.metric(posted), u64::try_from(stored).unwrap());
     assert_eq!(service.terminate(), Some(0));
     let service = Service::start("events", dir.path());
     assert!(count(&service, "/events") >= stored, "the stored events are still there");
@@ -62,4 +65,20 @@ fn notifications_whose_clients_have_left_are_sent() {
             (count(&service, "/notifications"), count(&service, "/notifications?state=sent"));
         (stored > 10 && stored == sent).then_some(())
     });
+}
+
+#[test]
+fn a_service_that_stops_begins_no_more_mails() {
+    let dir = temp_dir();
+    let relay = Relay::start(dir.path());
+    let service = mail::start(&dir.path().join("data"), &relay, &["--mail-rate", "1000"]);
+    for n in 0..40 {
+        // The relay answers each of them a second after it took it.
+        let due_now = mail::notification(&format!("slow-{n}@example.org"), -1).to_string();
+        assert_eq!(send(service.address, "POST", "/notifications", Some(&due_now)).status, 201);
+    }
+    wait_for("the first mails", || (!relay.taken().is_empty()).then_some(()));
+    assert_eq!(service.terminate(), Some(0));
+    // Those under way, and not the other thirty.
+    assert!(relay.taken().len() <= 12, "{} mails were sent", relay.taken().len());
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use rustix::fs::Mode;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::access::origins::{Origin, Origins};
 use crate::access::{AccessArgs, AccessError, Guard};
@@ -44,7 +44,7 @@ Exit codes (as in sysexits.h):
   73  the data folder or the copy cannot be written, or the folder holds data
   74  input or output failed
   75  another process holds the data folder
-  78  the settings of access, or of what it does besides storing, are not valid";
+  78  the access, mail or page settings are not valid";
 
 #[derive(Debug, Parser)]
 #[command(after_help = EXIT_CODES, args_conflicts_with_subcommands = true)]
@@ -283,6 +283,7 @@ async fn serve<R: Resource, E: Extension>(
     // The handlers are in place before anybody can know of the process and signal it.
     let mut terminate = signal(SignalKind::terminate()).map_err(|e| system_error(&e))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| system_error(&e))?;
+    let hangup = signal(SignalKind::hangup()).map_err(|e| system_error(&e))?;
     system::survive_file_size_limit().map_err(|e| system_error(&e))?;
     let guard = Arc::new(args.guard()?);
     let connections = args.max_connections.min(system::room_for_connections());
@@ -290,7 +291,7 @@ async fn serve<R: Resource, E: Extension>(
     let dir = DataDir::lock(&args.data.data)?;
     let writes = Arc::new(Writes::default());
     writes.obey(dir.path()).map_err(|e| system_error(&e))?;
-    reload_at_hangup(&writes, dir.path(), &guard).map_err(|e| system_error(&e))?;
+    reload_at_hangup(hangup, &writes, dir.path(), &guard);
     let store = Arc::new(LogStore::open(&dir, R::COLLECTION)?);
     let (given, folder) = (Arc::clone(&store), dir.path().into());
     let (open, access_name) = (guard.access.is_open(), guard.access.as_str());
@@ -344,12 +345,7 @@ impl ServeArgs {
 }
 
 /// At each SIGHUP, reads again whether writes are taken, and which tokens are accepted.
-fn reload_at_hangup(
-    writes: &Arc<Writes>,
-    folder: &Path,
-    guard: &Arc<Guard>,
-) -> std::io::Result<()> {
-    let mut hangup = signal(SignalKind::hangup())?;
+fn reload_at_hangup(mut hangup: Signal, writes: &Arc<Writes>, folder: &Path, guard: &Arc<Guard>) {
     let (writes, guard, folder) = (Arc::clone(writes), Arc::clone(guard), folder.to_path_buf());
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
@@ -357,12 +353,15 @@ fn reload_at_hangup(
                 Ok(()) => tracing::info!("SIGHUP: looked up whether to take writes"),
                 Err(error) => tracing::error!(%error, "whether to take writes is unknown"),
             }
-            if let Err(error) = guard.access.reload() {
-                tracing::error!(%error, "SIGHUP: the tokens of before are still accepted");
+            match guard.access.reload() {
+                Ok(Some(tokens)) => tracing::info!(tokens, "SIGHUP: reloaded the access tokens"),
+                Ok(None) => {}
+                Err(error) => tracing::error!(
+                    %error, "SIGHUP: cannot reload the access tokens; the previous list stays in use"
+                ),
             }
         }
     });
-    Ok(())
 }
 
 async fn listen(args: &ServeArgs) -> Result<(TcpListener, SocketAddr), StartError> {

@@ -13,8 +13,6 @@ use crate::private;
 
 /// Holds until when, in milliseconds since 1970.
 const FILE: &str = "read-only";
-/// How long a service that stops waits for its writes.
-const FINISH_LIMIT: Duration = Duration::from_secs(10);
 
 /// Lets writes through, or not.
 #[derive(Debug, Default)]
@@ -57,14 +55,6 @@ impl Writes {
     /// Whether none is let through, and none that was is still at work.
     pub(crate) fn have_ended(&self) -> bool {
         self.refused() && self.at_work.load(Ordering::SeqCst) == 0
-    }
-
-    /// Waits until no write is at work, for as long as a disk in trouble may take at most.
-    pub(crate) async fn finish(&self) {
-        let end = tokio::time::Instant::now() + FINISH_LIMIT;
-        while self.at_work.load(Ordering::SeqCst) > 0 && tokio::time::Instant::now() < end {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
     }
 
     fn refused(&self) -> bool {

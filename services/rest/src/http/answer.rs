@@ -183,11 +183,12 @@ pub(crate) fn problem(problem: &Problem) -> Answer {
             closing(error(StatusCode::BAD_REQUEST, message, &[]))
         }
         Problem::Misdirected => {
-            let message = "A service on loopback is named localhost or by its address.";
+            let message =
+                "This service listens on loopback only: use localhost or its address as the host.";
             error(StatusCode::MISDIRECTED_REQUEST, message, &[])
         }
         Problem::Unauthorized { given: false } => {
-            let message = "This needs an access token, as `Authorization: Bearer TOKEN`.";
+            let message = "An access token is required: send `Authorization: Bearer TOKEN`.";
             with_challenge(error(StatusCode::UNAUTHORIZED, message, &[]), CHALLENGE)
         }
         Problem::Unauthorized { given: true } => {
@@ -204,7 +205,7 @@ pub(crate) fn problem(problem: &Problem) -> Answer {
             with_challenge(error(StatusCode::FORBIDDEN, &message, &[]), challenge)
         }
         Problem::ForeignOrigin => {
-            let message = "Pages of other origins may not change anything here.";
+            let message = "Changes from pages of other origins are not allowed.";
             let mut answer = error(StatusCode::FORBIDDEN, message, &[]);
             keep_private(answer.headers_mut());
             answer

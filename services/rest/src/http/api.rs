@@ -3,15 +3,13 @@
 
 use std::marker::PhantomData;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{self, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
 use hyper::body::Body;
 use hyper::http::request::Parts;
-use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
+use hyper::{HeaderMap, Method, Request, StatusCode, Uri, Version};
 
 use super::answer::{self, Answer, Problem};
 use super::body::{BodyLimits, BodyReader};
@@ -19,6 +17,7 @@ use super::conditional::condition;
 use super::content::Content;
 use super::context::Context;
 use super::encoding::{self, Encoding};
+use super::handling::{Changing, Handling};
 use super::headers::Found;
 use super::list::{self, List, ListCache};
 use super::observe::Observer;
@@ -43,6 +42,7 @@ pub struct Api<R, S, E = Plain> {
     bodies: BodyReader,
     list: ListCache,
     writes: Arc<Writes>,
+    changing: Changing,
     guard: Arc<Guard>,
     extension: E,
     observer: Observer,
@@ -77,26 +77,6 @@ const FEW: usize = 256;
 
 type Handled = Result<Answer, Problem>;
 
-/// A request that is being answered. Most reads need not wait: their answers are there
-/// at once, and nothing is allocated or moved for a future.
-pub enum Handling {
-    /// The answer, until it is taken.
-    Done(Option<Response<Content>>),
-    /// The work that leads to it.
-    Working(Pin<Box<dyn Future<Output = Response<Content>> + Send>>),
-}
-
-impl Future for Handling {
-    type Output = Response<Content>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Response<Content>> {
-        match &mut *self {
-            Self::Done(answer) => Poll::Ready(answer.take().expect("polled after its end")),
-            Self::Working(work) => work.as_mut().poll(cx),
-        }
-    }
-}
-
 impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
     /// Puts an API together.
     pub fn new(parts: ApiParts<S, E>) -> Self {
@@ -105,6 +85,7 @@ impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
         Self {
             store,
             writes,
+            changing: Changing::default(),
             guard,
             extension,
             observer: Observer::new(ids.process(), access_log, server),
@@ -116,9 +97,9 @@ impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
         }
     }
 
-    /// Waits for writes whose clients have left, and has the extension come to its end.
+    /// Waits for changes whose clients have left, and has the extension come to its end.
     pub async fn stop(&self) {
-        self.writes.finish().await;
+        self.changing.finish().await;
         self.extension.stop().await;
     }
 
@@ -142,8 +123,9 @@ impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
             from.tell(request.method(), route.allow(), answer.headers_mut());
             return Handling::Done(Some(answer));
         }
+        let changes = !request.method().is_safe();
         let api = Arc::clone(self);
-        Handling::Working(Box::pin(async move {
+        let work = async move {
             let (parts, body) = request.into_parts();
             let condition = condition(&parts.headers);
             let handled = api.answer(route, &parts, condition, body).await;
@@ -151,7 +133,8 @@ impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
             let mut answer = api.finish(handled, route, asked, &context, begin);
             from.tell(&parts.method, route.allow(), answer.headers_mut());
             answer
-        }))
+        };
+        if changes { self.changing.run(work) } else { Handling::Working(Box::pin(work)) }
     }
 
     /// The answer of a request that need not wait for anything.
@@ -377,61 +360,30 @@ impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
         }
     }
 
-    async fn create<B: Body>(self: &Arc<Self>, body: B) -> Handled {
+    async fn create<B: Body>(&self, body: B) -> Handled {
         let model = self.model(body).await?;
-        self.write(async move |api| {
-            let id = api.ids.next();
-            let document = Document::from(Bytes::from(model.document(id)));
-            api.store.insert(id, document.bytes.clone()).await?;
-            api.extension.changed(id);
-            let answer = whole(StatusCode::CREATED, document, &HeaderMap::new());
-            Ok(answer::with_location(answer, R::COLLECTION, id))
-        })
-        .await
+        let _permit = self.begin_write()?;
+        let id = self.ids.next();
+        let document = Document::from(Bytes::from(model.document(id)));
+        self.store.insert(id, document.bytes.clone()).await?;
+        self.extension.changed(id);
+        let answer = whole(StatusCode::CREATED, document, &HeaderMap::new());
+        Ok(answer::with_location(answer, R::COLLECTION, id))
     }
 
-    async fn replace<B: Body>(
-        self: &Arc<Self>,
-        id: ObjectId,
-        condition: Condition,
-        body: B,
-    ) -> Handled {
+    async fn replace<B: Body>(&self, id: ObjectId, condition: Condition, body: B) -> Handled {
         let document = Document::from(Bytes::from(self.model(body).await?.document(id)));
-        self.write(async move |api| {
-            done(api.store.replace(id, document.bytes.clone(), condition).await?)?;
-            api.extension.changed(id);
-            Ok(whole(StatusCode::OK, document, &HeaderMap::new()))
-        })
-        .await
+        let _permit = self.begin_write()?;
+        done(self.store.replace(id, document.bytes.clone(), condition).await?)?;
+        self.extension.changed(id);
+        Ok(whole(StatusCode::OK, document, &HeaderMap::new()))
     }
 
-    async fn delete(self: &Arc<Self>, id: ObjectId, condition: Condition) -> Handled {
-        self.write(async move |api| {
-            let document = done(api.store.remove(id, condition).await?)?;
-            api.extension.changed(id);
-            Ok(answer::json(StatusCode::OK, document.bytes))
-        })
-        .await
-    }
-
-    /// Carries out a write in a task of its own. A connection drops the future of its
-    /// request when the client leaves; the write must still run to its end, or the
-    /// extension would never hear of a document that is stored.
-    async fn write<F>(self: &Arc<Self>, work: impl FnOnce(Arc<Self>) -> F) -> Handled
-    where
-        F: Future<Output = Handled> + Send + 'static,
-    {
-        let api = Arc::clone(self);
-        let work = work(Arc::clone(self));
-        let written = tokio::spawn(async move {
-            let _permit = api.begin_write()?;
-            work.await
-        });
-        written.await.unwrap_or_else(|error| match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime is going away, and this task with it.
-            Err(_) => Err(Problem::ReadOnly),
-        })
+    async fn delete(&self, id: ObjectId, condition: Condition) -> Handled {
+        let _permit = self.begin_write()?;
+        let document = done(self.store.remove(id, condition).await?)?;
+        self.extension.changed(id);
+        Ok(answer::json(StatusCode::OK, document.bytes))
     }
 
     /// `/readyz` tells everybody whether the service can work, and operators how much it

@@ -9,6 +9,7 @@ mod conditional;
 mod content;
 mod context;
 mod encoding;
+mod handling;
 mod headers;
 mod list;
 mod metrics;
@@ -16,9 +17,10 @@ mod observe;
 mod page;
 mod route;
 
-pub use api::{Api, ApiParts, Handling};
+pub use api::{Api, ApiParts};
 pub use body::BodyLimits;
 pub use content::{Content, ContentError};
+pub use handling::Handling;
 
 pub(crate) use answer::Problem;
 pub(crate) use headers::Found;
