@@ -37,11 +37,12 @@ impl Marker {
         let Self { first, second } = self;
         // In two halves: a shell that echoes its commands (`set -x`) does not print the whole.
         let print = format!("printf '%s%s\\n' {first} {second}");
-        let line = format!("{print}; {print} >&2; {}", command.line);
+        let print = format!("{print}; {print} >&2");
         match command.shell {
             // `exec` keeps the login shell from adding something at its end.
-            Shell::Posix => format!("exec sh -c {}", quote(&line)),
-            Shell::Login => line,
+            Shell::Posix => format!("exec sh -c {}", quote(&format!("{print}; {}", command.line))),
+            // Shells agree on little more than this.
+            Shell::Login => format!("sh -c {}; {}", quote(&print), command.line),
         }
     }
 

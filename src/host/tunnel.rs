@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 use ssh2::{Channel, Session};
@@ -11,6 +12,8 @@ use ssh2::{Channel, Session};
 use super::TransportError;
 use super::ssh::wait_for;
 
+/// Requests have shorter deadlines: longer than this, nobody waits.
+const IDLE_LIMIT: Duration = Duration::from_secs(120);
 /// How much is read at once, and waits to be written at most.
 const CHUNK: usize = 16 << 10;
 
@@ -32,21 +35,30 @@ pub(super) fn run(
 ) -> Result<(), TransportError> {
     stream.set_nonblocking(true).map_err(|error| failed(&error))?;
     let (mut out, mut back) = (Lane::new(true), Lane::new(false));
+    let mut last_moved = Instant::now();
     loop {
         let mut near = stream;
         let moved = out.pass(&mut near, &mut channel)? | back.pass(&mut channel, &mut near)?;
         back.ended |= channel.eof() && !moved;
-        // Whoever used the stream has its answer, or wants it no more.
-        if out.ended && out.waiting.is_empty() || back.ended && back.waiting.is_empty() {
+        // Whoever used the stream has its answer, or has left.
+        if out.ended || back.ended && back.waiting.is_empty() {
             let _ = stream.shutdown(Shutdown::Both);
             return close(session, &mut channel);
         }
-        if !moved {
-            let mut flags = PollFlags::empty();
-            flags.set(PollFlags::IN, out.waiting.is_empty());
-            flags.set(PollFlags::OUT, !back.waiting.is_empty());
-            wait_for(session, socket, &mut [PollFd::from_borrowed_fd(stream.as_fd(), flags)])?;
+        if moved {
+            last_moved = Instant::now();
+            continue;
         }
+        if last_moved.elapsed() > IDLE_LIMIT {
+            return Err(TransportError("nothing has moved for too long".into()));
+        }
+        let mut flags = PollFlags::empty();
+        flags.set(PollFlags::IN, out.waiting.is_empty());
+        flags.set(PollFlags::OUT, !back.waiting.is_empty());
+        let near = PollFd::from_borrowed_fd(stream.as_fd(), flags);
+        // Without flags it would report at once, again and again, that its user has left.
+        let others = if flags.is_empty() { &mut [][..] } else { &mut [near][..] };
+        wait_for(session, socket, others)?;
     }
 }
 
