@@ -71,7 +71,7 @@ fn a_list_that_is_broken_at_sighup_changes_nothing() {
         }
         signal(service.pid(), "HUP");
         wait_for("the service to say so", || {
-            (times("the tokens of before are still accepted") > n).then_some(())
+            (times("the previous list stays in use") > n).then_some(())
         });
         assert_eq!(times(file.to_str().unwrap()), n + 1, "{}", said());
         for (name, status) in [("read", 403), ("admin", 200)] {

@@ -231,9 +231,9 @@ fn no_token_is_found_in_what_a_service_says_or_is_started_by() {
         let proc = |name: &str| std::fs::read(format!("/proc/{}/{name}", service.pid())).unwrap();
         let mut said = [proc("cmdline"), proc("environ")].concat();
         assert_eq!(service.terminate(), Some(0));
-        let log = std::fs::read(dir.path().join("stdout")).unwrap();
-        assert!(log.iter().filter(|byte| **byte == b'\n').count() >= 18, "{format}");
-        said.extend(log);
+        let log = std::fs::read_to_string(dir.path().join("stdout")).unwrap();
+        assert_eq!(log.lines().count(), 18, "{format}");
+        said.extend(log.into_bytes());
         said.extend(std::fs::read(dir.path().join("stderr")).unwrap());
         let said = String::from_utf8_lossy(&said);
         for secret in tokens.secrets() {

@@ -79,13 +79,14 @@ impl Access {
         }
     }
 
-    /// Reads the tokens again. Where that fails, those of before go on.
-    pub fn reload(&self) -> Result<(), AccessError> {
-        let Self::Tokens(tokens) = self else { return Ok(()) };
-        let Some(file) = &tokens.file else { return Ok(()) };
+    /// Reads the tokens again. Where that fails, the previous list stays in use. Returns how many there are.
+    pub fn reload(&self) -> Result<Option<usize>, AccessError> {
+        let Self::Tokens(tokens) = self else { return Ok(None) };
+        let Some(file) = &tokens.file else { return Ok(None) };
         let list = settings::read(file)?;
+        let count = list.entries().len();
         *tokens.list.write().unwrap_or_else(PoisonError::into_inner) = list;
-        Ok(())
+        Ok(Some(count))
     }
 }
 

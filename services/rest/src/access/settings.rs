@@ -24,14 +24,15 @@ pub enum Mode {
 
 /// Access on the command line.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Access")]
 pub struct AccessArgs {
-    /// Who may use the service [default: tokens if there are some, else open on loopback]
-    #[arg(long, env = "ACCESS", value_enum, value_name = "MODE")]
+    /// Who may use the service [default: tokens if a list is given, else open on loopback and
+    /// an error on any other address]
+    #[arg(long, env = "ACCESS", value_enum, value_name = "MODE", help_heading = "Access")]
     access: Option<Mode>,
 
-    /// File with the SHA-256 digests of the accepted tokens; `ACCESS_TOKENS` replaces the file
-    #[arg(long, env = "ACCESS_TOKENS_FILE", value_name = "FILE")]
+    /// File that lists the accepted tokens (name, role, SHA-256), read again at SIGHUP; the
+    /// variable `ACCESS_TOKENS` can hold the list instead
+    #[arg(long, env = "ACCESS_TOKENS_FILE", value_name = "FILE", help_heading = "Access")]
     access_tokens_file: Option<PathBuf>,
 }
 
@@ -41,8 +42,9 @@ pub enum AccessError {
     /// A service that others can reach has no tokens, and is not to be open either.
     #[error(
         "access is not set, and {address} can be reached from other machines: set \
-         ACCESS_TOKENS_FILE or {VARIABLE} (`eventpost token` makes tokens), or ACCESS=open to \
-         let everybody read, change and delete everything"
+         ACCESS_TOKENS_FILE or {VARIABLE} (`eventpost token` makes tokens), ACCESS=open to let \
+         everybody read, change and delete everything, or --listen 127.0.0.1:{} to serve this \
+         machine alone", address.port()
     )]
     Unset {
         /// The address to listen on.
@@ -51,9 +53,12 @@ pub enum AccessError {
     /// Tokens are wanted, and there is no list of them.
     #[error("ACCESS=tokens needs ACCESS_TOKENS_FILE or {VARIABLE}")]
     NoTokens,
-    /// Both are said.
-    #[error("ACCESS=open ignores tokens: remove it, or ACCESS_TOKENS_FILE and {VARIABLE}")]
+    /// Access is to be open, and there are tokens.
+    #[error("ACCESS=open cannot be combined with ACCESS_TOKENS_FILE or {VARIABLE}: remove one")]
     OpenWithTokens,
+    /// The variable is set, and holds no tokens.
+    #[error("{VARIABLE} is set and empty: give it a token, or remove it")]
+    Empty,
     /// There are two lists.
     #[error("ACCESS_TOKENS_FILE and {VARIABLE} are both set: remove one of them")]
     TwoLists,
@@ -78,7 +83,11 @@ pub enum AccessError {
 impl AccessArgs {
     /// The access of a service that is to listen on an address.
     pub fn access(&self, address: SocketAddr) -> Result<Access, AccessError> {
-        let variable = std::env::var(VARIABLE).ok().filter(|text| !text.trim().is_empty());
+        let variable = std::env::var_os(VARIABLE).map(|text| text.to_string_lossy().into_owned());
+        // Set and empty is a mistake, which must not leave a service open.
+        if variable.as_ref().is_some_and(|text| text.trim().is_empty()) {
+            return Err(AccessError::Empty);
+        }
         self.with(variable, address)
     }
 
@@ -149,7 +158,9 @@ mod tests {
         let list = format!("ci write {}", "ab".repeat(32));
         let here = "127.0.0.1:80";
         assert!(access(Some(Mode::Tokens), None, here).unwrap_err().contains("needs"));
-        assert!(access(Some(Mode::Open), Some(&list), here).unwrap_err().contains("ignores"));
+        assert!(
+            access(Some(Mode::Open), Some(&list), here).unwrap_err().contains("cannot be combined")
+        );
         let error = access(None, Some("ci"), here).unwrap_err();
         assert_eq!(error, "ACCESS_TOKENS: line 1: ci: the role must be read, write or admin");
     }

@@ -24,9 +24,11 @@ pub const MOST_BYTES: usize = 256 << 10;
 /// The most tokens in a list: each request is compared with all of them.
 pub const MOST_TOKENS: usize = 1000;
 
+/// No list is changed more often.
+const MAX_SERIAL: u64 = 1 << 40;
 const LONGEST_NAME: usize = 64;
 /// What tokens begin with, so that people and scanners for leaked secrets know them.
-const PREFIX: &str = "eventpost_";
+pub const PREFIX: &str = "eventpost_";
 
 /// What a token allows; each role includes those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -133,6 +135,11 @@ pub fn digest(token: &str) -> [u8; 32] {
     Sha256::digest(token).into()
 }
 
+/// Whether a text looks like a token that was made by [`NewToken::make`].
+pub fn is_token(text: &str) -> bool {
+    text.strip_prefix(PREFIX).and_then(hex::read::<32>).is_some()
+}
+
 /// Whether a text can be a token's name.
 pub fn is_name(text: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_.@".contains(&b);
@@ -147,9 +154,9 @@ impl TokenList {
             let failed = |problem: String| TokenListError { line: n + 1, problem };
             if let Some(comment) = line.trim().strip_prefix('#') {
                 if let Some(serial) = comment.trim().strip_prefix("serial ") {
-                    let serial = serial.trim().parse();
+                    let serial = serial.trim().parse().ok().filter(|n| *n <= MAX_SERIAL);
                     list.serial =
-                        serial.map_err(|_| failed("the serial must be a number".into()))?;
+                        serial.ok_or_else(|| failed("the serial must be a number".into()))?;
                 }
                 continue;
             }
@@ -169,7 +176,7 @@ impl TokenList {
     /// Adds a token; the error says why it cannot be added.
     pub fn add(&mut self, entry: Entry) -> Result<(), String> {
         if self.entries.iter().any(|known| known.name == entry.name) {
-            return Err(format!("there is a token `{}` already", entry.name));
+            return Err(format!("a token named `{}` exists already", entry.name));
         }
         if self.entries.len() == MOST_TOKENS {
             return Err(format!("a list has at most {MOST_TOKENS} tokens"));
@@ -327,7 +334,7 @@ mod tests {
             ("x read DIGEST - - more", "a token has at most NAME ROLE"),
             ("\u{1b}[2J read DIGEST", "the name must be 1 to 64 letters"),
             ("# serial x", "the serial must be a number"),
-            ("a read DIGEST\na read DIGEST", "there is a token `a` already"),
+            ("a read DIGEST\na read DIGEST", "a token named `a` exists already"),
         ] {
             let text = format!("# a comment\n{}", text.replace("DIGEST", &digest));
             let error = TokenList::parse(&text).unwrap_err().to_string();
