@@ -107,13 +107,17 @@ pub struct Stack {
     #[arg(
         long,
         value_name = "DIR",
-        help = "Folder for data and logs of local services [default: \
+        help = "Folder for local data, logs, keys and access tokens [default: \
         $XDG_STATE_HOME/eventpost or ~/.local/state/eventpost]"
     )]
     pub state_dir: Option<PathBuf>,
+}
 
-    /// File of the access token to send [default: the variable `EVENTPOST_TOKEN`, else the
-    /// stack's own token in the state folder]
+/// The access token that a command sends.
+#[derive(Debug, Clone, Default, Args)]
+pub struct TokenArgs {
+    /// File that holds the access token to send [default: the variable `EVENTPOST_TOKEN`, else
+    /// the stack's own token in the state folder]
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
 }
@@ -191,6 +195,10 @@ pub struct Up {
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub output: Output,
 
+    /// What it sends to services
+    #[command(flatten)]
+    pub token: TokenArgs,
+
     /// Which deployment
     #[command(flatten)]
     pub stack: Stack,
@@ -228,6 +236,10 @@ pub struct Plan {
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub output: Output,
 
+    /// What it sends to services
+    #[command(flatten)]
+    pub token: TokenArgs,
+
     /// Which deployment
     #[command(flatten)]
     pub stack: Stack,
@@ -246,6 +258,7 @@ impl std::convert::From<Plan> for Up {
             port_base: plan.port_base,
             no_seed: false,
             output: plan.output,
+            token: plan.token,
             stack: plan.stack,
         }
     }
@@ -265,6 +278,10 @@ pub struct Status {
     /// How the result looks on standard output
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub output: Output,
+
+    /// What it sends to services
+    #[command(flatten)]
+    pub token: TokenArgs,
 
     /// Which deployment
     #[command(flatten)]
@@ -332,6 +349,10 @@ pub struct Bench {
     #[arg(long, hide = true, conflicts_with_all = ["html", "csv", "baseline"])]
     pub relayed: bool,
 
+    /// What it sends to services
+    #[command(flatten)]
+    pub token: TokenArgs,
+
     /// Which deployment
     #[command(flatten)]
     pub stack: Stack,
@@ -391,6 +412,10 @@ pub struct Seed {
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub output: Output,
 
+    /// What it sends to services
+    #[command(flatten)]
+    pub token: TokenArgs,
+
     /// Which deployment
     #[command(flatten)]
     pub stack: Stack,
@@ -406,6 +431,10 @@ pub struct Change {
     /// How the result looks on standard output
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub output: Output,
+
+    /// What it sends to services
+    #[command(flatten)]
+    pub token: TokenArgs,
 
     /// Which deployment
     #[command(flatten)]
@@ -430,6 +459,10 @@ pub struct Doctor {
     /// How the result looks on standard output
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub output: Output,
+
+    /// What it sends to services
+    #[command(flatten)]
+    pub token: TokenArgs,
 
     /// Which deployment
     #[command(flatten)]

@@ -58,6 +58,12 @@ pub struct About {
 }
 
 impl About {
+    /// Whether everybody may do everything. One that does not say so, and tells more than
+    /// that it is ready to somebody without a token, is of a time before there were any.
+    pub fn is_open(&self) -> bool {
+        self.access.as_deref().map_or(self.version.is_some(), |access| access == "open")
+    }
+
     /// Whether it says that it refuses writes.
     pub fn is_read_only(&self) -> bool {
         self.status.as_deref() == Some("read-only")
@@ -66,30 +72,61 @@ impl About {
 
 /// A service did not become ready.
 #[derive(Debug, thiserror::Error)]
-#[error("{service} is not ready after {seconds} s; the last answer: {last}")]
-pub struct HealthError {
-    /// The service.
-    pub service: String,
-    /// How long it was waited for.
-    pub seconds: u64,
-    /// What the last look gave.
-    pub last: String,
+pub enum HealthError {
+    /// It was not ready by its deadline.
+    #[error("{service} is not ready after {seconds} s; the last answer: {last}")]
+    TimedOut {
+        /// The service.
+        service: String,
+        /// How long it was waited for.
+        seconds: u64,
+        /// What the last look gave.
+        last: String,
+    },
+    /// It refuses the token.
+    #[error("{service}: {cause}")]
+    Refused {
+        /// The service.
+        service: String,
+        /// What it answered.
+        cause: NotReady,
+    },
+}
+
+/// Why a service was not found ready.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum NotReady {
+    /// It refuses the token. Asking again is no use.
+    #[error(
+        "{url} refuses the access token: it is unknown, has expired or was revoked. `eventpost \
+         deploy` (with --local: `eventpost up --local`) brings this machine's tokens to the \
+         services; EVENTPOST_TOKEN or --token-file gives another one"
+    )]
+    Refused {
+        /// What was asked for.
+        url: String,
+    },
+    /// It answers something else, or nothing.
+    #[error("{0}")]
+    Other(String),
 }
 
 /// Asks once.
-pub async fn check(service: &str, client: &Client, path: &str) -> Result<Ready, String> {
+pub async fn check(service: &str, client: &Client, path: &str) -> Result<Ready, NotReady> {
     let endpoint = client.endpoint();
-    let answer = client.get(path, REQUEST_TIMEOUT).await.map_err(|error| error.to_string())?;
+    let answer = client.get(path, REQUEST_TIMEOUT).await;
+    let answer = answer.map_err(|error| NotReady::Other(error.to_string()))?;
     if answer.status == StatusCode::UNAUTHORIZED {
-        return Err(format!("{} does not accept the access token", endpoint.url(path)));
+        return Err(NotReady::Refused { url: endpoint.url(path) });
     }
     if answer.status != StatusCode::OK {
-        return Err(format!("{} answers {}", endpoint.url(path), answer.status));
+        return Err(NotReady::Other(format!("{} answers {}", endpoint.url(path), answer.status)));
     }
     let about: About = serde_json::from_slice(&answer.body).unwrap_or_default();
     match &about.service {
         Some(other) if other != service => {
-            Err(format!("{} is answered by the service `{other}`", endpoint.url(path)))
+            let problem = format!("{} is answered by the service `{other}`", endpoint.url(path));
+            Err(NotReady::Other(problem))
         }
         _ => Ok(Ready { client: client.clone(), about }),
     }
@@ -106,11 +143,14 @@ pub async fn wait_ready(
     loop {
         let last = match check(service, client, path).await {
             Ok(ready) => return Ok(ready),
-            Err(last) => last,
+            Err(cause @ NotReady::Refused { .. }) => {
+                return Err(HealthError::Refused { service: service.into(), cause });
+            }
+            Err(NotReady::Other(last)) => last,
         };
         if deadline.has_passed() {
             let seconds = deadline.limit().as_secs();
-            return Err(HealthError { service: service.into(), seconds, last });
+            return Err(HealthError::TimedOut { service: service.into(), seconds, last });
         }
         backoff.pause(deadline).await;
     }

@@ -69,8 +69,7 @@ fn no_access(status: StatusCode) -> &'static str {
     if status == StatusCode::FORBIDDEN {
         return "the access token needs the role write";
     }
-    "give a valid access token by EVENTPOST_TOKEN or --token-file; it is sent within this machine \
-     or through SSH only"
+    "it needs an access token with the role write: set EVENTPOST_TOKEN or --token-file"
 }
 
 /// Fails where access is refused.

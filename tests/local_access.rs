@@ -58,7 +58,7 @@ fn local_services_with_tokens_are_used_by_the_command_and_no_one_else() {
     assert_eq!(ask(address(), "GET", "/notifications", &bearer(&reader), "").status, 401);
     let unknown = world.run(&["token", "revoke", "reader"]);
     assert_eq!(unknown.code, Some(1));
-    assert!(unknown.stderr.contains("has no token `reader`"), "{unknown:?}");
+    assert!(unknown.stderr.contains("has no token named `reader`"), "{unknown:?}");
 }
 
 #[test]
@@ -69,14 +69,18 @@ fn a_given_token_is_sent_within_this_machine_and_named_where_it_is_wrong() {
         Ran::of(world.command(args).env("EVENTPOST_TOKEN", token).output().unwrap())
     };
     // The first token is the one that is given, as from a store of CI's secrets.
+    let given = format!("eventpost_{}", "0f".repeat(32));
     let up = ["up", "--local", "--port-base", &world.port.to_string()].map(str::to_owned);
     let up: Vec<_> = up.iter().map(String::as_str).collect();
-    with(&up, "eventpost_ci-has-made-this-up").succeeded();
+    let weak = with(&up, "hunter2");
+    assert_eq!(weak.code, Some(1), "{weak:?}");
+    assert!(weak.stderr.contains("cannot become the first"), "{weak:?}");
+    with(&up, &given).succeeded();
     let url = format!("notifications=http://127.0.0.1:{}", world.port + 1);
     let seed = ["seed", "--url", &url];
-    with(&seed, "eventpost_ci-has-made-this-up").succeeded();
+    with(&seed, &given).succeeded();
     for (token, told) in [
-        ("eventpost_wrong", "does not accept the access token"),
+        ("eventpost_wrong", "refuses the access token"),
         ("two words", "EVENTPOST_TOKEN does not hold an access token"),
     ] {
         let refused = with(&seed, token);
@@ -104,7 +108,7 @@ fn local_services_are_open_unless_the_file_says_otherwise_and_never_send_mails_f
     for command in ["up", "plan", "deploy"] {
         let refused = world.run(&[command, "--hosts", "notifications=127.0.0.99"]);
         assert_eq!(refused.code, Some(78), "{refused:?}");
-        let told = "eventpost.yml: line 2: access: is `open`, and services.notifications.mail";
+        let told = "eventpost.yml: line 2: access: `open` cannot be combined with services.notifications.mail";
         assert!(refused.stderr.contains(told), "{refused:?}");
     }
 }

@@ -112,8 +112,16 @@ fn services_get_their_own_environment_and_not_the_shell_s() {
     let of_events = environment("events");
     assert!(of_events.contains(&"ACCESS_LOG=all".into()), "{of_events:?}");
     assert!(of_events.contains(&"TZ=UTC".into()), "{of_events:?}");
-    let allowed =
-        ["ACCESS_LOG", "LD_LIBRARY_PATH", "PATH", "RUST_BACKTRACE", "RUST_LOG", "TMPDIR", "TZ"];
+    let allowed = [
+        "ACCESS",
+        "ACCESS_LOG",
+        "LD_LIBRARY_PATH",
+        "PATH",
+        "RUST_BACKTRACE",
+        "RUST_LOG",
+        "TMPDIR",
+        "TZ",
+    ];
     for variable in of_events.iter().chain(&environment("notifications")) {
         let name = variable.split('=').next().unwrap();
         assert!(allowed.contains(&name), "{name} came from the shell");

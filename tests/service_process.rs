@@ -25,7 +25,7 @@ fn a_data_folder_that_cannot_be_made_is_named() {
     let dir = temp_dir();
     let file = dir.path().join("file");
     fs::write(&file, "").unwrap();
-    let output = run_service("events", &[], &file.join("data"));
+    let output = run_service("events", &["--listen", "127.0.0.1:0"], &file.join("data"));
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(73), "{stderr}");
     assert!(stderr.contains("file/data cannot be written"), "{stderr}");
@@ -189,7 +189,8 @@ fn log_lines_can_be_json() {
     let dir = temp_dir();
     let file = dir.path().join("file");
     fs::write(&file, "").unwrap();
-    let output = run_service("events", &["--log-format", "json"], &file.join("data"));
+    let args = ["--listen", "127.0.0.1:0", "--log-format", "json"];
+    let output = run_service("events", &args, &file.join("data"));
     let line: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
     assert_eq!(line["level"], "ERROR");
     assert!(line["message"].as_str().unwrap().contains("cannot be written"), "{line}");

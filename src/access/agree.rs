@@ -7,27 +7,33 @@ use std::path::Path;
 use rest::access::tokens::TokenList;
 
 use super::AccessError;
+use crate::digest::sha256;
 
-/// The list that counts; none where there is none. `deployed` is the serial of the list
-/// that this machine and the hosts had in common last.
+/// What a list is known by.
+pub(super) fn digest_of(list: &TokenList) -> String {
+    sha256(list.to_string())
+}
+
+/// The list that counts; none where there is none. `known` has the digests of the lists that
+/// the hosts had in common with this machine, or were to get from it.
 pub fn agree(
     here: Option<&TokenList>,
     path: &Path,
-    deployed: u64,
+    known: &[String],
     hosts: &[(String, TokenList)],
 ) -> Result<Option<TokenList>, AccessError> {
-    // An interrupted deploy leaves an older list on some hosts.
-    let newest = hosts.iter().max_by_key(|(_, list)| list.serial);
-    let (here, (host, there)) = match (here, newest) {
-        (None, there) => return Ok(there.map(|(_, list)| list.clone())),
-        (Some(here), None) => return Ok(Some(here.clone())),
-        (Some(here), Some(there)) => (here, there),
+    let Some(here) = here else {
+        // An interrupted deploy leaves an older list on some hosts.
+        let newest = hosts.iter().max_by_key(|(_, list)| list.serial);
+        return Ok(newest.map(|(_, list)| list.clone()));
     };
-    let unchanged_here = here.serial <= deployed;
-    if here == there || (here.serial > there.serial && there.serial <= deployed) {
-        return Ok(Some(here.clone()));
-    }
-    if unchanged_here && there.serial > here.serial {
+    let is_known = |list: &TokenList| known.contains(&digest_of(list));
+    let is_news = |list: &TokenList| list != here && !is_known(list);
+    let mut news = hosts.iter().filter(|(_, list)| is_news(list));
+    let Some((host, there)) = news.next() else { return Ok(Some(here.clone())) };
+    // Somebody else has changed the list, and nobody has here.
+    let is_one = news.all(|(_, other)| other == there);
+    if is_one && is_known(here) && there.serial > here.serial {
         return Ok(Some(there.clone()));
     }
     Err(AccessError::Conflict {
@@ -48,33 +54,49 @@ mod tests {
         TokenList::parse(&format!("# serial {serial}\n{name} read {digest}")).unwrap()
     }
 
-    fn agreed(here: Option<&TokenList>, deployed: u64, there: &[TokenList]) -> Option<TokenList> {
-        let hosts: Vec<_> = there.iter().map(|list| ("events".into(), list.clone())).collect();
-        agree(here, Path::new("list"), deployed, &hosts).unwrap()
+    fn agreed(
+        here: Option<&TokenList>,
+        known: &[&TokenList],
+        there: &[&TokenList],
+    ) -> Result<Option<TokenList>, String> {
+        let hosts: Vec<_> = there.iter().map(|&list| ("events".into(), list.clone())).collect();
+        let known: Vec<_> = known.iter().map(|list| digest_of(list)).collect();
+        agree(here, Path::new("list"), &known, &hosts).map_err(|error| error.to_string())
     }
 
     #[test]
     fn the_list_that_was_changed_last_counts() {
-        let (old, new) = (list(3, "a"), list(4, "b"));
-        assert_eq!(agreed(None, 0, &[]), None);
-        assert_eq!(agreed(Some(&old), 0, &[]), Some(old.clone()));
-        assert_eq!(agreed(None, 0, &[old.clone(), new.clone()]), Some(new.clone()));
-        assert_eq!(agreed(Some(&new), 3, &[old.clone(), old.clone()]), Some(new.clone()));
-        assert_eq!(agreed(Some(&new), 3, &[old.clone(), new.clone()]), Some(new.clone()));
+        let (old, new) = (&list(3, "a"), &list(4, "b"));
+        assert_eq!(agreed(None, &[], &[]), Ok(None));
+        assert_eq!(agreed(Some(old), &[], &[]), Ok(Some(old.clone())));
+        assert_eq!(agreed(None, &[], &[old, new]), Ok(Some(new.clone())));
+        assert_eq!(agreed(Some(new), &[old], &[old, old]), Ok(Some(new.clone())));
+        assert_eq!(agreed(Some(new), &[old], &[old, new]), Ok(Some(new.clone())));
         // Another operator has changed it, and this one has not.
-        assert_eq!(agreed(Some(&old), 3, std::slice::from_ref(&new)), Some(new));
+        assert_eq!(agreed(Some(old), &[old], &[new]), Ok(Some(new.clone())));
+        assert_eq!(agreed(Some(old), &[old], &[old, new]), Ok(Some(new.clone())));
+    }
+
+    #[test]
+    fn a_deploy_that_failed_half_way_is_in_nobodys_way() {
+        let (old, tried, next) = (&list(3, "a"), &list(4, "b"), &list(5, "c"));
+        for there in [&[old, old][..], &[old, tried], &[tried, tried]] {
+            assert_eq!(agreed(Some(next), &[old, tried], there), Ok(Some(next.clone())));
+        }
     }
 
     #[test]
     fn two_changes_at_a_time_are_a_conflict() {
-        let ours = list(4, "ours");
-        for theirs in [list(4, "theirs"), list(5, "theirs")] {
-            let hosts = [("events (i-1)".to_owned(), theirs)];
-            let error = agree(Some(&ours), Path::new("list"), 3, &hosts).unwrap_err().to_string();
-            assert!(error.contains("events (i-1) has another list of tokens"), "{error}");
+        let (base, ours) = (&list(3, "base"), &list(4, "ours"));
+        // However often either has been changed meanwhile.
+        for theirs in [&list(4, "theirs"), &list(5, "theirs"), &list(9, "theirs")] {
+            let told = "events has another list of tokens than list";
+            assert!(agreed(Some(ours), &[base], &[theirs]).unwrap_err().contains(told));
+            assert!(agreed(Some(&list(6, "ours")), &[base], &[theirs]).is_err());
         }
-        // Two changes here do not outrank one that was made elsewhere meanwhile.
-        let hosts = [("events".to_owned(), list(4, "theirs"))];
-        assert!(agree(Some(&list(5, "ours")), Path::new("list"), 3, &hosts).is_err());
+        let (one, other) = (&list(4, "one"), &list(5, "other"));
+        assert!(agreed(Some(base), &[base], &[one, other]).is_err());
+        // An older list that is not known here, such as of a host that was set back.
+        assert!(agreed(Some(ours), &[ours], &[&list(2, "older")]).is_err());
     }
 }

@@ -6,11 +6,15 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use rest::access::tokens::{Entry, NewToken, Role, TokenList, digest};
+use rest::access::tokens::{Entry, NewToken, PREFIX, Role, TokenList, digest, is_name, is_token};
 use rest::private;
 
+use super::agree::digest_of;
 use super::{AccessError, Token};
 use crate::local::StackFolder;
+
+/// Failed deploys since the last one that reached all hosts, whose lists are remembered.
+const MAX_KNOWN: usize = 16;
 
 /// The name of a stack's first token.
 pub const OPERATOR: &str = "operator";
@@ -32,7 +36,7 @@ impl Keyring {
             path.push(ending);
             PathBuf::from(path)
         };
-        Self { list: file(".tokens"), own: file(".token"), deployed: file(".tokens-serial") }
+        Self { list: file(".tokens"), own: file(".token"), deployed: file(".tokens-deployed") }
     }
 
     /// The file of the list.
@@ -63,52 +67,69 @@ impl Keyring {
         if self.own.exists() { Token::read(&self.own).map(Some) } else { Ok(None) }
     }
 
-    /// The serial of the list that the hosts got from here, or this machine from them, last.
-    pub fn deployed(&self) -> Result<u64, AccessError> {
-        Ok(read(&self.deployed)?.and_then(|text| text.trim().parse().ok()).unwrap_or(0))
+    /// The digests of the lists that hosts may have from here.
+    pub fn known(&self) -> Result<Vec<String>, AccessError> {
+        let text = read(&self.deployed)?.unwrap_or_default();
+        Ok(text.lines().map(str::to_owned).collect())
     }
 
-    /// Notes that the hosts have a list.
+    /// Notes that hosts are about to get a list.
+    pub fn will_deploy(&self, list: &TokenList) -> Result<(), AccessError> {
+        let mut known = self.known()?;
+        known.push(digest_of(list));
+        known.dedup();
+        let first = known.len().saturating_sub(MAX_KNOWN);
+        write(&self.deployed, &(known[first..].join("\n") + "\n"))
+    }
+
+    /// Notes that all hosts have a list.
     pub fn set_deployed(&self, list: &TokenList) -> Result<(), AccessError> {
-        write(&self.deployed, &format!("{}\n", list.serial))
+        write(&self.deployed, &(digest_of(list) + "\n"))
     }
 
-    /// Makes a token and adds it to the list.
-    pub fn create(
+    /// Makes a token. It counts once the list that comes with it is kept: what is kept and
+    /// not known to anybody would be a way in that nobody sees.
+    pub fn make(
         &self,
         name: &str,
         role: Role,
         expires: Option<Timestamp>,
-    ) -> Result<Token, AccessError> {
+    ) -> Result<(Token, TokenList), AccessError> {
         let NewToken { secret, digest } = NewToken::make().map_err(AccessError::Unmakable)?;
-        self.add(name, role, digest, expires)?;
-        Ok(Token::made(&secret))
+        Ok((Token::made(&secret), self.with(name, role, digest, expires)?))
     }
 
     /// Adds a token that there is already to the list, with all rights.
     pub fn adopt(&self, name: &str, token: &Token) -> Result<(), AccessError> {
-        self.add(name, Role::Admin, digest(token.secret()), None)
+        if !is_token(token.secret()) {
+            return Err(AccessError::Weak);
+        }
+        self.save(&self.with(name, Role::Admin, digest(token.secret()), None)?)
     }
 
-    fn add(
+    /// The list with another token.
+    fn with(
         &self,
         name: &str,
         role: Role,
         digest: [u8; 32],
         expires: Option<Timestamp>,
-    ) -> Result<(), AccessError> {
+    ) -> Result<TokenList, AccessError> {
         let mut list = self.list()?.unwrap_or_default();
         let created = Timestamp::from_second(Timestamp::now().as_second()).ok();
         let entry = Entry { name: name.into(), role, digest, expires, created };
         let not_added = |problem| AccessError::NotAdded { path: self.list.clone(), problem };
         list.add(entry).map_err(not_added)?;
         list.serial += 1;
-        self.save(&list)
+        Ok(list)
     }
 
     /// Removes a token from the list.
     pub fn revoke(&self, name: &str) -> Result<(), AccessError> {
         let mut list = self.list()?.unwrap_or_default();
+        if !is_name(name) || name.starts_with(PREFIX) {
+            return Err(AccessError::NotAName);
+        }
         if !list.remove(name) {
             return Err(AccessError::Unknown { path: self.list.clone(), name: name.into() });
         }
@@ -129,8 +150,9 @@ impl Keyring {
         let mut names = std::iter::once(OPERATOR.to_owned()).chain(numbered);
         // One of them is free: a list has an end.
         let name = names.find(is_free).unwrap_or_default();
-        let token = self.create(&name, Role::Admin, None)?;
+        let (token, list) = self.make(&name, Role::Admin, None)?;
         write(&self.own, &format!("{}\n", token.secret()))?;
+        self.save(&list)?;
         Ok(Some(name))
     }
 }
@@ -168,6 +190,22 @@ mod tests {
         Keyring::new(&stack)
     }
 
+    fn create(keyring: &Keyring, name: &str) -> Result<(), AccessError> {
+        keyring.save(&keyring.make(name, Role::Read, None)?.1)
+    }
+
+    #[test]
+    fn only_a_token_that_nobody_guesses_becomes_the_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let keyring = keyring(dir.path());
+        for weak in ["x", "eventpost_x", &format!("eventpost_{}g", "0".repeat(63))] {
+            let refused = keyring.adopt(OPERATOR, &Token::new(weak).unwrap());
+            assert!(matches!(refused, Err(AccessError::Weak)), "{weak}");
+        }
+        let strong = Token::new(&format!("eventpost_{}", "0f".repeat(32))).unwrap();
+        keyring.adopt(OPERATOR, &strong).unwrap();
+    }
+
     #[test]
     fn an_own_token_is_made_once_and_again_when_it_was_revoked() {
         let dir = tempfile::tempdir().unwrap();
@@ -175,7 +213,7 @@ mod tests {
         assert_eq!(keyring.ensure_own().unwrap().as_deref(), Some("operator"));
         let first = keyring.own().unwrap().unwrap();
         assert_eq!(keyring.ensure_own().unwrap(), None);
-        keyring.create("operator-2", Role::Read, None).unwrap();
+        create(&keyring, "operator-2").unwrap();
         keyring.revoke("operator").unwrap();
         assert_eq!(keyring.ensure_own().unwrap().as_deref(), Some("operator"));
         assert_ne!(keyring.own().unwrap().unwrap(), first);
@@ -190,11 +228,11 @@ mod tests {
     fn names_are_unique_and_must_exist() {
         let dir = tempfile::tempdir().unwrap();
         let keyring = keyring(dir.path());
-        keyring.create("ci", Role::Write, None).unwrap();
-        let error = keyring.create("ci", Role::Read, None).unwrap_err().to_string();
-        assert!(error.contains("there is a token `ci` already"), "{error}");
+        create(&keyring, "ci").unwrap();
+        let error = create(&keyring, "ci").unwrap_err().to_string();
+        assert!(error.contains("a token named `ci` exists already"), "{error}");
         let error = keyring.revoke("cd").unwrap_err().to_string();
-        assert!(error.contains("has no token `cd`"), "{error}");
+        assert!(error.contains("has no token named `cd`"), "{error}");
         assert_eq!(keyring.list().unwrap().unwrap().entries().len(), 1);
     }
 }

@@ -44,6 +44,13 @@ pub enum AccessError {
         /// Where it was read.
         origin: String,
     },
+    /// A given token cannot become the stack's first.
+    #[error(
+        "the stack has no tokens yet, and the given one cannot become the first: it must be \
+         `eventpost_` and 64 hexadecimal digits, which `echo eventpost_$(openssl rand -hex 32)` \
+         makes. Without a given token, one is made"
+    )]
+    Weak,
     /// A list is not valid.
     #[error("{origin}: {source}")]
     Invalid {
@@ -55,8 +62,8 @@ pub enum AccessError {
     /// The list of this machine is not the one that was changed last.
     #[error(
         "{host} has another list of tokens than {} (serial {there}, here {here}): somebody else \
-         has changed it. Move that file away to take over the list of the hosts, then make your \
-         change again", path.display()
+         has changed it. Move that file away, run `eventpost deploy` to fetch the list of the \
+         hosts, then make your change again", path.display()
     )]
     Conflict {
         /// A host that has another list.
@@ -71,6 +78,9 @@ pub enum AccessError {
     /// There is no randomness.
     #[error("a token could not be made: {0}")]
     Unmakable(io::Error),
+    /// A token was given in place of its name.
+    #[error("that is a token, not the name of one: `eventpost token list` shows the names")]
+    NotAName,
     /// A token cannot be added to the list.
     #[error("{path}: {problem}", path = path.display())]
     NotAdded {
@@ -80,7 +90,7 @@ pub enum AccessError {
         problem: String,
     },
     /// There is no token of a name.
-    #[error("{} has no token `{name}`: `eventpost token list` shows them", path.display())]
+    #[error("{} has no token named `{name}`: `eventpost token list` shows the names", path.display())]
     Unknown {
         /// The list.
         path: PathBuf,

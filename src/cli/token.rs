@@ -1,5 +1,6 @@
 //! The command line of `eventpost token`.
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 use rest::access::tokens::{Role, is_name};
@@ -20,15 +21,17 @@ pub enum Token {
 /// `eventpost token create`
 #[derive(Debug, Args)]
 pub struct TokenCreate {
-    /// What to call the token, such as who uses it
-    #[arg(value_parser = token_name)]
+    /// Name of the token, such as who uses it
+    #[arg(value_name = "NAME", value_parser = token_name)]
     pub token: String,
 
-    /// What it allows: read private data, also write, or everything
-    #[arg(long, value_parser = clap::value_parser!(Role))]
+    /// What it allows; read: notifications and the API's description; write: also changes;
+    /// admin: also metrics, details and retries
+    #[arg(long, value_parser = PossibleValuesParser::new(["read", "write", "admin"]).try_map(role))]
     pub role: Role,
 
-    /// When it expires: a time like 2027-01-01T00:00:00Z, or after days, as in 90d
+    /// When it expires: a time such as 2027-01-01T00:00:00Z, or a number of days such as 90d
+    /// [default: never]
     #[arg(long, value_name = "TIME", value_parser = expiry)]
     pub expires: Option<Timestamp>,
 
@@ -52,7 +55,8 @@ pub struct TokenList {
 /// `eventpost token revoke`
 #[derive(Debug, Args)]
 pub struct TokenRevoke {
-    /// The token's name
+    /// Name of the token
+    #[arg(value_name = "NAME")]
     pub token: String,
 
     /// Which deployment
@@ -65,7 +69,12 @@ fn token_name(text: &str) -> Result<String, String> {
     if is_name(text) { Ok(text.into()) } else { Err(problem.into()) }
 }
 
-/// A time to come.
+#[expect(clippy::needless_pass_by_value, reason = "the parser hands it over")]
+fn role(text: String) -> Result<Role, String> {
+    text.parse()
+}
+
+/// A time in the future.
 fn expiry(text: &str) -> Result<Timestamp, String> {
     let days = text.strip_suffix('d').and_then(|days| days.parse::<u16>().ok());
     let now = Timestamp::now();
@@ -75,7 +84,7 @@ fn expiry(text: &str) -> Result<Timestamp, String> {
     };
     let time = time.ok_or("must be a time like 2027-01-01T00:00:00Z, or days, as in 90d")?;
     if time <= now {
-        return Err("must be a time to come".into());
+        return Err("must be in the future".into());
     }
     Ok(Timestamp::from_second(time.as_second()).unwrap_or(time))
 }

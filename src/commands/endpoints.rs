@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::cli::{self, HostAddress};
 use crate::commands::hosts;
-use crate::config::{Config, Place, Service};
+use crate::config::{Config, Placement, Service};
 use crate::error::Error;
 use crate::host::Target;
 use crate::http::Endpoint;
@@ -117,7 +117,7 @@ pub(super) fn targets(
         let dns = it.machine.as_ref().and_then(|machine| machine.dns.as_deref());
         (service.name.to_string(), urls(service, it.address, dns))
     });
-    let config = &config.placed(&places.collect(), Place::Hosts);
+    let config = &config.placed(&places.collect(), Placement::Hosts);
     let host = |(service, it): (&Service, Deployed)| {
         let target = match &it.machine {
             Some(machine) => hosts::ec2_target(config, machine, &identity),

@@ -94,7 +94,7 @@ async fn on_hosts(args: &Up, config: &Config, stack: &StackFolder) -> Result<Vec
     let (plan, image) = up::launch_plan(config, stack, args.fresh).await?;
     let services: Vec<_> = config.services.iter().map(|it| it.name.to_string()).collect();
     let mut changes = of_launch(&plan, &services, &config.instance_type, &image);
-    let token = access::token_for_hosts(config, &args.stack)?;
+    let token = access::token_for_hosts(config, (&args.stack, &args.token))?;
     let identity = hosts::identity(config, stack)?;
     let token = token.as_ref().map(|token| (token, &identity));
     let counts = plan.replaced.iter().map(|machine| resources(config, machine, token));

@@ -149,7 +149,7 @@ async fn upload(site: &Site<'_>, copies: &Path) -> Result<(), Error> {
 async fn replace(site: &Site<'_>) -> Result<(), Error> {
     site.reporter.step("replacing its data");
     run_step(site, DataStep::Replace).await?;
-    site.wait_ready(READY_LIMIT).await
+    site.wait_ready(READY_LIMIT).await.map(drop)
 }
 
 async fn run_step(site: &Site<'_>, step: DataStep) -> Result<(), Error> {

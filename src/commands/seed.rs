@@ -82,12 +82,12 @@ pub(super) async fn run(args: &Seed) -> Result<ExitCode, Error> {
 /// How the services of the stack are reached, in their order.
 async fn clients(args: &Seed, config: &Config, sink: &dyn EventSink) -> Result<Vec<Client>, Error> {
     if args.local {
-        let token = access::token_for_local(config, &args.stack)?;
+        let token = access::token_for_local(config, (&args.stack, &args.token))?;
         let found = endpoints::local(args.stack.state_dir.as_deref(), config).await?;
         return Ok(found.into_iter().map(|it| Client::local(it, token.clone())).collect());
     }
     let deployed = endpoints::deployed(config, &[]).await?;
-    let Some(token) = access::token_for_hosts(config, &args.stack)? else {
+    let Some(token) = access::token_for_hosts(config, (&args.stack, &args.token))? else {
         return Ok(deployed.into_iter().map(|it| it.endpoint.into()).collect());
     };
     let hosts = endpoints::targets(config, &args.stack, deployed)?;
@@ -106,7 +106,8 @@ fn targets<'a>(config: &'a Config, clients: Vec<Client>) -> Result<Vec<Target<'a
 
 /// The services that `--url` names.
 fn named<'a>(args: &Seed, config: &'a Config) -> Result<Vec<Target<'a>>, Error> {
-    let token = access::token(config, &args.stack)?;
+    let token = access::token(config, (&args.stack, &args.token))?;
+    let given = access::given(&args.token)?;
     let target = |url: &crate::http::ServiceUrl| {
         let service = config.services.iter().find(|s| s.name.as_str() == url.service);
         let service = service.ok_or_else(|| {
@@ -116,6 +117,7 @@ fn named<'a>(args: &Seed, config: &'a Config) -> Result<Vec<Target<'a>>, Error> 
             Error::Request(format!("--url {name}=…: {origin} has no service {name}, only {known}"))
         })?;
         let fixtures = fixtures::load(&config.origin, service)?;
+        access::check_way(&url.endpoint, given.as_ref())?;
         let client = Client::local(url.endpoint.clone(), token.clone());
         Ok(Target { service, client, fixtures })
     };

@@ -9,7 +9,7 @@ use crate::commands::endpoints::ServiceHost;
 use crate::config::Service;
 use crate::error::Error;
 use crate::event::{EventSink, Reporter};
-use crate::health;
+use crate::health::{self, Ready};
 use crate::host::{self, Host};
 use crate::http::{Client, Endpoint};
 use crate::wait::Deadline;
@@ -51,10 +51,9 @@ impl<'a> Site<'a> {
     }
 
     /// Waits until the service answers those outside.
-    pub(super) async fn wait_ready(&self, limit: Duration) -> Result<(), Error> {
+    pub(super) async fn wait_ready(&self, limit: Duration) -> Result<Ready, Error> {
         let (name, health) = (self.service.name.as_str(), &self.service.health);
         let client = Client::from(self.endpoint.clone());
-        health::wait_ready(name, &client, health, Deadline::after(limit)).await?;
-        Ok(())
+        Ok(health::wait_ready(name, &client, health, Deadline::after(limit)).await?)
     }
 }

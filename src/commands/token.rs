@@ -50,11 +50,13 @@ fn create(args: &TokenCreate) -> Result<ExitCode, Error> {
     let stack = stack(&args.stack)?;
     let _lock = stack.lock()?;
     let (keyring, name) = (Keyring::new(&stack), &args.token);
-    let token = keyring.create(name, args.role, args.expires)?;
+    let (token, list) = keyring.make(name, args.role, args.expires)?;
+    // A token in the list that nobody has seen would be of no use to anybody honest.
     report::line(token.secret())?;
+    keyring.save(&list)?;
     note(&format!(
-        "{name} ({}) is in {}; it is not shown again. `eventpost deploy` brings it to services on \
-         hosts, `eventpost up --local` to those of this machine",
+        "Created token `{name}` ({}). Copy it now: it is not shown again, and {} keeps only its \
+         SHA-256. Run `eventpost deploy` (with --local: `eventpost up --local`) before using it.",
         args.role,
         keyring.path().display()
     ));
@@ -73,7 +75,8 @@ fn revoke(args: &TokenRevoke) -> Result<ExitCode, Error> {
     let _lock = stack.lock()?;
     Keyring::new(&stack).revoke(&args.token)?;
     note(&format!(
-        "{} is revoked; services accept it until `eventpost deploy`, or `eventpost up --local`",
+        "Revoked `{}`. Running services accept it until you run `eventpost deploy` (with --local: \
+         `eventpost up --local`).",
         args.token
     ));
     Ok(ExitCode::SUCCESS)

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::model::{Access, Config, Place, Secret, Service};
+use super::model::{Access, Config, Placement, Secret, Service};
 
 /// Says who may use a service.
 const ACCESS: &str = "ACCESS";
@@ -18,7 +18,7 @@ pub(super) fn check(services: &[Service], mut problem: impl FnMut(&Service, Stri
     for service in services {
         for variable in [ACCESS, ACCESS_TOKENS_FILE, ACCESS_TOKENS] {
             if service.env.contains_key(variable) {
-                problem(service, format!("env: has {variable}, which `access` sets"));
+                problem(service, format!("env: {variable} is set by `access:`; remove it here"));
             }
         }
     }
@@ -30,30 +30,30 @@ pub(super) fn open_relay(access: Option<Access>, services: &[Service]) -> Option
     let sends = services.iter().find(|service| service.env.contains_key("MAIL_HOST"));
     let name = &sends.filter(|_| access == Some(Access::Open))?.name;
     Some(format!(
-        "is `open`, and services.{name}.mail would let everybody who reaches the hosts send any \
-         text to any address: remove `access: open`, or `mail`"
+        "`open` cannot be combined with services.{name}.mail on hosts, where anybody could then \
+         send any text to any address: remove `access: open`, or `mail`"
     ))
 }
 
 impl Config {
     /// Who may use the services at a place: on loopback everybody, unless the file says
     /// otherwise.
-    pub fn access_at(&self, place: Place<'_>) -> Access {
+    pub fn access_at(&self, place: Placement<'_>) -> Access {
         self.access.unwrap_or(match place {
-            Place::Local(_) => Access::Open,
-            Place::Hosts => Access::Tokens,
+            Placement::Local(_) => Access::Open,
+            Placement::Hosts => Access::Tokens,
         })
     }
 
     /// Tells the services who may use them.
-    pub(super) fn tell_access(&mut self, place: Place<'_>) {
+    pub(super) fn tell_access(&mut self, place: Placement<'_>) {
         let access = self.access_at(place);
         for service in &mut self.services {
             service.env.insert(ACCESS.into(), access.as_str().into());
             match (access, place) {
                 (Access::Open, _) => {}
-                (Access::Tokens, Place::Local(file)) => service.secrets.push(list(file)),
-                (Access::Tokens, Place::Hosts) => {
+                (Access::Tokens, Placement::Local(file)) => service.secrets.push(list(file)),
+                (Access::Tokens, Placement::Hosts) => {
                     service.env.insert(ACCESS_TOKENS_FILE.into(), FILE_IN_CONTAINER.into());
                 }
             }
@@ -75,7 +75,7 @@ mod tests {
         config.map_err(|error| error.to_string())
     }
 
-    fn env(config: &Config, place: Place<'_>) -> Vec<(String, String)> {
+    fn env(config: &Config, place: Placement<'_>) -> Vec<(String, String)> {
         let service = config.placed(&Places::new(), place).services.remove(0);
         service.env_with(|secret| secret.file.display().to_string()).into_iter().collect()
     }
@@ -88,7 +88,7 @@ mod tests {
         let open = pairs(&[("ACCESS", "open")]);
         let hosts = pairs(&[("ACCESS", "tokens"), ("ACCESS_TOKENS_FILE", "/run/access/tokens")]);
         let local = pairs(&[("ACCESS", "tokens"), ("ACCESS_TOKENS_FILE", "/keys/s.tokens")]);
-        let here = Place::Local(Path::new("/keys/s.tokens"));
+        let here = Placement::Local(Path::new("/keys/s.tokens"));
         let services = "services: {events: {build: e}}";
         for (access, on_hosts, on_loopback) in [
             ("", &hosts, &open),
@@ -96,7 +96,7 @@ mod tests {
             ("access: open", &open, &open),
         ] {
             let config = read(&format!("stack: s\n{access}\n{services}")).unwrap();
-            assert_eq!(env(&config, Place::Hosts), *on_hosts, "{access}");
+            assert_eq!(env(&config, Placement::Hosts), *on_hosts, "{access}");
             assert_eq!(env(&config, here), *on_loopback, "{access}");
         }
     }
@@ -107,7 +107,7 @@ mod tests {
             ("access: none\nservices: {e: {build: e}}", "line 2: access: must be tokens or open"),
             (
                 "services: {e: {build: e, env: {ACCESS_TOKENS: x}}}",
-                "line 2: services.e: env: has ACCESS_TOKENS, which `access` sets",
+                "line 2: services.e: env: ACCESS_TOKENS is set by `access:`",
             ),
         ] {
             let error = read(&format!("stack: s\n{text}")).unwrap_err();
@@ -127,7 +127,9 @@ mod tests {
         let error = read(&text("access: open")).unwrap().check_for_hosts().unwrap_err();
         let error = error.to_string();
         assert!(
-            error.starts_with("test.yml: line 2: access: is `open`, and services.n.mail"),
+            error.starts_with(
+                "test.yml: line 2: access: `open` cannot be combined with services.n.mail"
+            ),
             "{error}"
         );
     }

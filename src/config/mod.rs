@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 use crate::yaml::{self, Located};
 
 pub use model::{
-    Access, Config, DockerSource, GroupName, Image, Name, Place, Secret, SecurityGroup, Service,
-    Source, Ssh, SshFrom,
+    Access, Config, DockerSource, GroupName, Image, Name, Placement, Secret, SecurityGroup,
+    Service, Source, Ssh, SshFrom,
 };
 pub use page::Places;
 

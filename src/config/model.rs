@@ -70,7 +70,7 @@ pub enum Access {
 
 /// Where the services run, as far as it matters to access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place<'a> {
+pub enum Placement<'a> {
     /// On this machine, reached by loopback alone; the file of the list of tokens.
     Local(&'a Path),
     /// On hosts that others can reach.

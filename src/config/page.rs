@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use hyper::Uri;
 use rest::access::origins::Origin;
 
-use super::model::{Config, Name, Page, Place, Reminders, Service};
+use super::model::{Config, Name, Page, Placement, Reminders, Service};
 use crate::yaml::Section;
 
 /// Tells a service with a page where reminders are made.
@@ -61,7 +61,7 @@ fn has(service: &Service, variable: &str) -> bool {
 impl Config {
     /// The services, told of each other where they are, and who may use them there.
     #[must_use]
-    pub fn placed(&self, places: &Places, place: Place<'_>) -> Self {
+    pub fn placed(&self, places: &Places, place: Placement<'_>) -> Self {
         let mut config = self.clone();
         config.tell_access(place);
         for service in &mut config.services {
@@ -100,7 +100,7 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::{Origin, Place, parse};
+    use crate::config::{Origin, Placement, parse};
 
     #[test]
     fn services_are_told_of_each_other() {
@@ -112,7 +112,7 @@ mod tests {
             let config = parse(&text, Origin::File("test.yml".into()), None).unwrap();
             let places = [("events", "http://a:81"), ("notes", "http://b")];
             let places = places.map(|(name, url)| (name.to_owned(), vec![url.to_owned()]));
-            let told = config.placed(&places.into_iter().collect(), Place::Hosts);
+            let told = config.placed(&places.into_iter().collect(), Placement::Hosts);
             let is_of_access = |(name, _): &(String, String)| {
                 ["ACCESS", "ACCESS_TOKENS_FILE"].contains(&name.as_str())
             };

@@ -2,18 +2,22 @@
 //! containers find it, whichever of them runs: going back to an earlier container brings
 //! back no token that was revoked.
 
-use rest::access::tokens::{MOST_BYTES, TokenList};
+use rest::access::tokens::{MOST_BYTES, TokenList, TokenListError};
 
 use super::container;
 use crate::config::Service;
+use crate::digest::sha256;
 use crate::host::{Command, Host, HostError, quote};
 
 fn folder(service: &Service) -> String {
     format!("/var/lib/eventpost/access/{}", container(service))
 }
 
-/// The list that a service on a host has; none where it has none.
-pub async fn read_tokens(host: &Host, service: &Service) -> Result<Option<TokenList>, HostError> {
+/// The list that a service on a host has, or what is wrong with it; none where it has none.
+pub async fn read_tokens(
+    host: &Host,
+    service: &Service,
+) -> Result<Option<Result<TokenList, TokenListError>>, HostError> {
     const DOING: &str = "reading the list of tokens";
     let file = quote(&format!("{}/tokens", folder(service)));
     let line = format!("! [ -e {file} ] || head -c {} {file}", MOST_BYTES + 1);
@@ -22,15 +26,11 @@ pub async fn read_tokens(host: &Host, service: &Service) -> Result<Option<TokenL
     if text.is_empty() {
         return Ok(None);
     }
-    let list = TokenList::parse(&text).map_err(|error| HostError::Broken {
-        host: host.name().into(),
-        doing: DOING,
-        cause: error.to_string(),
-    });
-    list.map(Some)
+    Ok(Some(TokenList::parse(&text)))
 }
 
-/// Brings a list to a host, and has the service read it if it runs.
+/// Brings a list to a host, and has the service read it if it runs and is one of ours: others
+/// may take the signal for something else.
 pub async fn write_tokens(
     host: &Host,
     service: &Service,
@@ -38,12 +38,19 @@ pub async fn write_tokens(
 ) -> Result<(), HostError> {
     let (folder, name) = (folder(service), container(service));
     let file = quote(&format!("{folder}/tokens"));
-    // 65532 is whom the program in the container runs as.
+    let text = list.to_string();
+    // A connection that breaks ends the input early, and part of a list must not count. 65532
+    // is whom the program in the container runs as.
     let line = format!(
-        "umask 077 && mkdir -p {folder} && cat > {file}.part && chmod 0400 {file}.part && \
-         chown 65532:65532 {file}.part {folder} && mv {file}.part {file} && \
-         {{ docker kill -s HUP {name} >/dev/null 2>&1 || true; }}"
+        "set -e; umask 077; mkdir -p {folder}; cat > {file}.part; \
+         echo '{}  {file}.part' | sha256sum -c --status -; \
+         chmod 0400 {file}.part; chown 65532:65532 {file}.part {folder}; \
+         if cmp -s {file}.part {file}; then rm {file}.part; exit; fi; mv {file}.part {file}; \
+         entry=$(docker inspect --format '{{{{join .Config.Entrypoint \" \"}}}}' {name} \
+         2>/dev/null) || entry=; [ \"$entry\" != /service ] || \
+         docker kill -s HUP {name} >/dev/null 2>&1 || true",
+        sha256(&text)
     );
-    let command = Command::new(format!("sudo sh -c {}", quote(&line))).stdin(list.to_string());
+    let command = Command::new(format!("sudo sh -c {}", quote(&line))).stdin(text);
     host.run("writing the list of tokens", command).await.map(drop)
 }

@@ -167,9 +167,10 @@ fn machines_that_exist_are_deployed_to_and_unknown_ones_refused() {
     let row = stack.status().remove(0);
     let (id, address) = (row["instance"].as_str().unwrap(), row["address"].as_str().unwrap());
     let key = stack.world.path().join("state/eventpost/keys/hosts");
-    stack
-        .world
-        .describe(&format!("stack: other\nssh: {{key: {}}}\nservices:\n{ONE}", key.display()));
+    stack.world.describe(&format!(
+        "stack: other\naccess: open\nssh: {{key: {}}}\nservices:\n{ONE}",
+        key.display()
+    ));
     let home = stack.world.path().join("home");
     let up = |host: &str| {
         let host = format!("events={host}");

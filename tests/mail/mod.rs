@@ -419,7 +419,8 @@ fn the_connection_is_encrypted_and_the_password_shown_to_nobody_else() {
 fn settings_that_make_no_sense_are_refused() {
     let dir = temp_dir();
     let refused = |args: &[&str]| {
-        let output = run_service("notifications", args, &dir.path().join("data"));
+        let args = [&["--listen", "127.0.0.1:0"], args].concat();
+        let output = run_service("notifications", &args, &dir.path().join("data"));
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     };
     let relay = ["--mail-host", "localhost", "--mail-from", "a@example.org"];

@@ -1,5 +1,7 @@
 //! This module owns where a load goes.
 
+use std::time::Duration;
+
 use crate::access::Token;
 use crate::bench::script::Script;
 use crate::cli::{Bench, From};
@@ -7,7 +9,12 @@ use crate::commands::access;
 use crate::commands::endpoints::{self, ServiceHost};
 use crate::config::{self, Config};
 use crate::error::Error;
-use crate::http::Endpoint;
+use crate::health;
+use crate::http::{Client, Endpoint};
+use crate::wait::Deadline;
+
+/// The services are said to run already.
+const READY_LIMIT: Duration = Duration::from_secs(10);
 
 /// Where a load goes.
 #[derive(Debug)]
@@ -21,10 +28,12 @@ pub(super) enum Targets {
 /// Finds the services that the command line means, and sends the requests there.
 pub(super) async fn find(args: &Bench, script: &mut Script) -> Result<Targets, Error> {
     if args.as_written || !args.url.is_empty() {
+        let token = access::given(&args.token)?;
         for url in &args.url {
+            access::check_way(&url.endpoint, token.as_ref())?;
             script.direct(&format!("/{}", url.service), &url.endpoint);
         }
-        if let Some(token) = access::given(&args.stack)? {
+        if let Some(token) = token {
             script.authorize(&token);
         }
         return Ok(Targets::Addresses);
@@ -33,16 +42,23 @@ pub(super) async fn find(args: &Bench, script: &mut Script) -> Result<Targets, E
     if args.local {
         let endpoints = endpoints::local(args.stack.state_dir.as_deref(), &config).await?;
         direct(script, &config, &endpoints)?;
-        if let Some(token) = access::token_for_local(&config, &args.stack)? {
+        if let Some(token) = access::token_for_local(&config, (&args.stack, &args.token))? {
+            // Known before the load, whose requests would all fail.
+            for (service, endpoint) in config.services.iter().zip(endpoints) {
+                let client = Client::local(endpoint, Some(token.clone()));
+                let deadline = Deadline::after(READY_LIMIT);
+                health::wait_ready(service.name.as_str(), &client, &service.health, deadline)
+                    .await?;
+            }
             script.authorize(&token);
         }
         return Ok(Targets::Addresses);
     }
-    let token = access::token_for_hosts(&config, &args.stack)?;
+    let token = access::token_for_hosts(&config, (&args.stack, &args.token))?;
     if token.is_some() && args.from != From::Host {
         return Err(Error::Request(
-            "the services want an access token, and from this machine it would be sent in the \
-             clear: use --from host"
+            "the services need an access token, which would cross the network unencrypted: use \
+             --from host"
                 .into(),
         ));
     }

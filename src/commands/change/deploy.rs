@@ -4,13 +4,13 @@ use std::process::ExitCode;
 
 use futures_util::future::try_join_all;
 
-use super::{Row, switch_all};
+use super::{READY_LIMIT, Row, switch_all};
 use crate::cli::Change;
 use crate::commands::access;
 use crate::commands::endpoints;
 use crate::commands::keeper::keeper;
 use crate::commands::site::Site;
-use crate::config::{self, Config};
+use crate::config::{self, Access, Config, Placement};
 use crate::deploy::{self, Artifact};
 use crate::docker;
 use crate::error::Error;
@@ -30,7 +30,8 @@ pub(crate) async fn deploy(args: &Change) -> Result<ExitCode, Error> {
         secrets::check(config)?;
         let hosts: Vec<_> = sites.iter().map(|site| (&site.host, site.service)).collect();
         let reporter = Reporter::new(display, "access");
-        let grants = access::for_hosts(config, &args.stack, &hosts, false, reporter).await?;
+        let grants =
+            access::for_hosts(config, (&args.stack, &args.token), &hosts, false, reporter).await?;
         // Everything is on the hosts before the first service changes.
         let images = sites.iter().zip(&config.services).map(|(site, service)| async {
             let artifact = deploy::make(config, service, display).await.map_err(Error::Binary)?;
@@ -70,16 +71,34 @@ pub(crate) async fn deploy(args: &Change) -> Result<ExitCode, Error> {
 }
 
 pub(crate) async fn rollback(args: &Change) -> Result<ExitCode, Error> {
-    change(args, "rollback", async |_, sites, _| {
+    change(args, "rollback", async |config, sites, _| {
         // Taken twice, it leads to where it began.
         let switch = async |site: &Site<'_>| {
             site.reporter.step("going back");
             Ok(docker::rollback(&site.host, site.service, &docker::who()).await?)
         };
         let to = async |_: usize, site: &Site<'_>| switch(site).await;
-        switch_all(sites, "rolled back", to, &switch).await
+        let rows = switch_all(sites, "rolled back", to, &switch).await?;
+        if config.access_at(Placement::Hosts) == Access::Tokens {
+            for site in sites {
+                warn_of_open(site).await?;
+            }
+        }
+        Ok(rows)
     })
     .await
+}
+
+/// Says so where what was gone back to lets everybody in: a container keeps the settings
+/// that it had.
+async fn warn_of_open(site: &Site<'_>) -> Result<(), Error> {
+    if site.wait_ready(READY_LIMIT).await?.about.is_open() {
+        site.reporter.warning(
+            "everybody may read, change and delete everything again, as before the deploy: \
+             `eventpost rollback` or `eventpost deploy` closes it",
+        );
+    }
+    Ok(())
 }
 
 /// Connects to all hosts and changes what runs there.

@@ -83,7 +83,7 @@ async fn switch_all<'a>(
         Ok((switched, site.wait_ready(READY_LIMIT).await))
     });
     let all: Vec<Result<_, Error>> = join_all(switches.collect::<Vec<_>>()).await;
-    if all.iter().all(|one| matches!(one, Ok((_, Ok(()))))) {
+    if all.iter().all(|one| matches!(one, Ok((_, Ok(_))))) {
         let rows = sites.iter().zip(&all).filter_map(|(site, one)| {
             one.as_ref().ok().map(|(switched, _)| row(site, *switched, outcome))
         });

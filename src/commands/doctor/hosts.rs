@@ -59,7 +59,7 @@ pub(super) async fn look(
             return Ok(());
         }
     };
-    let token = access::token_for_hosts(config, &args.stack)?;
+    let token = access::token_for_hosts(config, (&args.stack, &args.token))?;
     let walks = config.services.iter().map(|service| {
         let reporter = Reporter::new(sink, service.name.as_str());
         let ec2 = account.as_ref().map(|(ec2, _)| ec2);
@@ -213,7 +213,7 @@ impl Walk<'_> {
                 }
                 let mend = "where all else is fine, something between refuses: a firewall, a \
                     proxy, or another service on that port";
-                checks.push(Check::wrong("answer", problem, mend));
+                checks.push(Check::wrong("answer", problem.to_string(), mend));
                 checks
             }
         }
@@ -225,15 +225,7 @@ impl Walk<'_> {
         let (name, port) = (self.service.name.as_str(), self.service.port);
         let endpoint = Endpoint::at((target.address.ip(), port).into());
         let client = Client::through(host, port, endpoint, Some(token));
-        let mend = "`eventpost deploy` brings the tokens of this machine to the services; \
-            EVENTPOST_TOKEN or --token-file gives another one";
-        Some(match health::check(name, &client, &self.service.health).await {
-            Ok(ready) if ready.about.access.is_some() => {
-                Check::fine("token", "is accepted, with the role admin")
-            }
-            Ok(_) => Check::fine("token", "is not refused, but does not have the role admin"),
-            Err(problem) => Check::wrong("token", problem, mend),
-        })
+        Some(super::token(name, &client, &self.service.health).await)
     }
 
     async fn files(&self, host: &Host) -> String {

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use super::Findings;
+use crate::access::Token;
 use crate::cli::Doctor;
+use crate::commands::access;
 use crate::config::{Config, Service};
 use crate::doctor::Check;
 use crate::error::Error;
@@ -21,10 +23,11 @@ pub(super) async fn look(
 ) -> Result<(), Error> {
     let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
     findings.checks.push(disk(stack.path()));
+    let token = access::token_for_local(config, (&args.stack, &args.token))?;
     for service in &config.services {
         let name = service.name.as_str();
         let folder = stack.service(name);
-        let checks = process(service, &folder).await;
+        let checks = process(service, &folder, token.as_ref()).await;
         findings.checks.extend(checks.into_iter().map(|check| check.of(name)));
         if args.bundle.is_some() {
             let lines = local::last_lines(&folder.log(), 0);
@@ -34,7 +37,7 @@ pub(super) async fn look(
     Ok(())
 }
 
-async fn process(service: &Service, folder: &ServiceFolder) -> Vec<Check> {
+async fn process(service: &Service, folder: &ServiceFolder, token: Option<&Token>) -> Vec<Check> {
     let holder = match local::find(folder).await {
         Ok(Some(holder)) => holder,
         Ok(None) => {
@@ -66,12 +69,17 @@ async fn process(service: &Service, folder: &ServiceFolder) -> Vec<Check> {
         Ok(_) => Check::fine("answer", format!("{} is ready", endpoint.url(""))),
         Err(problem) => Check::wrong(
             "answer",
-            problem,
+            problem.to_string(),
             "`eventpost logs --local SERVICE` says why; `eventpost down --local` and `up --local` \
              start it anew, with its data",
         ),
     };
-    vec![running, answer]
+    let mut checks = vec![running, answer];
+    if let Some(token) = token {
+        let client = Client::local(endpoint, Some(token.clone()));
+        checks.push(super::token(service.name.as_str(), &client, &service.health).await);
+    }
+    checks
 }
 
 /// The disk that the data are on.

@@ -14,6 +14,8 @@ use crate::cli::{Doctor, Output};
 use crate::config;
 use crate::doctor::{Check, cause};
 use crate::error::Error;
+use crate::health;
+use crate::http::Client;
 use crate::progress;
 use crate::report::{self, Cell, Table};
 use crate::signals::Signals;
@@ -75,6 +77,19 @@ pub(super) async fn run(args: &Doctor) -> Result<ExitCode, Error> {
     }
     print(&diagnosis, args.output)?;
     Ok(diagnosis.cause.map_or(ExitCode::SUCCESS, |_| ExitCode::from(WRONG)))
+}
+
+/// Whether a service accepts the token that a client sends.
+async fn token(service: &str, client: &Client, path: &str) -> Check {
+    let fix = "`eventpost deploy` (with --local: `eventpost up --local`) brings this machine's \
+        tokens to the services; EVENTPOST_TOKEN or --token-file gives another one";
+    match health::check(service, client, path).await {
+        Ok(ready) if ready.about.access.is_some() => {
+            Check::fine("token", "is accepted, with the role admin")
+        }
+        Ok(_) => Check::fine("token", "is accepted, with a role below admin"),
+        Err(problem) => Check::wrong("token", problem.to_string(), fix),
+    }
 }
 
 fn print(diagnosis: &Diagnosis<'_>, output: Output) -> Result<(), Error> {

@@ -11,11 +11,11 @@ use serde::Serialize;
 use crate::access::Token;
 use crate::cli::Status;
 use crate::commands::{access, hosts};
-use crate::config::{Config, Place, Service};
+use crate::config::{Access, Config, Placement, Service};
 use crate::docker::{self, Container};
 use crate::error::Error;
 use crate::event::{Reporter, Silence};
-use crate::health::{self, About};
+use crate::health::{self, About, NotReady};
 use crate::host::{self, Identity, Target};
 use crate::http::{Client, Endpoint};
 use crate::local::StackFolder;
@@ -107,11 +107,13 @@ impl Row {
     /// Takes over what a service tells of itself.
     fn tell(&mut self, about: About, config: &Config) {
         self.health = if about.is_read_only() { "read-only" } else { "healthy" };
+        let is_open = about.is_open();
         self.resources = about.resources;
         self.mail = about.mail;
-        let wanted = config.access_at(Place::Hosts).as_str();
-        if let Some(access) = about.access.filter(|access| access != wanted) {
-            self.drift.push(format!("access is {access}, not {wanted}"));
+        let is_wanted = config.access_at(Placement::Hosts) == Access::Open;
+        if about.service.is_some() && is_open != is_wanted {
+            let word = |open| if open { Access::Open } else { Access::Tokens }.as_str();
+            self.drift.push(format!("access is {}, not {}", word(is_open), word(is_wanted)));
         }
     }
 
@@ -133,7 +135,7 @@ pub(super) async fn run(args: &Status, config: &Config) -> Result<ExitCode, Erro
         _ => Some(hosts::identity(config, &stack)?),
     };
     let named = hosts::named(config, &args.hosts)?;
-    let token = access::token_for_hosts(config, &args.stack)?;
+    let token = access::token_for_hosts(config, (&args.stack, &args.token))?;
     let means = Means { config, identity: identity.as_ref(), token: token.as_ref() };
     let rows = if named.is_empty() {
         ec2(means).await?
@@ -266,11 +268,11 @@ async fn look(
         (Ok(_), Some(Ok(details))) => row.tell(details, means.config),
         (Ok(ready), Some(Err(problem))) => {
             row.tell(ready.about, means.config);
-            row.problem = Some(problem);
+            row.problem = Some(problem.to_string());
         }
         (Err(problem), _) => {
             row.health = "unhealthy";
-            row.problem = Some(problem);
+            row.problem = Some(problem.to_string());
         }
     }
     if let Some(container) = inside.container {
@@ -285,7 +287,7 @@ async fn look(
 struct Inside {
     container: Option<Container>,
     /// What the service tells only those with a token.
-    details: Option<Result<About, String>>,
+    details: Option<Result<About, NotReady>>,
 }
 
 async fn look_inside(

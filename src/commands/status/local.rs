@@ -11,7 +11,7 @@ use crate::cli::Status;
 use crate::commands::access;
 use crate::config::{Config, Service};
 use crate::error::Error;
-use crate::health::{self, About};
+use crate::health::{self, About, NotReady};
 use crate::http::{Client, Endpoint};
 use crate::local::{self, StackFolder};
 use crate::report::{self, Cell, Table};
@@ -65,7 +65,7 @@ impl Table for Row {
 
 pub(super) async fn run(args: &Status, config: &Config) -> Result<ExitCode, Error> {
     let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
-    let token = access::token_for_local(config, &args.stack)?;
+    let token = access::token_for_local(config, (&args.stack, &args.token))?;
     let looks = config.services.iter().map(|service| look(&stack, service, token.as_ref()));
     let rows = try_join_all(looks).await?;
     report::print(&rows, args.output)?;
@@ -90,9 +90,19 @@ async fn look(stack: &StackFolder, service: &Service, token: Option<&Token>) -> 
     };
     let endpoint = Endpoint::at(holder.address);
     let client = Client::local(endpoint.clone(), token.cloned());
-    let (state, about, problem) = match health::check(&name, &client, &service.health).await {
-        Ok(ready) => (State::Healthy, ready.about, None),
-        Err(problem) => (State::Unhealthy, About::default(), Some(problem)),
+    let mut checked = health::check(&name, &client, &service.health).await;
+    let mut problem = None;
+    if let Err(refused @ NotReady::Refused { .. }) = &checked {
+        // The service may be well all the same.
+        problem = Some(refused.to_string());
+        checked = health::check(&name, &endpoint.clone().into(), &service.health).await;
+    }
+    let (state, about) = match checked {
+        Ok(ready) => (State::Healthy, ready.about),
+        Err(other) => {
+            problem.get_or_insert(other.to_string());
+            (State::Unhealthy, About::default())
+        }
     };
     Ok(Row {
         service: name,

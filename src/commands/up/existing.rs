@@ -12,7 +12,7 @@ use crate::cli::Up;
 use crate::commands::access::{self, Grants};
 use crate::commands::keeper::keeper;
 use crate::commands::{self, endpoints, hosts};
-use crate::config::{Config, Place};
+use crate::config::{Config, Placement};
 use crate::deploy::{self, Begin, Site, Stopwatch};
 use crate::error::Error;
 use crate::event::{EventSink, Reporter};
@@ -38,30 +38,33 @@ pub(super) async fn run(
     let reporter = Reporter::new(display.as_ref(), "stack");
     let keeper = signals.race(keeper(config, &args.stack, &args.hosts, reporter)).await;
     let keeper = keeper.map_err(|caught| caught.into_error("nothing was changed"))??;
-    let granted = signals.race(grants(args, config, display.as_ref())).await;
-    let grants = granted.map_err(|caught| caught.into_error("nothing was changed"))??;
     let places = config.services.iter().map(|service| {
         let url = endpoints::urls(service, addresses[service.name.as_str()], None);
         (service.name.to_string(), url)
     });
-    let config = &config.placed(&places.collect(), Place::Hosts);
-    let mut work = Vec::new();
-    for (service, fixtures) in config.services.iter().zip(&fixtures) {
-        let address = addresses[service.name.as_str()];
-        let target = hosts::known_target(config, service, address, &identity);
-        let artifact = deploy::make(config, service, display.as_ref());
-        let docker = config.docker;
-        let begin = Begin::with(fixtures, args.no_seed);
-        let site = Site { service, docker, target, artifact, begin, tokens: grants.tokens() };
-        work.push(bring_up(site, display.as_ref()));
-    }
+    let config = &config.placed(&places.collect(), Placement::Hosts);
     let work = async |signals: &mut Signals| {
-        let outcome = signals.race(try_join_all(work)).await;
+        let work = async {
+            let grants = grants(args, config, display.as_ref()).await?;
+            let mut all = Vec::new();
+            for (service, fixtures) in config.services.iter().zip(&fixtures) {
+                let address = addresses[service.name.as_str()];
+                let target = hosts::known_target(config, service, address, &identity);
+                let artifact = deploy::make(config, service, display.as_ref());
+                let (docker, begin) = (config.docker, Begin::with(fixtures, args.no_seed));
+                let tokens = grants.tokens();
+                let site = Site { service, docker, target, artifact, begin, tokens };
+                all.push(bring_up(site, display.as_ref()));
+            }
+            let rows = try_join_all(all).await?;
+            grants.are_deployed()?;
+            Ok::<Vec<Row>, Error>(rows)
+        };
+        let outcome = signals.race(work).await;
         outcome.map_err(|caught| caught.into_error("run the same command again to go on"))?
     };
     let rows = keeper.hold("up", &mut signals, reporter, work).await;
     let rows = rows?;
-    grants.are_deployed()?;
     super::tell_about_https(display.as_ref());
     drop(display);
     report::print(&rows, args.output)?;
@@ -73,7 +76,14 @@ async fn grants(args: &Up, config: &Config, sink: &dyn EventSink) -> Result<Gran
     let found = endpoints::hosts(config, &args.stack, &args.hosts).await?;
     let sites = commands::site::Site::connect_all(&found, sink).await?;
     let hosts: Vec<_> = sites.iter().map(|site| (&site.host, site.service)).collect();
-    access::for_hosts(config, &args.stack, &hosts, true, Reporter::new(sink, "access")).await
+    access::for_hosts(
+        config,
+        (&args.stack, &args.token),
+        &hosts,
+        true,
+        Reporter::new(sink, "access"),
+    )
+    .await
 }
 
 async fn bring_up(site: Site<'_, '_>, display: &dyn EventSink) -> Result<Row, Error> {

@@ -12,7 +12,7 @@ use crate::access::{Keyring, Token};
 use crate::binary;
 use crate::cli::Up;
 use crate::commands::access;
-use crate::config::{Config, Place, Places, Service};
+use crate::config::{Config, Placement, Places, Service};
 use crate::digest::sha256;
 use crate::error::Error;
 use crate::event::{EventSink, Reporter};
@@ -82,7 +82,7 @@ async fn bring_up(
     let addresses = addresses(args.port_base, config.services.len())?;
     let fixtures = fixtures::load_all(config)?;
     let reporter = Reporter::new(display, "access");
-    let grants = access::for_local(config, &args.stack, stack, reporter)?;
+    let grants = access::for_local(config, (&args.stack, &args.token), stack, reporter)?;
     let config = &placed(config, stack, &addresses);
     let programs = build(config, display).await?;
     let jobs = plan_all(config, stack, &programs, addresses).await?;
@@ -144,7 +144,7 @@ fn addresses(base: u16, services: usize) -> Result<Vec<SocketAddr>, LocalError> 
 /// The services, told of each other and of who may use them.
 fn placed(config: &Config, stack: &StackFolder, addresses: &[SocketAddr]) -> Config {
     let keyring = Keyring::new(stack);
-    config.placed(&places(config, addresses), Place::Local(keyring.path()))
+    config.placed(&places(config, addresses), Placement::Local(keyring.path()))
 }
 
 /// Where browsers of this machine find the services, which they do by either name.

@@ -34,7 +34,7 @@ pub(super) async fn run(args: &Up) -> Result<ExitCode, Error> {
 /// Tells how the services get HTTPS, which they do not have by themselves.
 fn tell_about_https(sink: &dyn EventSink) {
     Reporter::new(sink, "https").done(
-        "the services answer by plain HTTP; for HTTPS, put a proxy or load balancer that ends TLS \
+        "the services answer by plain HTTP; for HTTPS, put a proxy or load balancer that terminates TLS \
          in front of them: docs/security.md, HTTPS",
     );
 }

@@ -71,26 +71,19 @@ impl<'a> Carry<'a> {
         Ok(Self { loads, refused: AtomicBool::new(false) })
     }
 
-    /// The services whose data are carried over.
-    pub(super) fn services(&self) -> impl Iterator<Item = &'a Service> {
-        self.loads.iter().map(|load| load.service)
-    }
-
-    /// Sees that all data can be copied. Changes nothing. Returns the hosts that have them,
-    /// in the order of the services.
-    pub(super) async fn check(&self) -> Result<Vec<Host>, Error> {
+    /// Sees that all data can be copied. Changes nothing.
+    pub(super) async fn check(&self) -> Result<(), Error> {
         let check = async |load: &Load<'_>| {
             load.reporter.step("looking at its data");
             let step = DataStep::Check;
             let host = load.connect().await?;
-            docker::run_data(&host, load.service, step).await.map_err(Error::Host)?;
-            Ok(host)
+            docker::run_data(&host, load.service, step).await.map_err(Error::Host)
         };
         let checks = join_all(self.loads.iter().map(|load| async move {
             check(load).await.inspect_err(|error: &Error| load.reporter.failed(error.headline()))
         }));
-        let found: Result<Vec<Host>, Error> = checks.await.into_iter().collect();
-        found.map_err(|error| Error::Carry { source: Box::new(error) })
+        let found: Result<Vec<()>, Error> = checks.await.into_iter().collect();
+        found.map(drop).map_err(|error| Error::Carry { source: Box::new(error) })
     }
 
     /// Has the new services hold what the old ones do. From then on these refuse writes.

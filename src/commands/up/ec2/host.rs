@@ -9,7 +9,7 @@ use super::Work;
 use crate::commands::access::Grants;
 use crate::commands::up::row::Row;
 use crate::commands::{endpoints, hosts};
-use crate::config::{Place, Places, Service};
+use crate::config::{Placement, Places, Service};
 use crate::deploy::{self, Begin, Making, Site, Stopwatch};
 use crate::error::Error;
 use crate::event::Reporter;
@@ -104,7 +104,8 @@ async fn placed(run: &Run<'_>, service: &Service, machine: &Machine) -> Service 
     let mut places = run.places.subscribe();
     // The sender lives as long as the run does.
     let all = places.wait_for(|places| places.len() == config.services.len()).await;
-    let told = all.map_or_else(|_| config.clone(), |places| config.placed(&places, Place::Hosts));
+    let told =
+        all.map_or_else(|_| config.clone(), |places| config.placed(&places, Placement::Hosts));
     let own = told.services.into_iter().find(|it| it.name == service.name);
     own.unwrap_or_else(|| service.clone())
 }

@@ -7,9 +7,9 @@ mod host;
 
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use tokio::sync::watch;
 
 use self::carry::Carry;
@@ -19,7 +19,7 @@ use crate::cli::Up;
 use crate::commands::access::{self, Grants};
 use crate::commands::confirm::confirm;
 use crate::commands::{hosts, keeper};
-use crate::config::Config;
+use crate::config::{Access, Config, Placement, Service};
 use crate::deploy;
 use crate::docker;
 use crate::error::Error;
@@ -34,7 +34,10 @@ use crate::provider::ec2::{Ec2, GroupPlan, Launch, MachineImage};
 use crate::report;
 use crate::secrets;
 use crate::signals::Signals;
-use crate::wait::unix_seconds;
+use crate::wait::{Deadline, unix_seconds};
+
+/// A host that serves answers at once.
+const SSH_LIMIT: Duration = Duration::from_secs(30);
 
 /// What there is before anything is changed.
 struct Found {
@@ -174,8 +177,8 @@ impl Work<'_> {
         let Found { identity, image, group, .. } = &self.found;
         let (config, ec2) = (self.config, self.ec2);
         // What cannot be carried is to be known before anything is launched.
-        let old = carry.check().await?;
-        let grants = self.grants(carry, &old).await?;
+        carry.check().await?;
+        let grants = self.grants().await?;
         if self.args.terminate_first {
             self.end_old().await?;
         }
@@ -203,11 +206,37 @@ impl Work<'_> {
         Ok(brought)
     }
 
-    /// The tokens that the old hosts accept, brought together with those of this machine.
-    async fn grants(&self, carry: &Carry<'_>, old: &[Host]) -> Result<Grants, Error> {
-        let hosts: Vec<_> = old.iter().zip(carry.services()).collect();
+    /// The tokens that the old hosts accept, whether their data are carried over or not,
+    /// brought together with those of this machine.
+    async fn grants(&self) -> Result<Grants, Error> {
         let reporter = Reporter::new(self.display, "access");
-        access::for_hosts(self.config, &self.args.stack, &hosts, true, reporter).await
+        let serving = self.plan.replaced.iter().filter(|machine| machine.serving);
+        let found = join_all(serving.map(|machine| self.connect(machine, reporter))).await;
+        let hosts: Vec<_> =
+            found.iter().flatten().map(|(host, service)| (host, *service)).collect();
+        let arguments = (&self.args.stack, &self.args.token);
+        access::for_hosts(self.config, arguments, &hosts, true, reporter).await
+    }
+
+    /// A host that serves, and what it serves. One that cannot be connected to keeps nobody
+    /// from replacing it, but its list of tokens is not known then.
+    async fn connect(&self, machine: &Machine, reporter: Reporter<'_>) -> Option<(Host, &Service)> {
+        let services = &self.config.services;
+        let service = services.iter().find(|it| it.name.as_str() == machine.service)?;
+        if self.config.access_at(Placement::Hosts) == Access::Open {
+            return None;
+        }
+        let target = hosts::ec2_target(self.config, machine, &self.found.identity)?;
+        match crate::host::connect(&target, Deadline::after(SSH_LIMIT), reporter).await {
+            Ok(host) => Some((host, service)),
+            Err(error) => {
+                reporter.warning(format!(
+                    "{error}. The list of tokens of this machine is used, which may be older than \
+                     that host's: `eventpost token list` shows it"
+                ));
+                None
+            }
+        }
     }
 
     /// Ends what the new hosts replace.
