@@ -20,7 +20,7 @@ use rest::store::{self, CopyError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::digest::hexadecimal;
+use support::digest::hexadecimal;
 
 pub use read::{unpack, verify};
 

@@ -11,7 +11,7 @@ use tokio::process::{ChildStderr, Command};
 
 use crate::config::{Config, Service, Source};
 use crate::environment;
-use crate::event::Reporter;
+use support::event::Reporter;
 
 /// Why there is no program to run.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::bench::script::Override;
 use crate::config::Name;
-use crate::http::ServiceUrl;
-use crate::wait::{self, humane};
+use loadtest::script::Override;
+use support::http::ServiceUrl;
+use support::wait::{self, humane};
 
 pub use token::{Token, TokenCreate, TokenList, TokenRevoke};
 

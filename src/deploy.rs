@@ -13,14 +13,14 @@ use crate::binary::{self, BinaryError};
 use crate::config::{Config, DockerSource, Service, Source};
 use crate::docker::{self, Taking};
 use crate::error::Error;
-use crate::event::{EventSink, Reporter};
 use crate::fixtures::Fixtures;
 use crate::health::{self, Ready};
-use crate::host::{self, Host, Target};
-use crate::http::{Client, Endpoint};
 use crate::image::{self, Image};
 use crate::seed;
-use crate::wait::Deadline;
+use ssh::{Host, Target};
+use support::event::{EventSink, Reporter};
+use support::http::{Client, Endpoint};
+use support::wait::Deadline;
 
 /// A host boots in a minute at most; some types take longer for their first start.
 const SSH_LIMIT: Duration = Duration::from_secs(300);
@@ -77,7 +77,9 @@ impl Site<'_, '_> {
     fn client(&self, host: &Host, ready: &Ready) -> Client {
         let endpoint = ready.endpoint().clone();
         match self.tokens {
-            Some((_, token)) => Client::through(host, self.service.port, endpoint, token.cloned()),
+            Some((_, token)) => {
+                Client::through(host.port(self.service.port), endpoint, token.cloned())
+            }
             None => endpoint.into(),
         }
     }
@@ -150,12 +152,12 @@ pub async fn deploy(
 ) -> Result<(Host, Ready), Error> {
     let Site { service, target, .. } = site;
     reporter.step("connecting");
-    let host = host::connect(target, Deadline::after(SSH_LIMIT), reporter).await?;
+    let host = ssh::connect(target, Deadline::after(SSH_LIMIT), reporter).await?;
     watch.lap("SSH");
 
     reporter.step("installing Docker");
     let beside = async {
-        let second = host::connect(target, Deadline::after(SSH_LIMIT), reporter).await?;
+        let second = ssh::connect(target, Deadline::after(SSH_LIMIT), reporter).await?;
         settle(&second).await?;
         match site.artifact.clone().await.map_err(Error::Binary)? {
             Artifact::Registry(name) => Ok((name, None)),

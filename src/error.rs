@@ -7,18 +7,18 @@ use rest::store::CopyError;
 
 use crate::access::AccessError;
 use crate::backup::BackupError;
-use crate::bench::BenchError;
-use crate::bench::script::ScriptErrors;
 use crate::binary::BinaryError;
 use crate::config::ConfigErrors;
 use crate::fixtures::FixtureError;
 use crate::health::HealthError;
-use crate::host::{HostError, IdentityError};
 use crate::local::LocalError;
 use crate::provider::ec2::{AccountError, Ec2Error};
 use crate::secrets::SecretError;
 use crate::seed::SeedError;
 use crate::terminal;
+use loadtest::BenchError;
+use loadtest::script::ScriptErrors;
+use ssh::{HostError, IdentityError};
 
 /// Why a command failed. The text says how to mend it.
 #[derive(Debug, thiserror::Error)]
@@ -136,12 +136,6 @@ pub enum Error {
     /// The result could not be written.
     #[error("standard output cannot be written: {0}")]
     Output(io::Error),
-}
-
-/// An error with its causes, of which the outer ones often say little.
-pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 fn list(errors: &[Error]) -> String {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use hyper::StatusCode;
 use serde::Deserialize;
 
-use crate::http::{Client, Endpoint};
-use crate::wait::{Backoff, Deadline};
+use support::http::{Client, Endpoint};
+use support::wait::{Backoff, Deadline};
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 

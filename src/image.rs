@@ -7,7 +7,7 @@ use std::path::Path;
 use bytes::Bytes;
 use serde_json::json;
 
-use crate::digest::sha256;
+use support::digest::sha256;
 
 /// The user and group that the program runs as: no one, with no name on any system.
 const USER: u64 = 65532;

@@ -29,22 +29,17 @@
 
 pub mod access;
 pub mod backup;
-pub mod bench;
 pub mod binary;
 pub mod cli;
 mod commands;
 pub mod config;
 pub mod deploy;
-mod digest;
 pub mod docker;
 pub mod doctor;
 pub mod environment;
 pub mod error;
-pub mod event;
 pub mod fixtures;
 pub mod health;
-pub mod host;
-pub mod http;
 pub mod image;
 pub mod lease;
 pub mod local;
@@ -56,7 +51,5 @@ pub mod secrets;
 pub mod seed;
 mod signals;
 pub mod terminal;
-pub mod wait;
-mod yaml;
 
 pub use commands::run;

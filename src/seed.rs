@@ -7,10 +7,10 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use serde_json::{Map, Value};
 
-use crate::event::Reporter;
 use crate::fixtures::Fixtures;
 use crate::health::Ready;
-use crate::http::HttpError;
+use support::event::Reporter;
+use support::http::HttpError;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use rest::access::tokens::TokenList;
 
 use super::AccessError;
-use crate::digest::sha256;
+use support::digest::sha256;
 
 /// What a list is known by.
 pub(super) fn digest_of(list: &TokenList) -> String {

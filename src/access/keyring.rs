@@ -64,7 +64,7 @@ impl Keyring {
 
     /// This user's own token, if there is one.
     pub fn own(&self) -> Result<Option<Token>, AccessError> {
-        if self.own.exists() { Token::read(&self.own).map(Some) } else { Ok(None) }
+        if self.own.exists() { Ok(Some(Token::read(&self.own)?)) } else { Ok(None) }
     }
 
     /// The digests of the lists that hosts may have from here.

@@ -1,14 +1,12 @@
 //! Access to the services: the tokens that they accept, and the one that this user sends.
 //!
 //! ```text
-//! token    a token, which is never printed but by the command that makes it
 //! keyring  the files of a stack: the list of tokens, and this user's own
 //! agree    which list counts where this machine and the hosts have one each
 //! ```
 
 mod agree;
 mod keyring;
-mod token;
 
 use std::io;
 use std::path::PathBuf;
@@ -17,7 +15,7 @@ use rest::access::tokens::TokenListError;
 
 pub use agree::agree;
 pub use keyring::{Keyring, OPERATOR};
-pub use token::{Token, VARIABLE};
+pub use support::token::{Token, TokenError, VARIABLE};
 
 /// Why tokens cannot be read, made or brought to hosts.
 #[derive(Debug, thiserror::Error)]
@@ -38,12 +36,9 @@ pub enum AccessError {
         /// What the system said.
         source: io::Error,
     },
-    /// A text is no token.
-    #[error("{origin} does not hold an access token: it must be one word, like eventpost_…")]
-    NotAToken {
-        /// Where it was read.
-        origin: String,
-    },
+    /// There is no token where one was named.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// A given token cannot become the stack's first.
     #[error(
         "the stack has no tokens yet, and the given one cannot become the first: it must be \

@@ -8,10 +8,10 @@ use crate::cli;
 use crate::config::{Access, Config, Placement, Service};
 use crate::docker;
 use crate::error::Error;
-use crate::event::Reporter;
-use crate::host::Host;
-use crate::http::Endpoint;
 use crate::local::StackFolder;
+use ssh::Host;
+use support::event::Reporter;
+use support::http::Endpoint;
 
 /// What the command line says of the stack, and of the token to send.
 type Arguments<'a> = (&'a cli::Stack, &'a cli::TokenArgs);
@@ -65,8 +65,8 @@ pub(super) fn token_for_hosts(
 /// The token that was given to this command.
 pub(super) fn given(token: &cli::TokenArgs) -> Result<Option<Token>, AccessError> {
     match &token.token_file {
-        Some(file) => Token::read(file).map(Some),
-        None => Token::of_environment(),
+        Some(file) => Ok(Some(Token::read(file)?)),
+        None => Ok(Token::of_environment()?),
     }
 }
 

@@ -8,7 +8,6 @@ use rest::store;
 use serde::Serialize;
 
 use crate::backup::{self, BackupError, CopyWriter, Part};
-use crate::bench::now;
 use crate::cli::Backup;
 use crate::commands::destination::Destination;
 use crate::commands::endpoints::{self, ServiceHost};
@@ -16,12 +15,13 @@ use crate::commands::site::Site;
 use crate::config::{self, Config};
 use crate::docker::{self, DataStep};
 use crate::error::Error;
-use crate::event::EventSink;
-use crate::host::Progress;
 use crate::local::StackFolder;
 use crate::progress;
 use crate::report::{self, Cell, Table};
 use crate::signals::Signals;
+use loadtest::now;
+use ssh::Progress;
+use support::event::EventSink;
 
 /// What makes a copy a bad one on its way, as a rule.
 const GREETING: &str = ". What the login shell of a host prints is put before the copy: have it \

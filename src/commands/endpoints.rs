@@ -8,11 +8,11 @@ use crate::cli::{self, HostAddress};
 use crate::commands::hosts;
 use crate::config::{Config, Placement, Service};
 use crate::error::Error;
-use crate::host::Target;
-use crate::http::Endpoint;
 use crate::local::{self, StackFolder};
 use crate::provider::Machine;
 use crate::provider::ec2::Ec2;
+use ssh::Target;
+use support::http::Endpoint;
 
 /// The services of the local stack, all of which must run, in their order.
 pub(super) async fn local(

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use crate::cli::HostAddress;
 use crate::config::{Config, Service, at_home};
 use crate::error::Error;
-use crate::host::{Identity, Target, Trust};
 use crate::local::StackFolder;
 use crate::provider::Machine;
+use ssh::{Identity, Target, Trust};
 
 const SSH_PORT: u16 = 22;
 

@@ -9,12 +9,11 @@ use crate::cli::{self, HostAddress};
 use crate::commands::{endpoints, hosts};
 use crate::config::Config;
 use crate::error::Error;
-use crate::event::Reporter;
-use crate::host;
 use crate::lease::Keeper;
 use crate::provider::ec2::Ec2;
 use crate::signals::Signals;
-use crate::wait::Deadline;
+use support::event::Reporter;
+use support::wait::Deadline;
 
 /// Machines that exist answer at once.
 const SSH_LIMIT: Duration = Duration::from_secs(60);
@@ -43,8 +42,7 @@ pub(super) async fn keeper(
     }
     let found = endpoints::hosts(config, stack, arguments).await?;
     // Connections of their own: work occupies the others.
-    let connect = found
-        .iter()
-        .map(|found| host::connect(&found.target, Deadline::after(SSH_LIMIT), reporter));
+    let connect =
+        found.iter().map(|found| ssh::connect(&found.target, Deadline::after(SSH_LIMIT), reporter));
     Ok(Keeper::Hosts(try_join_all(connect).await?))
 }

@@ -10,17 +10,17 @@ use crate::cli::{Output, Up};
 use crate::commands::{access, hosts, up};
 use crate::config::{self, Config};
 use crate::error::Error;
-use crate::event::{Reporter, Silence};
 use crate::health;
-use crate::host::{self, Identity};
-use crate::http::{Client, Endpoint};
 use crate::local::StackFolder;
 use crate::plan::preview::{Change, Preview, Verb, cost, of_launch};
 use crate::progress;
 use crate::provider::Machine;
 use crate::report::{self, Cell, Table};
 use crate::signals::Signals;
-use crate::wait::{Deadline, humane};
+use ssh::Identity;
+use support::event::{Reporter, Silence};
+use support::http::{Client, Endpoint};
+use support::wait::{Deadline, humane};
 
 /// A host that is up answers at once.
 const SSH_LIMIT: Duration = Duration::from_secs(5);
@@ -121,8 +121,8 @@ async fn resources(
             let (target, deadline) =
                 (hosts::ec2_target(config, machine, identity)?, Deadline::after(SSH_LIMIT));
             let reporter = Reporter::new(&Silence, &machine.service);
-            let host = host::connect(&target, deadline, reporter).await.ok()?;
-            Client::through(&host, service.port, endpoint, Some(token.clone()))
+            let host = ssh::connect(&target, deadline, reporter).await.ok()?;
+            Client::through(host.port(service.port), endpoint, Some(token.clone()))
         }
     };
     let ready = health::check(&machine.service, &client, &service.health).await.ok()?;

@@ -19,11 +19,11 @@ use crate::commands::site::Site;
 use crate::config::{self, Config};
 use crate::docker::{self, DataStep};
 use crate::error::Error;
-use crate::event::{EventSink, Reporter};
 use crate::local::{self, StackFolder};
 use crate::progress;
 use crate::report;
 use crate::signals::Signals;
+use support::event::{EventSink, Reporter};
 
 const READY_LIMIT: Duration = Duration::from_secs(120);
 /// What an interrupt leaves.

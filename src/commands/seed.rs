@@ -11,15 +11,15 @@ use crate::commands::site::Site;
 use crate::commands::{access, endpoints};
 use crate::config::{self, Config, Service};
 use crate::error::Error;
-use crate::event::{EventSink, Reporter};
 use crate::fixtures::{self, Fixtures};
 use crate::health;
-use crate::http::Client;
 use crate::progress;
 use crate::report::{self, Cell, Table};
 use crate::seed;
 use crate::signals::Signals;
-use crate::wait::Deadline;
+use support::event::{EventSink, Reporter};
+use support::http::Client;
+use support::wait::Deadline;
 
 /// The services are said to run already.
 const READY_LIMIT: Duration = Duration::from_secs(10);
@@ -108,7 +108,7 @@ fn targets<'a>(config: &'a Config, clients: Vec<Client>) -> Result<Vec<Target<'a
 fn named<'a>(args: &Seed, config: &'a Config) -> Result<Vec<Target<'a>>, Error> {
     let token = access::token(config, (&args.stack, &args.token))?;
     let given = access::given(&args.token)?;
-    let target = |url: &crate::http::ServiceUrl| {
+    let target = |url: &support::http::ServiceUrl| {
         let service = config.services.iter().find(|s| s.name.as_str() == url.service);
         let service = service.ok_or_else(|| {
             let known: Vec<_> = config.services.iter().map(|s| s.name.as_str()).collect();

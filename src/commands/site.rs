@@ -8,11 +8,11 @@ use crate::access::Token;
 use crate::commands::endpoints::ServiceHost;
 use crate::config::Service;
 use crate::error::Error;
-use crate::event::{EventSink, Reporter};
 use crate::health::{self, Ready};
-use crate::host::{self, Host};
-use crate::http::{Client, Endpoint};
-use crate::wait::Deadline;
+use ssh::Host;
+use support::event::{EventSink, Reporter};
+use support::http::{Client, Endpoint};
+use support::wait::Deadline;
 
 /// A host that is up answers at once.
 const SSH_LIMIT: Duration = Duration::from_secs(30);
@@ -33,7 +33,7 @@ impl<'a> Site<'a> {
         let service = &found.service;
         let reporter = Reporter::new(sink, service.name.as_str());
         reporter.step("connecting");
-        let host = host::connect(&found.target, Deadline::after(SSH_LIMIT), reporter).await;
+        let host = ssh::connect(&found.target, Deadline::after(SSH_LIMIT), reporter).await;
         let host = host.inspect_err(|error| reporter.failed(error.to_string()))?;
         Ok(Self { service, host, endpoint: found.endpoint.clone(), reporter })
     }
@@ -47,7 +47,7 @@ impl<'a> Site<'a> {
 
     /// How the service is reached with a token: through the host's own connection.
     pub(super) fn client(&self, token: Option<Token>) -> Client {
-        Client::through(&self.host, self.service.port, self.endpoint.clone(), token)
+        Client::through(self.host.port(self.service.port), self.endpoint.clone(), token)
     }
 
     /// Waits until the service answers those outside.

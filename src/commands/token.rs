@@ -12,7 +12,7 @@ use crate::config;
 use crate::error::Error;
 use crate::local::StackFolder;
 use crate::report::{self, Cell, Table};
-use crate::wait::unix_seconds;
+use support::wait::unix_seconds;
 
 /// A row of the list.
 #[derive(Debug, Serialize)]

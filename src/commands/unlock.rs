@@ -10,12 +10,12 @@ use crate::commands::confirm::confirm;
 use crate::commands::keeper::keeper;
 use crate::config;
 use crate::error::Error;
-use crate::event::Reporter;
 use crate::lease::Lease;
 use crate::progress;
 use crate::report::{self, Cell, Table};
 use crate::signals::Signals;
-use crate::wait::{humane, unix_seconds};
+use support::event::Reporter;
+use support::wait::{humane, unix_seconds};
 
 /// A row of the result.
 #[derive(Debug, Serialize)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::model::Secret;
-use crate::yaml::Section;
+use support::yaml::Section;
 
 const FORM_ADDRESS: &str = "an address, like events@example.org or Events <events@example.org>";
 const FORM_SECURITY: &str = "starttls, tls or none";

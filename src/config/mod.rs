@@ -12,7 +12,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::yaml::{self, Located};
+use support::yaml::{self, Located};
 
 pub use model::{
     Access, Config, DockerSource, GroupName, Image, Name, Placement, Secret, SecurityGroup,

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::Origin;
-use crate::yaml::Located;
+use support::yaml::Located;
 
 /// A deployment: what runs where.
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@ use hyper::Uri;
 use rest::access::origins::Origin;
 
 use super::model::{Config, Name, Page, Placement, Reminders, Service};
-use crate::yaml::Section;
+use support::yaml::Section;
 
 /// Tells a service with a page where reminders are made.
 const NOTIFICATIONS_URL: &str = "NOTIFICATIONS_URL";

@@ -14,7 +14,7 @@ use super::model::{
     SshFrom,
 };
 use super::page::{self, page};
-use crate::yaml::{Problems, Section, kind};
+use support::yaml::{Problems, Section, kind};
 
 /// Why there is one of each service, and what to do where that is too little.
 const REPLICAS: &str = "can only be 1: the service keeps its data itself, on its host's disk, and a \

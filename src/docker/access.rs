@@ -6,8 +6,8 @@ use rest::access::tokens::{MOST_BYTES, TokenList, TokenListError};
 
 use super::container;
 use crate::config::Service;
-use crate::digest::sha256;
-use crate::host::{Command, Host, HostError, quote};
+use ssh::{Command, Host, HostError, quote};
+use support::digest::sha256;
 
 fn folder(service: &Service) -> String {
     format!("/var/lib/eventpost/access/{}", container(service))

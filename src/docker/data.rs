@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::container;
 use crate::config::Service;
-use crate::event::Reporter;
-use crate::host::{Command, Host, HostError, quote};
+use ssh::{Command, Host, HostError, quote};
+use support::event::Reporter;
 
 /// Data have no largest size; this allows for many gigabytes.
 pub(super) const LIMIT: Duration = Duration::from_secs(6 * 3600);

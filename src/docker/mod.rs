@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::config::{DockerSource, Service};
-use crate::event::Reporter;
-use crate::host::{Command, Host, HostError, quote};
 use crate::image::Image;
+use ssh::{Command, Host, HostError, quote};
+use support::event::Reporter;
 
 pub use access::{read_tokens, write_tokens};
 pub use data::{DataStep, carry, data, run_data, upload_copy};

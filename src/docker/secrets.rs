@@ -5,9 +5,9 @@ use sha2::{Digest, Sha256};
 
 use super::container;
 use crate::config::{Secret, Service};
-use crate::digest::hexadecimal;
-use crate::host::{Command, Host, HostError, quote};
 use crate::secrets;
+use ssh::{Command, Host, HostError, quote};
+use support::digest::hexadecimal;
 
 /// Where a container finds its secrets.
 const FOLDER: &str = "/run/secrets";

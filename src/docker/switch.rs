@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{container, secrets, write_env};
 use crate::config::Service;
-use crate::host::{Command, Host, HostError, quote};
+use ssh::{Command, Host, HostError, quote};
 
 /// Checking, stopping, starting, and going back where that fails.
 const LIMIT: Duration = Duration::from_secs(300);

@@ -6,8 +6,8 @@ use std::os::unix::net::UnixStream;
 use std::sync::Mutex;
 
 use super::*;
-use crate::event::{Event, EventSink};
-use crate::host::{Output, Progress, Transport, TransportError};
+use ssh::{Output, Progress, Transport, TransportError};
+use support::event::{Event, EventSink};
 
 /// What a host is asked, by a part of the command line, and what it does then.
 type Step = (&'static str, Result<Output, TransportError>);
@@ -88,10 +88,9 @@ async fn an_upload_that_is_cut_leaves_no_file_to_load_and_the_next_one_sends_it_
     ]);
     let file = upload(&second, &image(), reporter).await.unwrap();
     assert_eq!(file.as_deref(), Some("/var/tmp/eventpost-events-1234.tar"));
-    let moved =
-        events.0.lock().unwrap().iter().any(|event| {
-            matches!(event.kind, crate::event::Kind::Bytes { moved: 500, all: 1000, .. })
-        });
+    let moved = events.0.lock().unwrap().iter().any(|event| {
+        matches!(event.kind, support::event::Kind::Bytes { moved: 500, all: 1000, .. })
+    });
     assert!(moved, "the progress of the upload must be reported");
 }
 

@@ -4,8 +4,8 @@ use futures_util::future::try_join_all;
 
 use super::Lease;
 use crate::error::Error;
-use crate::host::{Command, Host, HostError, Output};
-use crate::wait::unix_seconds;
+use ssh::{Command, Host, HostError, Output};
+use support::wait::unix_seconds;
 
 /// The exit code of a renewal of what is not there any more.
 const GONE: i32 = 3;

@@ -13,11 +13,11 @@ use serde::Serialize;
 
 use crate::docker;
 use crate::error::Error;
-use crate::event::Reporter;
-use crate::host::Host;
 use crate::provider::ec2::Ec2;
 use crate::signals::Signals;
-use crate::wait::{humane, unix_seconds};
+use ssh::Host;
+use support::event::Reporter;
+use support::wait::{humane, unix_seconds};
 
 /// For how long it holds unless it is renewed, in seconds: a command that lost its
 /// connection for less goes on.
@@ -47,7 +47,7 @@ impl Lease {
     fn wanted(purpose: &str) -> Self {
         let owner = format!("{} (pid {})", docker::who(), std::process::id());
         let since = unix_seconds();
-        let id = crate::digest::sha256(format!("{owner} {since}"));
+        let id = support::digest::sha256(format!("{owner} {since}"));
         Self { id, owner, purpose: purpose.into(), since, until: since + TERM }
     }
 

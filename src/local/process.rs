@@ -15,10 +15,10 @@ use tokio::process::Command;
 
 use super::{LocalError, ServiceFolder};
 use crate::config::Service;
-use crate::digest::sha256;
 use crate::environment;
 use crate::plan::Release;
-use crate::wait::{Backoff, Deadline};
+use support::digest::sha256;
+use support::wait::{Backoff, Deadline};
 
 /// A service drains for ten seconds at most; then it is killed.
 const STOP_LIMIT: Duration = Duration::from_secs(15);

@@ -9,11 +9,11 @@ use super::process::{self, Child};
 use super::{LocalError, ServiceFolder};
 use crate::config::Service;
 use crate::error::Error;
-use crate::event::Reporter;
 use crate::health::{self, Ready};
-use crate::http::{Client, Endpoint};
 use crate::plan::{Action, Wanted};
-use crate::wait::Deadline;
+use support::event::Reporter;
+use support::http::{Client, Endpoint};
+use support::wait::Deadline;
 
 /// A start reads all data: a million resources take a few seconds.
 const START_LIMIT: Duration = Duration::from_secs(60);

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::event::{Event, EventSink, Kind};
-use crate::wait::humane;
+use support::event::{Event, EventSink, Kind};
+use support::wait::humane;
 
 /// Room for the longest subject, so that the lines stand in columns.
 const SUBJECT_WIDTH: usize = 19;

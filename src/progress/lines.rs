@@ -5,8 +5,8 @@ use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::event::{Event, EventSink, Kind};
-use crate::wait::humane;
+use support::event::{Event, EventSink, Kind};
+use support::wait::humane;
 
 /// Writes events as lines, each with its subject.
 #[derive(Debug)]

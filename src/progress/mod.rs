@@ -6,8 +6,8 @@ mod lines;
 
 use std::io::IsTerminal;
 
-use crate::event::{Event, EventSink, Kind};
 use crate::terminal;
+use support::event::{Event, EventSink, Kind};
 
 /// The display that fits where standard error goes.
 pub fn display() -> Box<dyn EventSink> {

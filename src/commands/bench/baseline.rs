@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::bench::outcome::{ExecutionOutcome, LabelOutcome, Outcome};
 use crate::error::Error;
 use crate::report::{Cell, Table};
+use loadtest::outcome::{ExecutionOutcome, LabelOutcome, Outcome};
 
 /// How something changed: of an execution its throughput, of a label its times.
 #[derive(Debug, Serialize)]

@@ -1,6 +1,6 @@
 //! This module owns a result as comma-separated values.
 
-use crate::bench::outcome::{Outcome, Times};
+use loadtest::outcome::{Outcome, Times};
 
 const HEADINGS: &str = "from,scenario,method,label,requests,errors,bytes,average_ms,p50_ms,p90_ms,\
     p95_ms,p99_ms,p99_9_ms,max_ms,service_p50_ms,service_p99_ms,service_max_ms\n";

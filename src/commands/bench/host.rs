@@ -12,14 +12,14 @@ use super::program;
 use super::relay::Line;
 use super::target::Targets;
 use crate::access::Token;
-use crate::bench::outcome::Outcome;
-use crate::bench::script::Script;
 use crate::cli::Bench;
 use crate::commands::endpoints::ServiceHost;
 use crate::error::Error;
-use crate::event::{Event, EventSink, Reporter};
-use crate::host::{self, Command, Progress, quote};
-use crate::wait::Deadline;
+use loadtest::outcome::Outcome;
+use loadtest::script::Script;
+use ssh::{Command, Progress, quote};
+use support::event::{Event, EventSink, Reporter};
+use support::wait::Deadline;
 
 const SSH_LIMIT: Duration = Duration::from_secs(30);
 /// Where the program on the host finds the token, in its folder.
@@ -91,7 +91,7 @@ async fn on_host(
     let name = format!("{} host", host.service.name);
     let reporter = Reporter::new(sink, &name);
     reporter.step("connecting");
-    let connected = host::connect(&host.target, Deadline::after(SSH_LIMIT), reporter).await;
+    let connected = ssh::connect(&host.target, Deadline::after(SSH_LIMIT), reporter).await;
     let connected = connected.inspect_err(|error| reporter.failed(error.to_string()))?;
     reporter.step("uploading the program");
     let payload = payload(script, host, numbers, program, token).map_err(Error::Runtime)?;

@@ -12,16 +12,16 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use crate::bench::outcome::{HOST, LAPTOP, Machine, Outcome};
-use crate::bench::script::{self, Script};
-use crate::bench::{self, page};
 use crate::cli::{Bench, From, Output};
 use crate::commands::destination::Destination;
 use crate::error::Error;
-use crate::event::EventSink;
 use crate::progress;
 use crate::report;
 use crate::signals::{Caught, Signals};
+use loadtest::outcome::{HOST, LAPTOP, Machine, Outcome};
+use loadtest::page;
+use loadtest::script::{self, Script};
+use support::event::EventSink;
 
 use baseline::Change;
 use relay::Relay;
@@ -92,7 +92,7 @@ async fn measure(
 ) -> Result<(Outcome, Option<Caught>), Error> {
     let mut outcome = Outcome { command: command_line(), ..Outcome::empty() };
     if args.from != From::Host {
-        let ran = bench::run(script, LAPTOP, sink, signals.caught()).await?;
+        let ran = loadtest::run(script, LAPTOP, sink, signals.caught()).await?;
         outcome.machines.push(Machine::this(LAPTOP));
         outcome.executions.extend(ran.executions);
         outcome.criteria.extend(ran.criteria);
@@ -118,7 +118,7 @@ async fn measure(
 /// Runs the load for another machine, which hears of it line by line and in the end gets
 /// the result.
 async fn relayed(script: &Script, signals: &mut Signals) -> Result<ExitCode, Error> {
-    let ran = bench::run(script, HOST, &Relay, signals.caught()).await?;
+    let ran = loadtest::run(script, HOST, &Relay, signals.caught()).await?;
     if let Some(caught) = ran.interrupted {
         return Err(caught.into_error("the load has ended"));
     }
@@ -151,6 +151,6 @@ fn print(output: Output, outcome: &Outcome, changes: Option<&[Change]>) -> Resul
 
 /// The command as it was given, without the folder that the program lies in.
 fn command_line() -> String {
-    let arguments = std::env::args().skip(1).map(|argument| crate::host::quote(&argument));
+    let arguments = std::env::args().skip(1).map(|argument| ssh::quote(&argument));
     std::iter::once("eventpost".to_owned()).chain(arguments).collect::<Vec<_>>().join(" ")
 }

@@ -5,8 +5,8 @@ use std::io::Write;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bench::outcome::Outcome;
-use crate::event::{Event, EventSink};
+use loadtest::outcome::Outcome;
+use support::event::{Event, EventSink};
 
 /// A line.
 #[derive(Debug, Serialize, Deserialize)]

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::bench::outcome::{ExecutionOutcome, LabelOutcome, Outcome, Times, Verdict};
 use crate::report::{Cell, Table};
+use loadtest::outcome::{ExecutionOutcome, LabelOutcome, Outcome, Times, Verdict};
 
 /// A row about an execution.
 #[derive(Debug, Serialize)]

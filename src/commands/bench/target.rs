@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use crate::access::Token;
-use crate::bench::script::Script;
 use crate::cli::{Bench, From};
 use crate::commands::access;
 use crate::commands::endpoints::{self, ServiceHost};
 use crate::config::{self, Config};
 use crate::error::Error;
 use crate::health;
-use crate::http::{Client, Endpoint};
-use crate::wait::Deadline;
+use loadtest::script::Script;
+use support::http::{Client, Endpoint};
+use support::wait::Deadline;
 
 /// The services are said to run already.
 const READY_LIMIT: Duration = Duration::from_secs(10);

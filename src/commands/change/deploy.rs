@@ -14,12 +14,12 @@ use crate::config::{self, Access, Config, Placement};
 use crate::deploy::{self, Artifact};
 use crate::docker;
 use crate::error::Error;
-use crate::event::{EventSink, Reporter};
 use crate::local::StackFolder;
 use crate::progress;
 use crate::report;
 use crate::secrets;
 use crate::signals::Signals;
+use support::event::{EventSink, Reporter};
 
 /// What an interrupt leaves: a host's script goes on to its end by itself.
 const LEFT: &str = "each service runs as before or anew; `eventpost status` says which, and the \

@@ -13,12 +13,12 @@ use crate::commands::site::Site;
 use crate::config::{self, Config};
 use crate::docker::{self, Record};
 use crate::error::Error;
-use crate::event::EventSink;
 use crate::progress;
 use crate::provider::Machine;
 use crate::provider::ec2::Ec2;
 use crate::report::{self, Cell, Table};
 use crate::signals::Signals;
+use support::event::EventSink;
 
 /// A row of the result.
 #[derive(Debug, Serialize)]

@@ -16,7 +16,7 @@ use crate::commands::site::Site;
 use crate::docker::{self, Switched};
 use crate::error::Error;
 use crate::report::{Cell, Table};
-use crate::wait::humane;
+use support::wait::humane;
 
 const READY_LIMIT: Duration = Duration::from_secs(30);
 

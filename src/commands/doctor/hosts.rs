@@ -12,14 +12,14 @@ use crate::config::{Config, Service};
 use crate::docker;
 use crate::doctor::{Check, Facts, cause};
 use crate::error::Error;
-use crate::event::{EventSink, Reporter};
 use crate::health;
-use crate::host::{self, Host, HostError, Identity, Target};
-use crate::http::{Client, Endpoint};
 use crate::local::StackFolder;
 use crate::provider::Machine;
 use crate::provider::ec2::Ec2;
-use crate::wait::{Deadline, unix_seconds};
+use ssh::{Host, HostError, Identity, Target};
+use support::event::{EventSink, Reporter};
+use support::http::{Client, Endpoint};
+use support::wait::{Deadline, unix_seconds};
 
 /// A host that is up answers at once.
 const SSH_LIMIT: Duration = Duration::from_secs(10);
@@ -148,7 +148,7 @@ impl Walk<'_> {
         let mut findings = Findings::default();
         self.reporter.step("looking");
         let account = self.ec2.zip(machine);
-        match host::connect(target, Deadline::after(SSH_LIMIT), self.reporter).await {
+        match ssh::connect(target, Deadline::after(SSH_LIMIT), self.reporter).await {
             Ok(host) => {
                 findings.checks.push(Check::fine("SSH", format!("{} lets us in", target.address)));
                 findings.checks.extend(self.inside(&host).await);
@@ -224,7 +224,7 @@ impl Walk<'_> {
         let token = self.token.cloned()?;
         let (name, port) = (self.service.name.as_str(), self.service.port);
         let endpoint = Endpoint::at((target.address.ip(), port).into());
-        let client = Client::through(host, port, endpoint, Some(token));
+        let client = Client::through(host.port(port), endpoint, Some(token));
         Some(super::token(name, &client, &self.service.health).await)
     }
 

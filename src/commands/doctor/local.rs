@@ -10,8 +10,8 @@ use crate::config::{Config, Service};
 use crate::doctor::Check;
 use crate::error::Error;
 use crate::health;
-use crate::http::{Client, Endpoint};
 use crate::local::{self, ServiceFolder, StackFolder};
+use support::http::{Client, Endpoint};
 
 /// In percent of a disk.
 const FULL: u64 = 95;

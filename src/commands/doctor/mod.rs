@@ -15,10 +15,10 @@ use crate::config;
 use crate::doctor::{Check, cause};
 use crate::error::Error;
 use crate::health;
-use crate::http::Client;
 use crate::progress;
 use crate::report::{self, Cell, Table};
 use crate::signals::Signals;
+use support::http::Client;
 
 /// The exit code where something is wrong, as of `status`.
 const WRONG: u8 = 3;

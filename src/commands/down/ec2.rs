@@ -8,13 +8,13 @@ use crate::commands::confirm::confirm;
 use crate::commands::keeper;
 use crate::config::Config;
 use crate::error::Error;
-use crate::event::{EventSink, Reporter};
 use crate::local::StackFolder;
 use crate::progress;
 use crate::provider::Machine;
 use crate::provider::ec2::Ec2;
 use crate::report;
 use crate::signals::Signals;
+use support::event::{EventSink, Reporter};
 
 pub(super) async fn run(args: &Down, config: &Config) -> Result<ExitCode, Error> {
     let mut signals = Signals::listen()?;

@@ -9,11 +9,11 @@ use crate::cli::Down;
 use crate::commands::confirm::confirm;
 use crate::config::Config;
 use crate::error::Error;
-use crate::event::{EventSink, Reporter};
 use crate::local::{self, LocalError, ServiceFolder, StackFolder};
 use crate::progress;
 use crate::report;
 use crate::signals::Signals;
+use support::event::{EventSink, Reporter};
 
 pub(super) async fn run(args: &Down, config: &Config) -> Result<ExitCode, Error> {
     let mut signals = Signals::listen()?;

@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use crate::cli::Init;
 use crate::config::{self, FILE, Name};
 use crate::error::Error;
-use crate::event::Reporter;
 use crate::progress;
 use crate::provider::ec2::Ec2;
+use support::event::Reporter;
 
 pub(crate) async fn run(args: &Init) -> Result<ExitCode, Error> {
     let file = &args.file;

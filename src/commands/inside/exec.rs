@@ -8,9 +8,9 @@ use super::{connect, host_of};
 use crate::cli::Exec;
 use crate::config;
 use crate::error::Error;
-use crate::host::{Command, Progress, quote};
 use crate::signals::Signals;
 use crate::terminal::Outlet;
+use ssh::{Command, Progress, quote};
 
 /// Whoever waits for longer has forgotten it.
 const LIMIT: Duration = Duration::from_secs(24 * 3600);

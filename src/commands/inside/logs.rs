@@ -14,10 +14,10 @@ use crate::commands::endpoints::{self, ServiceHost};
 use crate::config::{self, Config, Service};
 use crate::docker;
 use crate::error::Error;
-use crate::host::{Command, Progress};
 use crate::local::{LocalError, StackFolder};
 use crate::signals::Signals;
 use crate::terminal::Outlet;
+use ssh::{Command, Progress};
 
 /// How long reading may take, and following, which ends with the connection.
 const READ_LIMIT: Duration = Duration::from_secs(600);

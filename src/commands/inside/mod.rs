@@ -3,19 +3,19 @@
 
 mod exec;
 mod logs;
-mod ssh;
+mod shell;
 
 pub(super) use exec::run as exec;
 pub(super) use logs::run as logs;
-pub(super) use ssh::run as ssh;
+pub(super) use shell::run as ssh;
 
 use crate::cli;
 use crate::commands::endpoints::{self, ServiceHost};
 use crate::commands::site::Site;
 use crate::config::{Config, Service};
 use crate::error::Error;
-use crate::event::Silence;
-use crate::host::Host;
+use ssh::Host;
+use support::event::Silence;
 
 /// The service of a name, or what there is instead.
 fn named<'a>(config: &'a Config, name: &str) -> Result<&'a Service, Error> {

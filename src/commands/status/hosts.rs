@@ -14,16 +14,16 @@ use crate::commands::{access, hosts};
 use crate::config::{Access, Config, Placement, Service};
 use crate::docker::{self, Container};
 use crate::error::Error;
-use crate::event::{Reporter, Silence};
 use crate::health::{self, About, NotReady};
-use crate::host::{self, Identity, Target};
-use crate::http::{Client, Endpoint};
 use crate::local::StackFolder;
 use crate::plan::price;
 use crate::provider::Machine;
 use crate::provider::ec2::{Ec2, GroupState};
 use crate::report::{self, Cell, Table};
-use crate::wait::{Deadline, humane, unix_seconds};
+use ssh::{Identity, Target};
+use support::event::{Reporter, Silence};
+use support::http::{Client, Endpoint};
+use support::wait::{Deadline, humane, unix_seconds};
 
 /// A host that is up answers at once.
 const SSH_LIMIT: Duration = Duration::from_secs(5);
@@ -299,11 +299,11 @@ async fn look_inside(
     let name = service.name.as_str();
     let silence = Silence;
     let reporter = Reporter::new(&silence, name);
-    let host = host::connect(target, Deadline::after(SSH_LIMIT), reporter).await;
+    let host = ssh::connect(target, Deadline::after(SSH_LIMIT), reporter).await;
     let Ok(host) = host else { return Inside::default() };
     let container = docker::inspect(&host, service).await.ok().flatten();
     let Some(token) = token else { return Inside { container, details: None } };
-    let client = Client::through(&host, service.port, endpoint, Some(token.clone()));
+    let client = Client::through(host.port(service.port), endpoint, Some(token.clone()));
     let details = health::check(name, &client, &service.health).await;
     Inside { container, details: Some(details.map(|ready| ready.about)) }
 }

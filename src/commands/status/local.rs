@@ -12,10 +12,10 @@ use crate::commands::access;
 use crate::config::{Config, Service};
 use crate::error::Error;
 use crate::health::{self, About, NotReady};
-use crate::http::{Client, Endpoint};
 use crate::local::{self, StackFolder};
 use crate::report::{self, Cell, Table};
-use crate::wait::{humane, unix_seconds};
+use support::http::{Client, Endpoint};
+use support::wait::{humane, unix_seconds};
 
 /// A row of the result.
 #[derive(Debug, Serialize)]

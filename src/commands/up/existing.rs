@@ -15,13 +15,13 @@ use crate::commands::{self, endpoints, hosts};
 use crate::config::{Config, Placement};
 use crate::deploy::{self, Begin, Site, Stopwatch};
 use crate::error::Error;
-use crate::event::{EventSink, Reporter};
 use crate::fixtures;
 use crate::local::StackFolder;
 use crate::progress;
 use crate::report;
 use crate::secrets;
 use crate::signals::Signals;
+use support::event::{EventSink, Reporter};
 
 pub(super) async fn run(
     args: &Up,

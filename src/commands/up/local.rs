@@ -13,11 +13,8 @@ use crate::binary;
 use crate::cli::Up;
 use crate::commands::access;
 use crate::config::{Config, Placement, Places, Service};
-use crate::digest::sha256;
 use crate::error::Error;
-use crate::event::{EventSink, Reporter};
 use crate::fixtures::{self, Fixtures};
-use crate::http::Client;
 use crate::local::{self, Begun, Job, LocalError, StackFolder};
 use crate::plan::preview::{self, Change};
 use crate::plan::{self, Action, Existing, Wanted};
@@ -26,6 +23,9 @@ use crate::report::{self, Cell, Table};
 use crate::secrets;
 use crate::seed;
 use crate::signals::Signals;
+use support::digest::sha256;
+use support::event::{EventSink, Reporter};
+use support::http::Client;
 
 /// A row of the result.
 #[derive(Debug, Serialize)]

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use crate::cli::Up;
 use crate::config;
 use crate::error::Error;
-use crate::event::{EventSink, Reporter};
+use support::event::{EventSink, Reporter};
 
 pub(super) use ec2::launch_plan;
 pub(super) use local::changes as local_changes;

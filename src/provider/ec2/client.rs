@@ -10,7 +10,6 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 use super::Ec2Error;
-use crate::error;
 
 /// With a third of all calls throttled, one in 60,000 fails eight times in a row.
 const ATTEMPTS: u32 = 8;
@@ -73,6 +72,6 @@ async fn access_key(config: &aws_config::SdkConfig, region: &str) -> Result<Stri
     let provider = config.credentials_provider().ok_or_else(|| failed("none are set".into()))?;
     match provider.provide_credentials().await {
         Ok(credentials) => Ok(credentials.access_key_id().into()),
-        Err(error) => Err(failed(error::chain(&error))),
+        Err(error) => Err(failed(support::chain(&error))),
     }
 }

@@ -5,7 +5,6 @@ use std::fmt::Write;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 
 use super::{Ec2, Ingress};
-use crate::error;
 
 /// A call that failed, after all retries.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -145,7 +144,7 @@ impl Ec2 {
         let code = error.code().map(String::from);
         let mut message = match (error.code(), error.message()) {
             (Some(code), Some(message)) => format!("{message} ({code})"),
-            _ => error::chain(error),
+            _ => support::chain(error),
         };
         if code.as_deref().is_some_and(|code| CREDENTIALS.contains(&code)) {
             let _ = write!(message, " with the access key {}", self.access_key);

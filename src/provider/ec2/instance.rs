@@ -11,11 +11,11 @@ use aws_sdk_ec2::types::{
 
 use super::tags::{self, of_stack, tag};
 use super::{Ec2, Ec2Error, MachineImage};
-use crate::digest::sha256;
-use crate::event::Reporter;
-use crate::host::Identity;
 use crate::provider::Machine;
-use crate::wait::{Backoff, Deadline};
+use ssh::Identity;
+use support::digest::sha256;
+use support::event::Reporter;
+use support::wait::{Backoff, Deadline};
 
 const RUNNING_LIMIT: Duration = Duration::from_secs(300);
 const TERMINATED_LIMIT: Duration = Duration::from_secs(300);

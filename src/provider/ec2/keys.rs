@@ -7,9 +7,9 @@ use aws_sdk_ec2::types::{KeyPairInfo, ResourceType};
 
 use super::tags::{self, filter, of_stack, tag};
 use super::{AccountError, Ec2, Ec2Error};
-use crate::digest::sha256;
-use crate::host::Identity;
-use crate::wait::{Backoff, Deadline};
+use ssh::Identity;
+use support::digest::sha256;
+use support::wait::{Backoff, Deadline};
 
 /// What was just imported is not seen by every call at once.
 const VISIBLE_LIMIT: Duration = Duration::from_secs(20);

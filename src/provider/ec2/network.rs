@@ -9,8 +9,8 @@ use super::group::{Found, Group, Step, wanted};
 use super::tags::{self, filter, of_stack, tag};
 use super::{AccountError, Ec2, Ec2Error, GroupPlan, GroupState, Ingress};
 use crate::config::{Config, SshFrom};
-use crate::http::Endpoint;
-use crate::wait::{Backoff, Deadline};
+use support::http::Endpoint;
+use support::wait::{Backoff, Deadline};
 
 /// Instances let go of their group a while after they are gone.
 const RELEASE_LIMIT: Duration = Duration::from_secs(180);

@@ -21,11 +21,11 @@ use crate::commands::hosts;
 use crate::config::Service;
 use crate::docker::{self, DataStep};
 use crate::error::Error;
-use crate::event::Reporter;
 use crate::health;
-use crate::host::{self, Host, Target};
 use crate::provider::ec2::Ec2;
-use crate::wait::Deadline;
+use ssh::{Host, Target};
+use support::event::Reporter;
+use support::wait::Deadline;
 
 /// A host that serves answers at once.
 const SSH_LIMIT: Duration = Duration::from_secs(30);
@@ -167,7 +167,7 @@ impl Load<'_> {
 
     async fn connect(&self) -> Result<Host, Error> {
         let deadline = Deadline::after(SSH_LIMIT);
-        host::connect(&self.from, deadline, self.reporter).await.map_err(Error::Host)
+        ssh::connect(&self.from, deadline, self.reporter).await.map_err(Error::Host)
     }
 
     async fn carry_to(&self, to: &mut Brought) -> Result<(), Error> {

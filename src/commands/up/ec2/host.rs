@@ -12,12 +12,12 @@ use crate::commands::{endpoints, hosts};
 use crate::config::{Placement, Places, Service};
 use crate::deploy::{self, Begin, Making, Site, Stopwatch};
 use crate::error::Error;
-use crate::event::Reporter;
 use crate::fixtures::Fixtures;
 use crate::health::Ready;
-use crate::host::{Command, Host, Identity};
 use crate::provider::Machine;
 use crate::provider::ec2::{Ec2, Launch, Wanted};
+use ssh::{Command, Host, Identity};
+use support::event::Reporter;
 
 /// What the hosts of a run share.
 pub(super) struct Run<'a> {

@@ -23,9 +23,7 @@ use crate::config::{Access, Config, Placement, Service};
 use crate::deploy;
 use crate::docker;
 use crate::error::Error;
-use crate::event::{EventSink, Reporter};
 use crate::fixtures::{self, Fixtures};
-use crate::host::{Host, Identity};
 use crate::local::StackFolder;
 use crate::plan::launch::{self, LaunchPlan};
 use crate::progress;
@@ -34,7 +32,9 @@ use crate::provider::ec2::{Ec2, GroupPlan, Launch, MachineImage};
 use crate::report;
 use crate::secrets;
 use crate::signals::Signals;
-use crate::wait::{Deadline, unix_seconds};
+use ssh::{Host, Identity};
+use support::event::{EventSink, Reporter};
+use support::wait::{Deadline, unix_seconds};
 
 /// A host that serves answers at once.
 const SSH_LIMIT: Duration = Duration::from_secs(30);
@@ -227,7 +227,7 @@ impl Work<'_> {
             return None;
         }
         let target = hosts::ec2_target(self.config, machine, &self.found.identity)?;
-        match crate::host::connect(&target, Deadline::after(SSH_LIMIT), reporter).await {
+        match ssh::connect(&target, Deadline::after(SSH_LIMIT), reporter).await {
             Ok(host) => Some((host, service)),
             Err(error) => {
                 reporter.warning(format!(

@@ -1,0 +1,189 @@
+//! This module owns what each key of a script means and what its value must be: here the
+//! whole and the executions, in [`scenario`] the scenarios, in [`request`] their requests.
+
+mod request;
+mod scenario;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_yaml::Value;
+
+use super::criteria::Criterion;
+use super::template::Template;
+use super::{Execution, Scenario, Script, duration};
+use support::yaml::{Problems, Section, kind};
+
+/// What Taurus knows and this program does not do.
+const TOP: &[&str] =
+    &["cli", "included-configs", "modules", "provisioning", "services", "settings"];
+const EXECUTION: &[&str] = &["files", "locations"];
+
+/// Scenarios by name; one with problems is there as `None`, so that it is not reported as
+/// missing too.
+type Scenarios = BTreeMap<String, Option<Arc<Scenario>>>;
+
+/// A criterion and where it stands.
+type Placed = (Vec<String>, Criterion);
+
+/// Reads the whole script.
+pub(super) fn script(root: &Value, folder: &Path, problems: &Problems) -> Option<Script> {
+    let mut top = Section::new(root, Vec::new(), problems);
+    let scenarios = top.required("scenarios", |top| top.section("scenarios"));
+    let mut criteria = Vec::new();
+    let (scenarios, theirs) =
+        scenarios.map(|section| scenario::all(section, folder)).unwrap_or_default();
+    let items = top.required("execution", |top| top.list("execution")).unwrap_or_default();
+    let mut executions = Vec::new();
+    for (number, (path, value)) in items.into_iter().enumerate() {
+        let section = Section::new(value, path, problems);
+        let own =
+            |(path, criterion): Placed| (path, Criterion { execution: Some(number), ..criterion });
+        let (execution, its) = execution(section, &scenarios);
+        criteria.extend(its.into_iter().map(own));
+        if let Some(scenario) = execution.as_ref().and_then(|it| theirs.get(&it.scenario.name)) {
+            criteria.extend(scenario.iter().cloned().map(own));
+        }
+        executions.push(execution.map(Arc::new));
+    }
+    if let Some(reports) = top.list("reporting") {
+        criteria.extend(
+            reports
+                .into_iter()
+                .flat_map(|(path, value)| reporting(Section::new(value, path, problems))),
+        );
+    }
+    top.unsupported(TOP);
+    top.finish();
+    let executions: Vec<_> = executions.into_iter().collect::<Option<_>>()?;
+    for (path, criterion) in &criteria {
+        check_label(criterion, &executions, path, problems);
+    }
+    let criteria = criteria.into_iter().map(|(_, criterion)| criterion).collect();
+    Some(Script { executions, criteria, source: root.clone(), folder: folder.into() })
+}
+
+fn execution(mut section: Section<'_>, scenarios: &Scenarios) -> (Option<Execution>, Vec<Placed>) {
+    let scenario = section.required("scenario", |section| section.text("scenario"));
+    let scenario = scenario.and_then(|name| {
+        let scenario = scenarios.get(name);
+        if scenario.is_none() {
+            section.problem("scenario", format!("there is no scenario `{name}`"));
+        }
+        scenario?.clone()
+    });
+    let users = section.whole("concurrency", 1..=100_000);
+    let throughput = section.number("throughput").filter(|rate| *rate > 0.0);
+    let ramp_up = duration(&mut section, "ramp-up");
+    let steps = section.whole("steps", 1..=100_000);
+    let hold_for = duration(&mut section, "hold-for");
+    let iterations = section.whole("iterations", 1..=u32::MAX);
+    let delay = duration(&mut section, "delay");
+    let criteria = criteria(&mut section);
+    // Scripts mean the same here as there.
+    if section.text("executor").is_some_and(|executor| executor != "jmeter") {
+        section.problem("executor", "only `jmeter` is supported");
+    }
+    section.unsupported(EXECUTION);
+    if section.is_mapping() && hold_for.is_none() && ramp_up.is_none() && iterations.is_none() {
+        section.own_problem("needs `hold-for`, `ramp-up` or `iterations` to come to an end");
+    }
+    section.finish();
+    let execution = scenario.map(|scenario| Execution {
+        scenario,
+        endpoint: None,
+        token: None,
+        users: users.unwrap_or(1),
+        throughput,
+        rate: None,
+        ramp_up: ramp_up.unwrap_or_default(),
+        steps,
+        hold_for,
+        iterations,
+        delay: delay.unwrap_or_default(),
+    });
+    (execution, criteria)
+}
+
+/// Reads a module that reports: its criteria.
+fn reporting(mut section: Section<'_>) -> Vec<Placed> {
+    let module = section.required("module", |section| section.text("module"));
+    if module.is_some_and(|module| module != "passfail") {
+        section.problem("module", "only `passfail` is supported; leave the others out");
+    }
+    let criteria = criteria(&mut section);
+    section.finish();
+    criteria
+}
+
+/// Reads a list of criteria, or a mapping of messages to them.
+fn criteria(section: &mut Section<'_>) -> Vec<Placed> {
+    let items: Vec<_> = if section.peek("criteria").is_some_and(Value::is_mapping) {
+        let mut named = section.section("criteria").expect("it is a mapping");
+        let entries = named.entries().into_iter();
+        entries.map(|(name, value)| (named.path_of(&name), Some(name), value)).collect()
+    } else {
+        let items = section.list("criteria").unwrap_or_default().into_iter();
+        items.map(|(path, value)| (path, None, value)).collect()
+    };
+    let problems = section.problems();
+    let read = items.into_iter().filter_map(|(path, message, value)| {
+        let Some(text) = value.as_str() else {
+            problems.add(&path, format!("must be a string, not {}", kind(value)));
+            return None;
+        };
+        let criterion = Criterion::new(text).map_err(|error| problems.add(&path, error)).ok()?;
+        let message = message.or(criterion.message);
+        Some((path, Criterion { message, ..criterion }))
+    });
+    read.collect()
+}
+
+/// A criterion about a label that no request has would never fail.
+fn check_label(
+    criterion: &Criterion,
+    executions: &[Arc<Execution>],
+    path: &[String],
+    problems: &Problems,
+) {
+    let Some(label) = &criterion.label else { return };
+    let all = executions.iter().enumerate();
+    let meant = all.filter(|(number, _)| criterion.execution.is_none_or(|one| one == *number));
+    let mut requests = meant.flat_map(|(_, execution)| &execution.scenario.requests);
+    if !requests.any(|request| request.label == *label) {
+        problems.add(path, format!("there is no request with the label `{label}`"));
+    }
+}
+
+/// A value that may be a text alone, which stands for a mapping of `key` to it.
+fn spelled_out<'a>(value: &'a Value, key: &str) -> Cow<'a, Value> {
+    if value.is_string() {
+        Cow::Owned(serde_yaml::Mapping::from_iter([(key.into(), value.clone())]).into())
+    } else {
+        Cow::Borrowed(value)
+    }
+}
+
+fn template(section: &mut Section<'_>, key: &'static str) -> Option<Template> {
+    let text = section.text(key)?;
+    filled(section, key, text)
+}
+
+fn filled(section: &Section<'_>, key: &str, text: &str) -> Option<Template> {
+    let template = Template::new(text).map_err(|function| {
+        section.problem(key, format!("calls {function}: functions are not supported"));
+    });
+    template.ok()
+}
+
+/// A time: a number of seconds, or like `1m30s`.
+fn duration(section: &mut Section<'_>, key: &'static str) -> Option<Duration> {
+    let read = duration::of_value(section.take(key)?);
+    if read.is_none() {
+        section.problem(key, duration::FORM);
+    }
+    read
+}

@@ -1,0 +1,82 @@
+//! This module owns waiting for a host to let us in.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::ssh::{ConnectError, Ssh};
+use super::{Host, HostError, Identity, Trust};
+use support::event::Reporter;
+use support::wait::{Backoff, Deadline};
+
+/// The user's keys come in while a host boots: a refusal before this is no answer.
+const DENIED_LIMIT: Duration = Duration::from_secs(30);
+
+/// A host to connect to.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// What errors call it.
+    pub name: String,
+    /// Where its SSH server listens.
+    pub address: SocketAddr,
+    /// The user to log in.
+    pub user: String,
+    /// The key to log in with.
+    pub identity: Identity,
+    /// How it proves that it is the one.
+    pub trust: Trust,
+}
+
+/// Connects, again and again until it succeeds, the host proves to be another one, or
+/// the deadline has passed.
+pub async fn connect(
+    target: &Target,
+    deadline: Deadline,
+    reporter: Reporter<'_>,
+) -> Result<Host, HostError> {
+    let denied = Deadline::after(DENIED_LIMIT.min(deadline.left()));
+    let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
+    loop {
+        let last = match attempt(target).await {
+            Ok(ssh) => return Ok(Host::new(&target.name, ssh)),
+            Err(ConnectError::WrongHostKey(found)) => return Err(wrong_key(target, found)),
+            Err(ConnectError::Denied(cause)) if denied.has_passed() => {
+                let Target { name: host, address, user, .. } = target.clone();
+                return Err(HostError::Denied { host, address: address.to_string(), user, cause });
+            }
+            Err(ConnectError::Denied(last) | ConnectError::NotYet(last)) => last,
+        };
+        if deadline.has_passed() {
+            return Err(HostError::Unreachable {
+                host: target.name.clone(),
+                address: target.address.to_string(),
+                seconds: deadline.limit().as_secs(),
+                last,
+            });
+        }
+        reporter.detail(format!("waiting for SSH: {last}"));
+        backoff.pause(deadline).await;
+    }
+}
+
+async fn attempt(target: &Target) -> Result<Ssh, ConnectError> {
+    let target = target.clone();
+    let connect =
+        move || Ssh::connect(target.address, &target.user, &target.identity, &target.trust);
+    tokio::task::spawn_blocking(connect)
+        .await
+        .unwrap_or_else(|error| Err(ConnectError::NotYet(error.to_string())))
+}
+
+fn wrong_key(target: &Target, found: String) -> HostError {
+    let advice = match target.trust {
+        Trust::Keys(_) => {
+            "Another machine may answer at this address, or stand in between: check the network, \
+             then run the command again"
+        }
+        Trust::KnownHosts(_) => {
+            "If it is the right machine, connect with ssh once, compare the fingerprint, and accept it"
+        }
+    };
+    let (host, address) = (target.name.clone(), target.address.to_string());
+    HostError::WrongHostKey { host, address, found, advice }
+}

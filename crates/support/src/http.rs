@@ -1,0 +1,273 @@
+//! Talks to the services: a small HTTP/1.1 client whose requests have a deadline and whose
+//! answers are bounded.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1::handshake;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper::{Method, Request, StatusCode, Uri};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+
+use crate::chain;
+use crate::token::Token;
+
+/// The list of a service is read whole; more than this is not seed data.
+const MOST_BYTES: usize = 256 << 20;
+
+/// Where a service answers: scheme, host and port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// `host:port`.
+    authority: String,
+}
+
+/// A way to a service that nobody can listen on.
+pub trait Tunnel: fmt::Debug + Send + Sync {
+    /// Connects to the service.
+    fn open(&self) -> Opening<'_>;
+}
+
+/// A tunnel that is being opened.
+pub type Opening<'a> =
+    Pin<Box<dyn Future<Output = Result<UnixStream, ConnectionError>> + Send + 'a>>;
+
+/// Where requests go, by which way, and with which token. A token is only ever sent where
+/// nobody can listen: through an SSH connection, or within this machine.
+#[derive(Debug, Clone)]
+pub struct Client {
+    endpoint: Endpoint,
+    token: Option<Token>,
+    /// The way there, if it is no connection of this machine's own.
+    through: Option<Arc<dyn Tunnel>>,
+}
+
+/// `SERVICE=URL` on the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceUrl {
+    /// The service's name.
+    pub service: String,
+    /// Where it answers.
+    pub endpoint: Endpoint,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its whole body.
+    pub body: Bytes,
+}
+
+/// Why there was no answer. The text begins with the URL.
+#[derive(Debug, thiserror::Error)]
+#[error("{url}: {cause}")]
+pub struct HttpError {
+    /// What was asked for.
+    pub url: String,
+    /// What went wrong.
+    pub cause: String,
+}
+
+impl Endpoint {
+    /// The endpoint at an address of this machine.
+    pub fn at(address: SocketAddr) -> Self {
+        Self { authority: address.to_string() }
+    }
+
+    /// `host:port`, as the `Host` header has it.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// The URL of a path below it.
+    pub fn url(&self, path: &str) -> String {
+        format!("{self}{path}")
+    }
+
+    /// Whether requests to it do not leave this machine.
+    pub fn is_local(&self) -> bool {
+        let host = self.authority.rsplit_once(':').map_or("", |(host, _)| host);
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        address.map_or(host == "localhost", |address| address.is_loopback())
+    }
+
+    /// Asks for a path, without a token.
+    pub async fn get(&self, path: &str, timeout: Duration) -> Result<Answer, HttpError> {
+        Client::from(self.clone()).get(path, timeout).await
+    }
+}
+
+impl From<Endpoint> for Client {
+    fn from(endpoint: Endpoint) -> Self {
+        Self { endpoint, token: None, through: None }
+    }
+}
+
+impl Client {
+    /// A client that sends a token if the endpoint is on this machine; elsewhere, others
+    /// could read it on the way.
+    pub fn local(endpoint: Endpoint, token: Option<Token>) -> Self {
+        let token = token.filter(|_| endpoint.is_local());
+        Self { endpoint, token, through: None }
+    }
+
+    /// A client that reaches the service by a tunnel. Requests name the endpoint all the same.
+    pub fn through(
+        tunnel: impl Tunnel + 'static,
+        endpoint: Endpoint,
+        token: Option<Token>,
+    ) -> Self {
+        Self { endpoint, token, through: Some(Arc::new(tunnel)) }
+    }
+
+    /// Where the service answers, as others name it.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Asks for a path.
+    pub async fn get(&self, path: &str, timeout: Duration) -> Result<Answer, HttpError> {
+        self.request(Method::GET, path, Bytes::new(), timeout).await
+    }
+
+    /// Posts a JSON body to a path.
+    pub async fn post(
+        &self,
+        path: &str,
+        body: Bytes,
+        timeout: Duration,
+    ) -> Result<Answer, HttpError> {
+        self.request(Method::POST, path, body, timeout).await
+    }
+
+    async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+        timeout: Duration,
+    ) -> Result<Answer, HttpError> {
+        let failed = |cause: String| HttpError { url: self.endpoint.url(path), cause };
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, &self.endpoint.authority)
+            .header(CONTENT_TYPE, "application/json");
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, token.header());
+        }
+        let request = request.body(Full::new(body)).map_err(|error| failed(error.to_string()))?;
+        match tokio::time::timeout(timeout, self.send(request)).await {
+            Ok(answer) => answer.map_err(|error| failed(chain(&*error))),
+            Err(_) => Err(failed(format!("no answer within {} s", timeout.as_secs_f32()))),
+        }
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Answer, ConnectionError> {
+        if let Some(tunnel) = &self.through {
+            return exchange(tunnel.open().await?, request).await;
+        }
+        let stream = TcpStream::connect(&self.endpoint.authority).await?;
+        stream.set_nodelay(true)?;
+        exchange(stream, request).await
+    }
+}
+
+/// What went wrong with a connection.
+pub type ConnectionError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Sends a request over a connection of its own and reads the whole answer.
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    request: Request<Full<Bytes>>,
+) -> Result<Answer, ConnectionError> {
+    let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;
+    let exchange = async {
+        let answer = sender.send_request(request).await?;
+        let status = answer.status();
+        let body = Limited::new(answer.into_body(), MOST_BYTES).collect().await?.to_bytes();
+        Ok(Answer { status, body })
+    };
+    // The connection does the reading and writing while the exchange waits for it.
+    tokio::select! {
+        answer = exchange => answer,
+        Err(error) = connection => Err(error.into()),
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "http://{}", self.authority)
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let uri: Uri = text.parse().map_err(|error| format!("`{text}` is no URL: {error}"))?;
+        let (Some("http"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err(format!("`{text}` must be like http://HOST:PORT"));
+        };
+        if uri.path() != "/" || uri.query().is_some() || authority.as_str().contains('@') {
+            return Err(format!("`{text}` must end after the port: http://HOST:PORT"));
+        }
+        let port = authority.port_u16().unwrap_or(80);
+        Ok(Self { authority: format!("{}:{port}", authority.host()) })
+    }
+}
+
+impl FromStr for ServiceUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (service, url) = text
+            .split_once('=')
+            .ok_or_else(|| format!("`{text}` must be like events=http://HOST:PORT"))?;
+        Ok(Self { service: service.into(), endpoint: url.parse()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_of_services_are_read() {
+        let read: ServiceUrl = "events=http://127.0.0.1:8000".parse().unwrap();
+        assert_eq!(read.service, "events");
+        assert_eq!(read.endpoint.url("/events"), "http://127.0.0.1:8000/events");
+        let read: Endpoint = "http://example.org/".parse().unwrap();
+        assert_eq!(read.url("/readyz"), "http://example.org:80/readyz");
+    }
+
+    #[test]
+    fn a_token_stays_on_this_machine() {
+        let client = |url: &str| Client::local(url.parse().unwrap(), Token::new("eventpost_x"));
+        for url in ["http://127.0.0.1:8000", "http://localhost:8000", "http://[::1]:80"] {
+            assert!(client(url).token.is_some(), "{url}");
+        }
+        for url in ["http://10.0.0.1", "http://localhost.example.org", "http://[2001:db8::1]"] {
+            assert!(client(url).token.is_none(), "{url}");
+        }
+    }
+
+    #[test]
+    fn other_urls_are_refused_with_the_form_to_use() {
+        for text in ["", "localhost", "https://a:1", "http://a:1/events", "http://u:p@a", "/events"]
+        {
+            assert!(text.parse::<Endpoint>().is_err(), "{text}");
+        }
+        assert!("http://127.0.0.1".parse::<ServiceUrl>().unwrap_err().contains("events=http://"));
+    }
+}
