@@ -15,7 +15,7 @@ pub const CREDENTIALS: [&str; 10] = [
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
-    crate::access::VARIABLE,
+    support::token::VARIABLE,
 ];
 
 /// What a local service gets besides its `env:`. On a host its container gives it little

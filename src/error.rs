@@ -15,6 +15,7 @@ use crate::local::LocalError;
 use crate::provider::ec2::{AccountError, Ec2Error};
 use crate::secrets::SecretError;
 use crate::seed::SeedError;
+use crate::signals::Caught;
 use crate::terminal;
 use loadtest::BenchError;
 use loadtest::script::ScriptErrors;
@@ -136,6 +137,13 @@ pub enum Error {
     /// The result could not be written.
     #[error("standard output cannot be written: {0}")]
     Output(io::Error),
+}
+
+impl Caught {
+    /// The error that ends an interrupted command; `outcome` is what is left of its work.
+    pub(crate) fn into_error(self, outcome: &'static str) -> Error {
+        Error::Interrupted { signal: self.name, code: self.code, outcome }
+    }
 }
 
 fn list(errors: &[Error]) -> String {

@@ -1,9 +1,9 @@
-//! This module owns Ctrl-C and SIGTERM: they are ordinary inputs that end the work
-//! at its next await and let the command undo what it had begun.
+//! Ctrl-C and SIGTERM: ordinary inputs that end the work at its next await and let the
+//! command undo what it had begun.
+
+use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-
-use crate::error::Error;
 
 /// Listens for signals from when it is made.
 pub(crate) struct Signals {
@@ -14,16 +14,15 @@ pub(crate) struct Signals {
 /// A signal that came.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Caught {
-    name: &'static str,
-    code: u8,
+    pub(crate) name: &'static str,
+    pub(crate) code: u8,
 }
 
 impl Signals {
-    pub(crate) fn listen() -> Result<Self, Error> {
-        let on = |kind| signal(kind).map_err(Error::Runtime);
+    pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {
-            interrupt: on(SignalKind::interrupt())?,
-            terminate: on(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
         })
     }
 
@@ -41,11 +40,5 @@ impl Signals {
             _ = self.interrupt.recv() => Caught { name: "interrupted", code: 130 },
             _ = self.terminate.recv() => Caught { name: "terminated", code: 143 },
         }
-    }
-}
-
-impl Caught {
-    pub(crate) fn into_error(self, outcome: &'static str) -> Error {
-        Error::Interrupted { signal: self.name, code: self.code, outcome }
     }
 }

@@ -11,7 +11,6 @@ use rest::private;
 
 use super::agree::digest_of;
 use super::{AccessError, Token};
-use crate::local::StackFolder;
 
 /// Failed deploys since the last one that reached all hosts, whose lists are remembered.
 const MAX_KNOWN: usize = 16;
@@ -28,11 +27,11 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// Those of the stack that a folder is of.
-    pub fn new(stack: &StackFolder) -> Self {
+    /// Those of the stack whose hosts a key logs in to.
+    pub fn beside(key: &Path) -> Self {
         // A stack's name has no dot: these are the files of no other stack.
         let file = |ending: &str| {
-            let mut path = stack.key().into_os_string();
+            let mut path = key.as_os_str().to_owned();
             path.push(ending);
             PathBuf::from(path)
         };
@@ -183,11 +182,8 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::config::Name;
-
     fn keyring(dir: &Path) -> Keyring {
-        let stack = StackFolder::new(Some(dir), &Name::new("s").unwrap()).unwrap();
-        Keyring::new(&stack)
+        Keyring::beside(&dir.join("keys/s"))
     }
 
     fn create(keyring: &Keyring, name: &str) -> Result<(), AccessError> {

@@ -36,7 +36,7 @@ pub(super) fn token(
         return Ok(given);
     }
     let folder = StackFolder::new(stack.state_dir.as_deref(), &config.stack)?;
-    Ok(Keyring::new(&folder).own()?)
+    Ok(Keyring::beside(&folder.key()).own()?)
 }
 
 /// The token for services of this machine; none where access is open.
@@ -45,7 +45,7 @@ pub(super) fn token_for_local(
     arguments: Arguments<'_>,
 ) -> Result<Option<Token>, Error> {
     let folder = StackFolder::new(arguments.0.state_dir.as_deref(), &config.stack)?;
-    match config.access_at(Placement::Local(Keyring::new(&folder).path())) {
+    match config.access_at(Placement::Local(Keyring::beside(&folder.key()).path())) {
         Access::Open => Ok(None),
         Access::Tokens => token(config, arguments),
     }
@@ -88,7 +88,7 @@ pub(super) fn for_local(
     folder: &StackFolder,
     reporter: Reporter<'_>,
 ) -> Result<Grants, Error> {
-    let keyring = Keyring::new(folder);
+    let keyring = Keyring::beside(&folder.key());
     let access = config.access_at(Placement::Local(keyring.path()));
     Grants::new(access, keyring, token, true, reporter)
 }
@@ -103,7 +103,7 @@ pub(super) async fn for_hosts(
     reporter: Reporter<'_>,
 ) -> Result<Grants, Error> {
     let folder = StackFolder::new(stack.state_dir.as_deref(), &config.stack)?;
-    let keyring = Keyring::new(&folder);
+    let keyring = Keyring::beside(&folder.key());
     let access = config.access_at(Placement::Hosts);
     if access == Access::Tokens {
         let here = keyring.list()?;

@@ -49,7 +49,7 @@ pub(super) fn run(args: &Token) -> Result<ExitCode, Error> {
 fn create(args: &TokenCreate) -> Result<ExitCode, Error> {
     let stack = stack(&args.stack)?;
     let _lock = stack.lock()?;
-    let (keyring, name) = (Keyring::new(&stack), &args.token);
+    let (keyring, name) = (Keyring::beside(&stack.key()), &args.token);
     let (token, list) = keyring.make(name, args.role, args.expires)?;
     // A token in the list that nobody has seen would be of no use to anybody honest.
     report::line(token.secret())?;
@@ -65,7 +65,7 @@ fn create(args: &TokenCreate) -> Result<ExitCode, Error> {
 
 fn list(args: &cli::TokenList) -> Result<ExitCode, Error> {
     let stack = stack(&args.stack)?;
-    let list = Keyring::new(&stack).list()?.unwrap_or_default();
+    let list = Keyring::beside(&stack.key()).list()?.unwrap_or_default();
     report::print(&rows(&list), args.output)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -73,7 +73,7 @@ fn list(args: &cli::TokenList) -> Result<ExitCode, Error> {
 fn revoke(args: &TokenRevoke) -> Result<ExitCode, Error> {
     let stack = stack(&args.stack)?;
     let _lock = stack.lock()?;
-    Keyring::new(&stack).revoke(&args.token)?;
+    Keyring::beside(&stack.key()).revoke(&args.token)?;
     note(&format!(
         "Revoked `{}`. Running services accept it until you run `eventpost deploy` (with --local: \
          `eventpost up --local`).",

@@ -25,7 +25,7 @@ pub(super) async fn take(hosts: &[Host], wanted: &Lease, term: u64) -> Result<bo
 
 /// The leases of all hosts.
 pub(super) async fn leases(hosts: &[Host]) -> Result<Vec<Lease>, Error> {
-    let nobody = Lease::wanted("");
+    let nobody = super::wanted("");
     let shown = try_join_all(hosts.iter().map(|host| run(host, "show", &nobody, 0))).await?;
     let mut leases: Vec<_> = shown.iter().filter_map(lease).collect();
     leases.dedup_by(|a, b| a.id == b.id);

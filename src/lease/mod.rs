@@ -9,14 +9,14 @@ mod hosts;
 
 use std::time::Duration;
 
-use serde::Serialize;
-
 use crate::docker;
 use crate::error::Error;
 use crate::provider::ec2::Ec2;
 use crate::signals::Signals;
 use ssh::Host;
+use support::digest::sha256;
 use support::event::Reporter;
+pub use support::lease::{Lease, SKEW};
 use support::wait::{humane, unix_seconds};
 
 /// For how long it holds unless it is renewed, in seconds: a command that lost its
@@ -24,42 +24,13 @@ use support::wait::{humane, unix_seconds};
 const TERM: u64 = 120;
 /// How often it is renewed.
 const RENEWAL: Duration = Duration::from_secs(30);
-/// How wrong the clocks of two machines may be, in seconds.
-const SKEW: u64 = 30;
 
-/// Who may change a stack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Lease {
-    /// What this very lease is recognised by.
-    pub id: String,
-    /// Whose it is.
-    pub owner: String,
-    /// What it is held for.
-    pub purpose: String,
-    /// When it was taken, in seconds since 1970.
-    pub since: u64,
-    /// Until when it holds unless it is renewed, in seconds since 1970.
-    pub until: u64,
-}
-
-impl Lease {
-    /// What a command of this process wants to have.
-    fn wanted(purpose: &str) -> Self {
-        let owner = format!("{} (pid {})", docker::who(), std::process::id());
-        let since = unix_seconds();
-        let id = support::digest::sha256(format!("{owner} {since}"));
-        Self { id, owner, purpose: purpose.into(), since, until: since + TERM }
-    }
-
-    /// Whether its time is over, whoever's clock is right.
-    pub fn has_run_out(&self) -> bool {
-        unix_seconds() > self.until + SKEW
-    }
-
-    /// Whether it is the one that was wanted; an account gives it another id.
-    pub(crate) fn is_of(&self, wanted: &Self) -> bool {
-        self.id == wanted.id || (&self.owner, self.since) == (&wanted.owner, wanted.since)
-    }
+/// What a command of this process wants to have.
+fn wanted(purpose: &str) -> Lease {
+    let owner = format!("{} (pid {})", docker::who(), std::process::id());
+    let since = unix_seconds();
+    let id = sha256(format!("{owner} {since}"));
+    Lease { id, owner, purpose: purpose.into(), since, until: since + TERM }
 }
 
 /// Where a stack's lease is kept.
@@ -86,7 +57,7 @@ impl Keeper {
         reporter: Reporter<'_>,
         work: impl AsyncFnOnce(&mut Signals) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let wanted = Lease::wanted(purpose);
+        let wanted = wanted(purpose);
         let taken = signals.race(self.take(&wanted, reporter)).await;
         let taken = taken.map_err(|caught| caught.into_error("nothing was changed")).flatten();
         let own = match taken {
@@ -214,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_lease_runs_out_when_all_clocks_agree() {
-        let mut lease = Lease::wanted("up");
+        let mut lease = wanted("up");
         assert!(!lease.has_run_out());
         lease.until = unix_seconds() - SKEW;
         assert!(!lease.has_run_out());
@@ -224,7 +195,7 @@ mod tests {
 
     #[test]
     fn who_holds_it_is_told_with_a_way_out() {
-        let error = held(&Lease { owner: "me@here (pid 7)".into(), ..Lease::wanted("deploy") });
+        let error = held(&Lease { owner: "me@here (pid 7)".into(), ..wanted("deploy") });
         let text = error.to_string();
         assert!(text.starts_with("me@here (pid 7) changes this stack (`deploy`, for "), "{text}");
         assert!(text.contains("`eventpost unlock`"), "{text}");

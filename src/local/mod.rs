@@ -13,6 +13,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::health::HealthError;
 use rest::data_dir::DataDirError;
 
 pub use folder::{ServiceFolder, StackFolder, StackLock};
@@ -38,6 +39,9 @@ pub enum LocalError {
     /// A service's data folder cannot be looked at.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
+    /// A service is not ready.
+    #[error(transparent)]
+    Health(#[from] HealthError),
     /// Another command is changing the stack.
     #[error("another eventpost is changing the local stack `{stack}`: try again when it is done")]
     Busy {

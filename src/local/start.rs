@@ -8,7 +8,6 @@ use std::time::Duration;
 use super::process::{self, Child};
 use super::{LocalError, ServiceFolder};
 use crate::config::Service;
-use crate::error::Error;
 use crate::health::{self, Ready};
 use crate::plan::{Action, Wanted};
 use support::event::Reporter;
@@ -67,7 +66,11 @@ impl Begun {
 
 impl Job<'_> {
     /// Starts the service where the action says so, and waits until it is ready.
-    pub async fn make_ready(&self, reporter: Reporter<'_>, begun: &Begun) -> Result<Ready, Error> {
+    pub async fn make_ready(
+        &self,
+        reporter: Reporter<'_>,
+        begun: &Begun,
+    ) -> Result<Ready, LocalError> {
         let (name, path) = (self.service.name.as_str(), &self.service.health);
         let endpoint = Client::from(Endpoint::at(self.wanted.address));
         if self.action == Action::Keep {

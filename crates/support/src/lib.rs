@@ -5,6 +5,8 @@
 //! wait    deadlines, backoff and durations in words
 //! event   what work says while it goes on
 //! http    requests to services, with a token where nobody can listen
+//! lease   the right to change a stack
+//! machine an instance of a provider
 //! token   a bearer token, which is never printed
 //! yaml    YAML files whose problems are told with their lines
 //! digest  SHA-256 as text
@@ -13,6 +15,8 @@
 pub mod digest;
 pub mod event;
 pub mod http;
+pub mod lease;
+pub mod machine;
 pub mod token;
 pub mod wait;
 pub mod yaml;

@@ -17,7 +17,7 @@ use crate::signals::Signals;
 use support::event::{EventSink, Reporter};
 
 pub(super) async fn run(args: &Down, config: &Config) -> Result<ExitCode, Error> {
-    let mut signals = Signals::listen()?;
+    let mut signals = Signals::listen().map_err(Error::Runtime)?;
     let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
     let _lock = stack.lock()?;
     let (ec2, keeper) = keeper::account(config, &mut signals).await?;

@@ -52,7 +52,7 @@ impl Table for Row {
 }
 
 pub(super) async fn run(args: &Up, config: &Config) -> Result<ExitCode, Error> {
-    let mut signals = Signals::listen()?;
+    let mut signals = Signals::listen().map_err(Error::Runtime)?;
     let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
     let _lock = stack.lock()?;
     let begun = Begun::default();
@@ -143,7 +143,7 @@ fn addresses(base: u16, services: usize) -> Result<Vec<SocketAddr>, LocalError> 
 
 /// The services, told of each other and of who may use them.
 fn placed(config: &Config, stack: &StackFolder, addresses: &[SocketAddr]) -> Config {
-    let keyring = Keyring::new(stack);
+    let keyring = Keyring::beside(&stack.key());
     config.placed(&places(config, addresses), Placement::Local(keyring.path()))
 }
 

@@ -9,6 +9,7 @@ mod conditional;
 mod content;
 mod context;
 mod encoding;
+mod guard;
 mod handling;
 mod headers;
 mod list;
@@ -21,7 +22,3 @@ pub use api::{Api, ApiParts};
 pub use body::BodyLimits;
 pub use content::{Content, ContentError};
 pub use handling::Handling;
-
-pub(crate) use answer::Problem;
-pub(crate) use headers::Found;
-pub(crate) use route::Route;

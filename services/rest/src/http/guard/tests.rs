@@ -1,7 +1,9 @@
 use hyper::header::{HeaderMap, HeaderName};
 
-use super::tokens::{Entry, NewToken};
 use super::*;
+use crate::access::Tokens;
+use crate::access::origins::Origins;
+use crate::access::tokens::{Entry, NewToken, TokenList};
 
 const ID: &str = "5e0745fe9c1a2b3c4d5e6f70";
 
