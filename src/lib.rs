@@ -45,7 +45,6 @@ pub mod lease;
 pub mod local;
 pub mod plan;
 pub mod progress;
-pub mod provider;
 pub mod report;
 pub mod secrets;
 pub mod seed;

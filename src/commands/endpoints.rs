@@ -9,10 +9,10 @@ use crate::commands::hosts;
 use crate::config::{Config, Placement, Service};
 use crate::error::Error;
 use crate::local::{self, StackFolder};
-use crate::provider::Machine;
-use crate::provider::ec2::Ec2;
+use ec2::Ec2;
 use ssh::Target;
 use support::http::Endpoint;
+use support::machine::Machine;
 
 /// The services of the local stack, all of which must run, in their order.
 pub(super) async fn local(

@@ -9,8 +9,8 @@ use crate::cli::HostAddress;
 use crate::config::{Config, Service, at_home};
 use crate::error::Error;
 use crate::local::StackFolder;
-use crate::provider::Machine;
 use ssh::{Identity, Target, Trust};
+use support::machine::Machine;
 
 const SSH_PORT: u16 = 22;
 

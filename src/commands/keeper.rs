@@ -10,8 +10,8 @@ use crate::commands::{endpoints, hosts};
 use crate::config::Config;
 use crate::error::Error;
 use crate::lease::Keeper;
-use crate::provider::ec2::Ec2;
 use crate::signals::Signals;
+use ec2::Ec2;
 use support::event::Reporter;
 use support::wait::Deadline;
 

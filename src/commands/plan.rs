@@ -14,12 +14,12 @@ use crate::health;
 use crate::local::StackFolder;
 use crate::plan::preview::{Change, Preview, Verb, cost, of_launch};
 use crate::progress;
-use crate::provider::Machine;
 use crate::report::{self, Cell, Table};
 use crate::signals::Signals;
 use ssh::Identity;
 use support::event::{Reporter, Silence};
 use support::http::{Client, Endpoint};
+use support::machine::Machine;
 use support::wait::{Deadline, humane};
 
 /// A host that is up answers at once.

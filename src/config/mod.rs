@@ -2,6 +2,7 @@
 //! or every problem at once, each with its line and the path of its key.
 
 mod access;
+mod ec2;
 mod mail;
 mod model;
 mod page;

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use crate::docker;
 use crate::error::Error;
-use crate::provider::ec2::Ec2;
 use crate::signals::Signals;
+use ec2::Ec2;
 use ssh::Host;
 use support::digest::sha256;
 use support::event::Reporter;

@@ -1,7 +1,7 @@
 //! This module owns deciding which hosts a run of `up` goes on with and which it
 //! replaces: pure, from what EC2 says there is.
 
-use crate::provider::Machine;
+use support::machine::Machine;
 
 /// What `up` does with hosts.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,11 +14,11 @@ use crate::config::{self, Config};
 use crate::docker::{self, Record};
 use crate::error::Error;
 use crate::progress;
-use crate::provider::Machine;
-use crate::provider::ec2::Ec2;
 use crate::report::{self, Cell, Table};
 use crate::signals::Signals;
+use ec2::Ec2;
 use support::event::EventSink;
+use support::machine::Machine;
 
 /// A row of the result.
 #[derive(Debug, Serialize)]

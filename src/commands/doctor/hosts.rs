@@ -14,11 +14,11 @@ use crate::doctor::{Check, Facts, cause};
 use crate::error::Error;
 use crate::health;
 use crate::local::StackFolder;
-use crate::provider::Machine;
-use crate::provider::ec2::Ec2;
+use ec2::Ec2;
 use ssh::{Host, HostError, Identity, Target};
 use support::event::{EventSink, Reporter};
 use support::http::{Client, Endpoint};
+use support::machine::Machine;
 use support::wait::{Deadline, unix_seconds};
 
 /// A host that is up answers at once.

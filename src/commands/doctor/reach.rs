@@ -2,14 +2,15 @@
 
 use crate::config::Config;
 use crate::doctor::Check;
-use crate::provider::Machine;
-use crate::provider::ec2::{Ec2, Ec2Error, GroupState, authorize};
+use ec2::{Ec2, Ec2Error, GroupState, authorize};
+use support::machine::Machine;
 
 /// What EC2 says of the way to a port of an instance.
 pub(super) async fn why(ec2: &Ec2, config: &Config, machine: &Machine, port: u16) -> Vec<Check> {
     let id = machine.id.as_str();
+    let group = config.group();
     let (impaired, group, route) =
-        tokio::join!(ec2.failed_status_checks(id), ec2.group_state(config), ec2.missing_route(id));
+        tokio::join!(ec2.failed_status_checks(id), ec2.group_state(&group), ec2.missing_route(id));
     vec![
         judge("instance", impaired, "EC2's own checks pass", |found| {
             let mend = format!(

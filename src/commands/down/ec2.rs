@@ -10,11 +10,11 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::local::StackFolder;
 use crate::progress;
-use crate::provider::Machine;
-use crate::provider::ec2::Ec2;
 use crate::report;
 use crate::signals::Signals;
+use ec2::Ec2;
 use support::event::{EventSink, Reporter};
+use support::machine::Machine;
 
 pub(super) async fn run(args: &Down, config: &Config) -> Result<ExitCode, Error> {
     let mut signals = Signals::listen().map_err(Error::Runtime)?;

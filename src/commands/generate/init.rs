@@ -8,7 +8,7 @@ use crate::cli::Init;
 use crate::config::{self, FILE, Name};
 use crate::error::Error;
 use crate::progress;
-use crate::provider::ec2::Ec2;
+use ec2::Ec2;
 use support::event::Reporter;
 
 pub(crate) async fn run(args: &Init) -> Result<ExitCode, Error> {

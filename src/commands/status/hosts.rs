@@ -17,12 +17,12 @@ use crate::error::Error;
 use crate::health::{self, About, NotReady};
 use crate::local::StackFolder;
 use crate::plan::price;
-use crate::provider::Machine;
-use crate::provider::ec2::{Ec2, GroupState};
 use crate::report::{self, Cell, Table};
+use ec2::{Ec2, GroupState};
 use ssh::{Identity, Target};
 use support::event::{Reporter, Silence};
 use support::http::{Client, Endpoint};
+use support::machine::Machine;
 use support::wait::{Deadline, humane, unix_seconds};
 
 /// A host that is up answers at once.
@@ -156,10 +156,11 @@ pub(super) async fn run(args: &Status, config: &Config) -> Result<ExitCode, Erro
 async fn ec2(means: Means<'_>) -> Result<Vec<Row>, Error> {
     let Means { config, identity, .. } = means;
     let ec2 = Ec2::connect(config.region.as_deref()).await?;
+    let (image, group) = (config.boot_image(), config.group());
     let (machines, image, group) = tokio::try_join!(
         ec2.machines(config.stack.as_str()),
-        ec2.machine_image(&config.image),
-        ec2.group_state(config),
+        ec2.machine_image(&image),
+        ec2.group_state(&group),
     )?;
     let alive: Vec<_> = machines.into_iter().filter(Machine::is_alive).collect();
     let mut looks = Vec::new();

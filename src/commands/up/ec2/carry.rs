@@ -22,7 +22,7 @@ use crate::config::Service;
 use crate::docker::{self, DataStep};
 use crate::error::Error;
 use crate::health;
-use crate::provider::ec2::Ec2;
+use ec2::Ec2;
 use ssh::{Host, Target};
 use support::event::Reporter;
 use support::wait::Deadline;

@@ -14,10 +14,10 @@ use crate::deploy::{self, Begin, Making, Site, Stopwatch};
 use crate::error::Error;
 use crate::fixtures::Fixtures;
 use crate::health::Ready;
-use crate::provider::Machine;
-use crate::provider::ec2::{Ec2, Launch, Wanted};
+use ec2::{Ec2, Launch, Wanted};
 use ssh::{Command, Host, Identity};
 use support::event::Reporter;
+use support::machine::Machine;
 
 /// What the hosts of a run share.
 pub(super) struct Run<'a> {

@@ -27,13 +27,13 @@ use crate::fixtures::{self, Fixtures};
 use crate::local::StackFolder;
 use crate::plan::launch::{self, LaunchPlan};
 use crate::progress;
-use crate::provider::Machine;
-use crate::provider::ec2::{Ec2, GroupPlan, Launch, MachineImage};
 use crate::report;
 use crate::secrets;
 use crate::signals::Signals;
+use ec2::{Ec2, GroupPlan, Launch, MachineImage};
 use ssh::{Host, Identity};
 use support::event::{EventSink, Reporter};
+use support::machine::Machine;
 use support::wait::{Deadline, unix_seconds};
 
 /// A host that serves answers at once.
@@ -115,7 +115,7 @@ pub(crate) async fn launch_plan(
 async fn look(config: &Config, stack: &StackFolder, ec2: &Ec2) -> Result<Found, Error> {
     let identity = hosts::identity(config, stack);
     let image = async {
-        let image = ec2.machine_image(&config.image).await?;
+        let image = ec2.machine_image(&config.boot_image()).await?;
         ec2.may_launch(&config.instance_type, &image).await?;
         Ok(image)
     };
@@ -125,8 +125,9 @@ async fn look(config: &Config, stack: &StackFolder, ec2: &Ec2) -> Result<Found, 
             Err(_) => Ok(()),
         }
     };
+    let spec = config.group();
     let (image, machines, group, key) =
-        tokio::join!(image, ec2.machines(config.stack.as_str()), ec2.plan_group(config), key);
+        tokio::join!(image, ec2.machines(config.stack.as_str()), ec2.plan_group(&spec), key);
     match (identity, image, machines, group, key) {
         (Ok(identity), Ok(image), Ok(machines), Ok(group), Ok(())) => {
             Ok(Found { identity, image, group, machines })
@@ -183,8 +184,9 @@ impl Work<'_> {
             self.end_old().await?;
         }
         let stack = config.stack.as_str();
+        let spec = config.group();
         let (group, key) =
-            tokio::try_join!(ec2.ensure_group(config, group), ec2.ensure_key(stack, identity))?;
+            tokio::try_join!(ec2.ensure_group(&spec, group), ec2.ensure_key(stack, identity))?;
         let launch = Launch {
             stack: stack.into(),
             generation: self.plan.generation,

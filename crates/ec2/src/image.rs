@@ -4,7 +4,7 @@ use aws_sdk_ec2::types::Image as SdkImage;
 
 use super::tags::filter;
 use super::{Ec2, Ec2Error};
-use crate::config::Image;
+use crate::spec::Image;
 
 /// Canonical's account, from <https://ubuntu.com/server/docs/find-ubuntu-images-on-aws>.
 const CANONICAL: &str = "099720109477";

@@ -3,26 +3,20 @@
 use aws_sdk_ec2::types::{PrefixListId, UserIdGroupPair};
 
 use super::*;
-use crate::config;
+use crate::spec::SshFrom;
 
-fn config(group: &str) -> Config {
-    let text = format!(
-        "stack: life\n{group}\nservices:\n  events: {{build: b}}\n  notifications: {{build: b, port: \
-         8080}}\n"
-    );
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("eventpost.yml");
-    std::fs::write(&path, text).unwrap();
-    config::load(Some(&path), None).unwrap()
+fn with_name(name: GroupName) -> GroupSpec {
+    let network = SshFrom::Network("203.0.113.7/32".into());
+    GroupSpec { stack: "life".into(), name, ssh_from: network, ports: vec![80, 8080] }
 }
 
-/// A file that does not name a group.
-fn unnamed() -> Config {
-    config("")
+/// Nobody has named a group.
+fn unnamed() -> GroupSpec {
+    with_name(GroupName::Default("life".into()))
 }
 
-fn named(name: &str) -> Config {
-    config(&format!("security_group: {{name: {name}}}"))
+fn named(name: &str) -> GroupSpec {
+    with_name(GroupName::Given(name.into()))
 }
 
 fn group(id: &str, vpc: &str, stack: Option<&str>, rules: &[(&str, i32, i32, &str)]) -> SdkGroup {
@@ -43,13 +37,13 @@ fn group(id: &str, vpc: &str, stack: Option<&str>, rules: &[(&str, i32, i32, &st
         .build()
 }
 
-fn among(groups: &[SdkGroup], config: &Config) -> Found {
+fn among(groups: &[SdkGroup], spec: &GroupSpec) -> Found {
     let groups = groups.iter().filter_map(Group::of).collect();
-    Found::among(groups, &config.security_group.name, "vpc-default", "life")
+    Found::among(groups, &spec.name, "vpc-default", "life")
 }
 
-fn step(group: SdkGroup, config: &Config) -> Result<Step, AccountError> {
-    among(&[group], config).step(config, "203.0.113.7/32", "us-east-1")
+fn step(group: SdkGroup, spec: &GroupSpec) -> Result<Step, AccountError> {
+    among(&[group], spec).step(spec, "203.0.113.7/32", "us-east-1")
 }
 
 fn ports(rules: &[Ingress]) -> Vec<u16> {
@@ -59,12 +53,12 @@ fn ports(rules: &[Ingress]) -> Vec<u16> {
 #[test]
 fn a_group_is_used_only_where_it_is_the_stacks_or_named() {
     let group = |vpc, stack| group("sg-1", vpc, stack, &[]);
-    let judge = |group: &SdkGroup, config: &Config| among(std::slice::from_ref(group), config);
+    let judge = |group: &SdkGroup, spec: &GroupSpec| among(std::slice::from_ref(group), spec);
     let own = group("vpc-default", Some("life"));
     let (nobodys, others) = (group("vpc-default", None), group("vpc-default", Some("other")));
-    for config in [unnamed(), named("life")] {
-        assert!(matches!(judge(&own, &config), Found::Own(_)));
-        assert_eq!(among(&[], &config), Found::Nothing);
+    for spec in [unnamed(), named("life")] {
+        assert!(matches!(judge(&own, &spec), Found::Own(_)));
+        assert_eq!(among(&[], &spec), Found::Nothing);
     }
     for foreign in [nobodys, others] {
         assert!(matches!(judge(&foreign, &unnamed()), Found::Foreign(_)));
@@ -163,8 +157,8 @@ fn a_foreign_group_is_named_with_the_way_out_and_its_rules_are_not_told() {
 fn ports_are_open_where_anybody_is_let_in() {
     let rules = [("tcp", 0, 1024, "10.0.0.0/8")];
     let state = |stack| {
-        let config = named("life");
-        among(&[group("sg-1", "vpc-default", stack, &rules)], &config).state(&config)
+        let spec = named("life");
+        among(&[group("sg-1", "vpc-default", stack, &rules)], &spec).state(&spec)
     };
     let found = |own| GroupState::Found { id: "sg-1".into(), own, closed: vec![8080] };
     assert_eq!((state(Some("life")), state(None)), (found(true), found(false)));

@@ -11,10 +11,10 @@ use aws_sdk_ec2::types::{
 
 use super::tags::{self, of_stack, tag};
 use super::{Ec2, Ec2Error, MachineImage};
-use crate::provider::Machine;
 use ssh::Identity;
 use support::digest::sha256;
 use support::event::Reporter;
+use support::machine::Machine;
 use support::wait::{Backoff, Deadline};
 
 const RUNNING_LIMIT: Duration = Duration::from_secs(300);

@@ -8,7 +8,7 @@ use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, ResourceType, SecurityGr
 use super::group::{Found, Group, Step, wanted};
 use super::tags::{self, filter, of_stack, tag};
 use super::{AccountError, Ec2, Ec2Error, GroupPlan, GroupState, Ingress};
-use crate::config::{Config, SshFrom};
+use crate::spec::{GroupSpec, SshFrom};
 use support::http::Endpoint;
 use support::wait::{Backoff, Deadline};
 
@@ -20,22 +20,22 @@ const VISIBLE_LIMIT: Duration = Duration::from_secs(20);
 impl Ec2 {
     /// Which security group hosts would be launched in, and what it takes to have it. An
     /// error where none can be had without changing somebody else's.
-    pub async fn plan_group(&self, config: &Config) -> Result<GroupPlan, AccountError> {
+    pub async fn plan_group(&self, spec: &GroupSpec) -> Result<GroupPlan, AccountError> {
         let no_vpc = || AccountError::NoDefaultVpc { region: self.region.clone() };
         let vpc = self.default_vpc().await?.ok_or_else(no_vpc)?;
-        let found = self.find_group(config, &vpc).await?;
-        let ssh = match &config.security_group.ssh_from {
+        let found = self.find_group(spec, &vpc).await?;
+        let ssh = match &spec.ssh_from {
             SshFrom::Network(network) => network.clone(),
             SshFrom::Auto => self.own_network().await?,
         };
-        let step = found.step(config, &ssh, &self.region)?;
+        let step = found.step(spec, &ssh, &self.region)?;
         Ok(GroupPlan { vpc, ssh, step })
     }
 
     /// Carries out a plan, and returns the group's id.
     pub async fn ensure_group(
         &self,
-        config: &Config,
+        spec: &GroupSpec,
         plan: &GroupPlan,
     ) -> Result<String, AccountError> {
         let GroupPlan { vpc, ssh, step } = plan;
@@ -48,12 +48,12 @@ impl Ec2 {
                 Step::Open { id, missing } => break (id, missing),
                 Step::Create => {}
             }
-            match self.create_group(config, vpc).await {
-                Ok(id) => break (id, wanted(config, ssh)),
+            match self.create_group(spec, vpc).await {
+                Ok(id) => break (id, wanted(spec, ssh)),
                 // Somebody was quicker, or a first try had been carried out unnoticed: whose
                 // the group is decides what is done with it.
                 Err(error) if error.is(&["InvalidGroup.Duplicate"]) => {
-                    step = self.find_group(config, vpc).await?.step(config, ssh, &self.region)?;
+                    step = self.find_group(spec, vpc).await?.step(spec, ssh, &self.region)?;
                     if step == Step::Create && deadline.has_passed() {
                         return Err(error.into());
                     }
@@ -71,9 +71,9 @@ impl Ec2 {
     }
 
     /// The security group that the stack's hosts should be in, as it is now.
-    pub async fn group_state(&self, config: &Config) -> Result<GroupState, Ec2Error> {
+    pub async fn group_state(&self, spec: &GroupSpec) -> Result<GroupState, Ec2Error> {
         let Some(vpc) = self.default_vpc().await? else { return Ok(GroupState::NoVpc) };
-        Ok(self.find_group(config, &vpc).await?.state(config))
+        Ok(self.find_group(spec, &vpc).await?.state(spec))
     }
 
     /// Removes the groups that the stack made. They are released some time after the
@@ -116,11 +116,11 @@ impl Ec2 {
     }
 
     /// What the group of the wanted name in a VPC is to the stack.
-    async fn find_group(&self, config: &Config, vpc: &str) -> Result<Found, Ec2Error> {
-        let name = &config.security_group.name;
+    async fn find_group(&self, spec: &GroupSpec, vpc: &str) -> Result<Found, Ec2Error> {
+        let name = &spec.name;
         let filters = vec![filter("group-name", name.as_str()), filter("vpc-id", vpc)];
         let groups = self.groups(filters).await?.iter().filter_map(Group::of).collect();
-        Ok(Found::among(groups, name, vpc, config.stack.as_str()))
+        Ok(Found::among(groups, name, vpc, &spec.stack))
     }
 
     /// All pages of the groups that filters let through.
@@ -135,12 +135,12 @@ impl Ec2 {
         Ok(groups)
     }
 
-    async fn create_group(&self, config: &Config, vpc: &str) -> Result<String, Ec2Error> {
-        let tags = vec![tag(tags::STACK, config.stack.as_str())];
+    async fn create_group(&self, spec: &GroupSpec, vpc: &str) -> Result<String, Ec2Error> {
+        let tags = vec![tag(tags::STACK, &spec.stack)];
         let created = self
             .client
             .create_security_group()
-            .group_name(config.security_group.name.as_str())
+            .group_name(spec.name.as_str())
             .vpc_id(vpc)
             .description("Made by eventpost: SSH for deployment, HTTP for the services")
             .tag_specifications(tags::on(ResourceType::SecurityGroup, tags))

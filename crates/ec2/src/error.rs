@@ -116,7 +116,7 @@ fn commands(region: &str, group: &str, rules: &[Ingress]) -> String {
 }
 
 /// The command that adds a rule to a group.
-pub(crate) fn authorize(region: &str, group: &str, port: u16, from: &str) -> String {
+pub fn authorize(region: &str, group: &str, port: u16, from: &str) -> String {
     format!(
         "aws ec2 authorize-security-group-ingress --region {region} --group-id {group} \
          --protocol tcp --port {port} --cidr {from}"

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use aws_sdk_ec2::types::{IpPermission, IpRange, SecurityGroup as SdkGroup};
 
 use super::{AccountError, tags};
-use crate::config::{Config, GroupName};
+use crate::spec::{GroupName, GroupSpec};
 
 const EVERYBODY: &str = "0.0.0.0/0";
 const SSH: u16 = 22;
@@ -123,19 +123,19 @@ impl Found {
     /// What to do to have a group with the rules that are needed.
     pub(super) fn step(
         self,
-        config: &Config,
+        spec: &GroupSpec,
         ssh: &str,
         region: &str,
     ) -> Result<Step, AccountError> {
         match self {
             Self::Nothing => Ok(Step::Create),
             Self::Own(group) => {
-                let mut missing = wanted(config, ssh);
+                let mut missing = wanted(spec, ssh);
                 missing.retain(|rule| !group.rules.iter().any(|has| has.covers(rule)));
                 Ok(Step::Open { id: group.id, missing })
             }
             Self::Given(group) => {
-                let mut missing = needed(config, ssh);
+                let mut missing = needed(spec, ssh);
                 missing.retain(|rule| !group.rules.iter().any(|has| has.may_cover(rule)));
                 if missing.is_empty() {
                     return Ok(Step::Use { id: group.id });
@@ -148,20 +148,20 @@ impl Found {
                 id: group.id,
                 vpc: group.vpc,
                 name: group.name,
-                stack: config.stack.to_string(),
+                stack: spec.stack.clone(),
             }),
         }
     }
 
     /// What is told of it.
-    pub(super) fn state(self, config: &Config) -> GroupState {
+    pub(super) fn state(self, spec: &GroupSpec) -> GroupState {
         let (group, own) = match self {
             Self::Nothing => return GroupState::Missing,
             Self::Foreign(group) => return GroupState::Foreign { id: group.id },
             Self::Own(group) => (group, true),
             Self::Given(group) => (group, false),
         };
-        let ports = config.services.iter().map(|service| service.port).chain([SSH]);
+        let ports = spec.ports.iter().copied().chain([SSH]);
         let open = |port: &u16| group.rules.iter().any(|rule| rule.ports.contains(port));
         let closed = ports.filter(|port| !open(port)).collect();
         GroupState::Found { id: group.id, own, closed }
@@ -169,16 +169,16 @@ impl Found {
 }
 
 /// The rules that a group of the stack's own has.
-pub(super) fn wanted(config: &Config, ssh: &str) -> Vec<Ingress> {
-    let ports = config.services.iter().map(|service| service.port).chain([80, 443]);
+pub(super) fn wanted(spec: &GroupSpec, ssh: &str) -> Vec<Ingress> {
+    let ports = spec.ports.iter().copied().chain([80, 443]);
     let web = ports.map(|port| Ingress { port, from: EVERYBODY.into() });
     sorted(web.chain([Ingress { port: SSH, from: ssh.into() }]))
 }
 
 /// The rules that the stack cannot do without: `up` connects to its hosts by SSH, and checks
 /// and seeds its services at their ports.
-fn needed(config: &Config, ssh: &str) -> Vec<Ingress> {
-    let ports = config.services.iter().map(|service| service.port).chain([SSH]);
+fn needed(spec: &GroupSpec, ssh: &str) -> Vec<Ingress> {
+    let ports = spec.ports.iter().copied().chain([SSH]);
     sorted(ports.map(|port| Ingress { port, from: ssh.into() }))
 }
 
