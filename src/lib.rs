@@ -12,20 +12,18 @@
 //! image      a program as a container image, without Docker
 //! plan       pure: what is wanted + what runs -> Plan
 //! local      services as processes of this machine
-//! provider   hosts: launched on EC2
-//! host       a host over SSH -> Host
 //! docker     Docker, images and containers on a Host
 //! deploy     one service onto one host, step by step
 //! health     waits until a service is ready -> Ready
 //! backup     one file with a copy of each service's data
-//! bench      a load test of services that run
 //! seed       puts fixtures into a service that is Ready
 //! report     what the user gets to see on standard output
 //! ```
 //!
-//! Beside them: `terminal` (what others wrote is escaped before it is shown),
-//! `environment` (which variables child processes get), `event` (what the work says while it goes on) and `progress` (how
-//! that is shown), `http` (a small client), `wait` (deadlines and polling), `yaml` (files of ours), `signals`.
+//! Beside them: `access` (tokens), `terminal` (what others wrote is escaped before it is
+//! shown), `environment` (which variables child processes get), `progress` (how events are
+//! shown) and `signals`. Hosts (`ssh`), EC2 (`ec2`), load tests (`loadtest`) and what these
+//! need (`support`) are crates of their own.
 
 pub mod access;
 pub mod backup;

@@ -11,6 +11,7 @@ mod crash;
 mod ec2;
 mod harness;
 mod hostile;
+mod layers;
 mod leaving;
 mod local_access;
 mod local_stack;

@@ -1,10 +1,6 @@
 //! This module owns what EC2's errors mean to a user.
 
-use std::fmt::Write;
-
-use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
-
-use super::{Ec2, Ingress};
+use crate::model::Ingress;
 
 /// A call that failed, after all retries.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -124,7 +120,7 @@ pub fn authorize(region: &str, group: &str, port: u16, from: &str) -> String {
 }
 
 impl Ec2Error {
-    pub(super) fn new(action: &'static str, region: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(action: &'static str, region: &str, message: impl Into<String>) -> Self {
         Self { action, region: region.into(), code: None, message: message.into() }
     }
 
@@ -133,35 +129,6 @@ impl Ec2Error {
         self.code.as_deref().is_some_and(|code| codes.contains(&code))
     }
 }
-
-impl Ec2 {
-    /// Reads a code and a message out of an error of the SDK.
-    pub(super) fn failed<E, R>(&self, action: &'static str, error: &SdkError<E, R>) -> Ec2Error
-    where
-        E: ProvideErrorMetadata + std::error::Error + 'static,
-        R: std::fmt::Debug + 'static,
-    {
-        let code = error.code().map(String::from);
-        let mut message = match (error.code(), error.message()) {
-            (Some(code), Some(message)) => format!("{message} ({code})"),
-            _ => support::chain(error),
-        };
-        if code.as_deref().is_some_and(|code| CREDENTIALS.contains(&code)) {
-            let _ = write!(message, " with the access key {}", self.access_key);
-        }
-        Ec2Error { action, region: self.region.clone(), code, message }
-    }
-}
-
-/// Codes that say something about the credentials themselves.
-const CREDENTIALS: [&str; 6] = [
-    "AuthFailure",
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InvalidClientTokenId",
-    "RequestExpired",
-    "SignatureDoesNotMatch",
-];
 
 /// What to do about a code, as the end of a message.
 fn hint(code: Option<&str>) -> &'static str {

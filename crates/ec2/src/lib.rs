@@ -4,22 +4,23 @@
 //! AWS is the state: everything that is made carries the stack's tags from the call
 //! that makes it, so that any machine with credentials finds it again. Nothing without
 //! the stack's tag is ever changed or removed.
+//!
+//! Without the feature `sdk` there is the same interface, which compiles in seconds and says
+//! that it cannot reach EC2.
 
-mod client;
-mod diagnose;
 mod error;
-mod group;
-mod image;
-mod instance;
-mod keys;
-mod lease;
-mod network;
-mod spec;
-mod tags;
+mod model;
+#[cfg(feature = "sdk")]
+mod sdk;
+#[cfg(not(feature = "sdk"))]
+mod without;
 
-pub use client::Ec2;
 pub use error::{AccountError, Ec2Error, authorize};
-pub use group::{GroupPlan, GroupState, Ingress};
-pub use image::MachineImage;
-pub use instance::{Launch, Wanted};
-pub use spec::{GroupName, GroupSpec, Image, SshFrom};
+pub use model::{
+    GroupName, GroupPlan, GroupSpec, GroupState, Image, Ingress, Launch, MachineImage, SshFrom,
+    Wanted,
+};
+#[cfg(feature = "sdk")]
+pub use sdk::Ec2;
+#[cfg(not(feature = "sdk"))]
+pub use without::Ec2;

@@ -1,11 +1,13 @@
 //! This module owns the connection to EC2: region, credentials, retries, limits.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_ec2::config::ProvideCredentials;
+use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
@@ -59,6 +61,35 @@ impl Ec2 {
         &self.region
     }
 }
+
+impl Ec2 {
+    /// Reads a code and a message out of an error of the SDK.
+    pub(super) fn failed<E, R>(&self, action: &'static str, error: &SdkError<E, R>) -> Ec2Error
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+        R: std::fmt::Debug + 'static,
+    {
+        let code = error.code().map(String::from);
+        let mut message = match (error.code(), error.message()) {
+            (Some(code), Some(message)) => format!("{message} ({code})"),
+            _ => support::chain(error),
+        };
+        if code.as_deref().is_some_and(|code| CREDENTIALS.contains(&code)) {
+            let _ = write!(message, " with the access key {}", self.access_key);
+        }
+        Ec2Error { action, region: self.region.clone(), code, message }
+    }
+}
+
+/// Codes that say something about the credentials themselves.
+const CREDENTIALS: [&str; 6] = [
+    "AuthFailure",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidClientTokenId",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+];
 
 /// The id of the access key that calls will be signed with.
 async fn access_key(config: &aws_config::SdkConfig, region: &str) -> Result<String, Ec2Error> {

@@ -5,8 +5,9 @@ use std::ops::RangeInclusive;
 
 use aws_sdk_ec2::types::{IpPermission, IpRange, SecurityGroup as SdkGroup};
 
-use super::{AccountError, tags};
-use crate::spec::{GroupName, GroupSpec};
+use super::tags;
+use crate::error::AccountError;
+use crate::model::{GroupName, GroupSpec, GroupState, Ingress, Step};
 
 const EVERYBODY: &str = "0.0.0.0/0";
 const SSH: u16 = 22;
@@ -41,58 +42,6 @@ enum Source {
 struct Network {
     address: u32,
     bits: u32,
-}
-
-/// A rule that a group should have.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ingress {
-    /// The TCP port.
-    pub port: u16,
-    /// The network that may connect to it, as in `203.0.113.0/24`.
-    pub from: String,
-}
-
-/// What `up` does to have a security group.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GroupPlan {
-    /// The VPC that hosts are launched in.
-    pub(super) vpc: String,
-    /// The network that SSH is open to.
-    pub(super) ssh: String,
-    pub(super) step: Step,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Step {
-    /// Make a group of the stack's own.
-    Create,
-    /// Add rules to the stack's own group.
-    Open { id: String, missing: Vec<Ingress> },
-    /// Use a group that the file names, without changing it.
-    Use { id: String },
-}
-
-/// The security group that a stack's hosts should be in, as it is now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum GroupState {
-    /// There is no VPC that it could be in.
-    NoVpc,
-    /// There is none of its name.
-    Missing,
-    /// The group of the stack's name belongs to somebody else.
-    Foreign {
-        /// Its id.
-        id: String,
-    },
-    /// There is one.
-    Found {
-        /// Its id.
-        id: String,
-        /// Whether the stack made it; the file names it otherwise.
-        own: bool,
-        /// The ports that services and SSH need and that nobody can connect to.
-        closed: Vec<u16>,
-    },
 }
 
 /// What a group of the wanted name is to the stack.

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, ResourceType, SecurityGroup as SdkGroup};
 
-use super::group::{Found, Group, Step, wanted};
+use super::group::{Found, Group, wanted};
 use super::tags::{self, filter, of_stack, tag};
 use super::{AccountError, Ec2, Ec2Error, GroupPlan, GroupState, Ingress};
-use crate::spec::{GroupSpec, SshFrom};
+use crate::model::{GroupSpec, SshFrom, Step};
 use support::http::Endpoint;
 use support::wait::{Backoff, Deadline};
 

@@ -3,21 +3,12 @@
 use aws_sdk_ec2::types::Image as SdkImage;
 
 use super::tags::filter;
-use super::{Ec2, Ec2Error};
-use crate::spec::Image;
+use super::{Ec2, Ec2Error, MachineImage};
+use crate::model::Image;
 
 /// Canonical's account, from <https://ubuntu.com/server/docs/find-ubuntu-images-on-aws>.
 const CANONICAL: &str = "099720109477";
 const BIONIC: &str = "ubuntu/images/hvm-ssd/ubuntu-bionic-18.04-amd64-server-*";
-
-/// An image to boot.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MachineImage {
-    /// Its id.
-    pub id: String,
-    /// Its root device, as in `/dev/sda1`.
-    pub root_device: String,
-}
 
 impl Ec2 {
     /// The image that the deployment names.

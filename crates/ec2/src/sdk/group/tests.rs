@@ -3,7 +3,7 @@
 use aws_sdk_ec2::types::{PrefixListId, UserIdGroupPair};
 
 use super::*;
-use crate::spec::SshFrom;
+use crate::model::SshFrom;
 
 fn with_name(name: GroupName) -> GroupSpec {
     let network = SshFrom::Network("203.0.113.7/32".into());

@@ -10,7 +10,7 @@ use aws_sdk_ec2::types::{
 };
 
 use super::tags::{self, of_stack, tag};
-use super::{Ec2, Ec2Error, MachineImage};
+use super::{Ec2, Ec2Error, Launch, MachineImage, Wanted};
 use ssh::Identity;
 use support::digest::sha256;
 use support::event::Reporter;
@@ -21,36 +21,6 @@ const RUNNING_LIMIT: Duration = Duration::from_secs(300);
 const TERMINATED_LIMIT: Duration = Duration::from_secs(300);
 /// The size of a host's disk in GiB: the images have 8, which data would soon fill.
 const DISK_GIB: i32 = 20;
-
-/// What all instances of a launch have in common.
-#[derive(Debug, Clone)]
-pub struct Launch {
-    /// The stack.
-    pub stack: String,
-    /// The generation that is launched.
-    pub generation: u32,
-    /// The instance type.
-    pub kind: String,
-    /// What they boot.
-    pub image: MachineImage,
-    /// The security group's id.
-    pub group: String,
-    /// The key pair's name.
-    pub key: String,
-    /// When they end themselves, in seconds since 1970.
-    pub ends: Option<u64>,
-    /// Who launches them.
-    pub by: String,
-}
-
-/// An instance that is wanted.
-#[derive(Debug, Clone)]
-pub struct Wanted<'a> {
-    /// What it is for.
-    pub service: &'a str,
-    /// The host key that it is to come up with.
-    pub host_key: &'a Identity,
-}
 
 impl Ec2 {
     /// Everything that carries the stack's tag, ended instances included.

@@ -1,0 +1,95 @@
+//! EC2 where AWS's SDK was left out: nobody can connect, so no other method is ever called.
+
+#![expect(clippy::unused_async, reason = "the interface is that of the SDK")]
+
+use std::convert::Infallible;
+
+use ssh::Identity;
+use support::event::Reporter;
+use support::lease::Lease;
+use support::machine::Machine;
+
+use crate::error::{AccountError, Ec2Error};
+use crate::model::{GroupPlan, GroupSpec, GroupState, Image, Launch, MachineImage, Wanted};
+
+/// A region of EC2, of which this program can have none.
+#[derive(Debug, Clone)]
+pub struct Ec2(Infallible);
+
+/// Methods that cannot be called, since there is no value to call them on.
+macro_rules! unreachable_methods {
+    ($($(#[$doc:meta])* $name:ident($($argument:ident: $kind:ty),*) -> $result:ty;)*) => {
+        impl Ec2 {
+            $(
+                $(#[$doc])*
+                #[expect(unused_variables, reason = "it is never called")]
+                pub async fn $name(&self, $($argument: $kind),*) -> $result {
+                    match self.0 {}
+                }
+            )*
+        }
+    };
+}
+
+impl Ec2 {
+    /// Fails: this program was built without AWS's SDK.
+    pub async fn connect(_region: Option<&str>) -> Result<Self, Ec2Error> {
+        let message = "this eventpost was built without AWS's SDK: build it with `cargo build \
+            --release` (the Cargo feature `aws`), or use --local or --hosts";
+        Err(Ec2Error::new("connecting", "AWS", message))
+    }
+
+    /// The region.
+    pub fn region(&self) -> &str {
+        match self.0 {}
+    }
+}
+
+unreachable_methods! {
+    /// What EC2's own checks find wrong with an instance.
+    failed_status_checks(id: &str) -> Result<Option<String>, Ec2Error>;
+    /// What is missing on the way from the internet to an instance.
+    missing_route(id: &str) -> Result<Option<String>, Ec2Error>;
+    /// What an instance has printed on its console.
+    console(id: &str) -> Result<String, Ec2Error>;
+    /// The image that the deployment names.
+    machine_image(image: &Image) -> Result<MachineImage, Ec2Error>;
+    /// Everything that carries the stack's tag.
+    machines(stack: &str) -> Result<Vec<Machine>, Ec2Error>;
+    /// Asks whether instances of this type and image may be launched.
+    may_launch(kind: &str, image: &MachineImage) -> Result<(), Ec2Error>;
+    /// Launches an instance.
+    launch(launch: &Launch, wanted: &Wanted<'_>) -> Result<Machine, Ec2Error>;
+    /// Waits until an instance runs and has an address.
+    wait_running(machine: &Machine, reporter: Reporter<'_>) -> Result<Machine, Ec2Error>;
+    /// Ends instances.
+    terminate(machines: &[Machine]) -> Result<(), Ec2Error>;
+    /// Has an instance's metadata service want tokens.
+    require_metadata_tokens(id: &str) -> Result<(), Ec2Error>;
+    /// Notes the host keys of an instance.
+    set_host_keys(id: &str, keys: &[String]) -> Result<(), Ec2Error>;
+    /// Marks instances as those that serve.
+    set_serving(ids: &[String]) -> Result<(), Ec2Error>;
+    /// Whether the key pair for an identity is the stack's.
+    check_key(stack: &str, identity: &Identity) -> Result<(), AccountError>;
+    /// The name of the key pair for an identity.
+    ensure_key(stack: &str, identity: &Identity) -> Result<String, AccountError>;
+    /// Removes the key pairs that the stack imported.
+    delete_keys(stack: &str) -> Result<(), Ec2Error>;
+    /// Takes the stack's lease.
+    take_lease(stack: &str, lease: &Lease) -> Result<Option<String>, AccountError>;
+    /// Who has the stack's lease.
+    lease(stack: &str) -> Result<Option<Lease>, Ec2Error>;
+    /// Has a lease hold until then.
+    renew_lease(id: &str, until: u64) -> Result<(), Ec2Error>;
+    /// Gives the lease back.
+    end_lease(id: &str) -> Result<(), Ec2Error>;
+    /// Which security group hosts would be launched in.
+    plan_group(spec: &GroupSpec) -> Result<GroupPlan, AccountError>;
+    /// Carries out a plan, and returns the group's id.
+    ensure_group(spec: &GroupSpec, plan: &GroupPlan) -> Result<String, AccountError>;
+    /// The security group that the stack's hosts should be in.
+    group_state(spec: &GroupSpec) -> Result<GroupState, Ec2Error>;
+    /// Removes the groups that the stack made.
+    delete_groups(stack: &str) -> Result<(), Ec2Error>;
+}
