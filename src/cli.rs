@@ -122,6 +122,34 @@ pub struct TokenArgs {
     pub token_file: Option<PathBuf>,
 }
 
+/// Where the services are that a command is about: on EC2, unless it is told otherwise.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PlacementArgs {
+    /// The services are processes of this machine
+    #[arg(long, conflicts_with = "hosts")]
+    pub local: bool,
+
+    /// The hosts to use instead of EC2, as in events=10.0.0.1,notifications=10.0.0.2
+    #[arg(long, value_name = "SERVICE=ADDRESS,…", value_delimiter = ',')]
+    pub hosts: Vec<HostAddress>,
+}
+
+/// As [`PlacementArgs`], of a command that is about hosts alone.
+#[derive(Debug, Clone, Default, Args)]
+pub struct HostsArgs {
+    /// The hosts to use instead of EC2, as in events=10.0.0.1,notifications=10.0.0.2
+    #[arg(long = "hosts", value_name = "SERVICE=ADDRESS,…", value_delimiter = ',')]
+    pub named: Vec<HostAddress>,
+}
+
+/// How a command prints its result.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct OutputArgs {
+    /// How the result looks on standard output
+    #[arg(long = "output", value_enum, default_value_t = Output::Text)]
+    pub format: Output,
+}
+
 /// `SERVICE=ADDRESS` on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostAddress {
@@ -154,13 +182,9 @@ pub enum Output {
 /// `eventpost up`
 #[derive(Debug, Args)]
 pub struct Up {
-    /// Run the services as processes of this machine
-    #[arg(long, conflicts_with = "hosts")]
-    pub local: bool,
-
-    /// Deploy to machines that exist instead of EC2, as in events=10.0.0.1,notifications=10.0.0.2
-    #[arg(long, value_name = "SERVICE=ADDRESS,…", value_delimiter = ',')]
-    pub hosts: Vec<HostAddress>,
+    /// Where the services are
+    #[command(flatten)]
+    pub placement: PlacementArgs,
 
     /// Begin with nothing but the seeds: the data of old hosts are lost with them
     #[arg(long, conflicts_with_all = ["local", "hosts"])]
@@ -191,9 +215,9 @@ pub struct Up {
     #[arg(long)]
     pub no_seed: bool,
 
-    /// How the result looks on standard output
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    pub output: Output,
+    /// How the result looks
+    #[command(flatten)]
+    pub output: OutputArgs,
 
     /// What it sends to services
     #[command(flatten)]
@@ -220,21 +244,17 @@ fn ttl(text: &str) -> Result<Duration, String> {
 /// `eventpost plan`
 #[derive(Debug, Args)]
 pub struct Plan {
-    /// For processes of this machine
-    #[arg(long, conflicts_with = "hosts")]
-    pub local: bool,
-
-    /// For machines that exist instead of EC2
-    #[arg(long, value_name = "SERVICE=ADDRESS,…", value_delimiter = ',')]
-    pub hosts: Vec<HostAddress>,
+    /// Where the services are
+    #[command(flatten)]
+    pub placement: PlacementArgs,
 
     /// Port of the first service of this machine; the others follow
     #[arg(long, value_name = "PORT", default_value_t = 8000)]
     pub port_base: u16,
 
-    /// How the result looks on standard output
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    pub output: Output,
+    /// How the result looks
+    #[command(flatten)]
+    pub output: OutputArgs,
 
     /// What it sends to services
     #[command(flatten)]
@@ -248,8 +268,7 @@ pub struct Plan {
 impl std::convert::From<Plan> for Up {
     fn from(plan: Plan) -> Self {
         Self {
-            local: plan.local,
-            hosts: plan.hosts,
+            placement: plan.placement,
             fresh: false,
             terminate_first: false,
             ttl: None,
@@ -267,17 +286,13 @@ impl std::convert::From<Plan> for Up {
 /// `eventpost status`
 #[derive(Debug, Args)]
 pub struct Status {
-    /// Ask about the processes of this machine
-    #[arg(long, conflicts_with = "hosts")]
-    pub local: bool,
+    /// Where the services are
+    #[command(flatten)]
+    pub placement: PlacementArgs,
 
-    /// Ask about machines that exist instead of EC2
-    #[arg(long, value_name = "SERVICE=ADDRESS,…", value_delimiter = ',')]
-    pub hosts: Vec<HostAddress>,
-
-    /// How the result looks on standard output
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    pub output: Output,
+    /// How the result looks
+    #[command(flatten)]
+    pub output: OutputArgs,
 
     /// What it sends to services
     #[command(flatten)]
@@ -328,9 +343,9 @@ pub struct Bench {
     #[arg(short = 'o', long = "option", value_name = "KEY=VALUE")]
     pub overrides: Vec<Override>,
 
-    /// How the result looks on standard output
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    pub output: Output,
+    /// How the result looks
+    #[command(flatten)]
+    pub output: OutputArgs,
 
     /// Write the result as a page that a browser shows, with pictures
     #[arg(long, value_name = "FILE")]
@@ -408,9 +423,9 @@ pub struct Seed {
     #[arg(long)]
     pub force: bool,
 
-    /// How the result looks on standard output
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    pub output: Output,
+    /// How the result looks
+    #[command(flatten)]
+    pub output: OutputArgs,
 
     /// What it sends to services
     #[command(flatten)]
@@ -424,13 +439,13 @@ pub struct Seed {
 /// `eventpost deploy`, `eventpost rollback` and `eventpost history`
 #[derive(Debug, Args)]
 pub struct Change {
-    /// Machines that exist instead of EC2
-    #[arg(long, value_name = "SERVICE=ADDRESS,…", value_delimiter = ',')]
-    pub hosts: Vec<HostAddress>,
+    /// Where the services are
+    #[command(flatten)]
+    pub hosts: HostsArgs,
 
-    /// How the result looks on standard output
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    pub output: Output,
+    /// How the result looks
+    #[command(flatten)]
+    pub output: OutputArgs,
 
     /// What it sends to services
     #[command(flatten)]
@@ -444,21 +459,17 @@ pub struct Change {
 /// `eventpost doctor`
 #[derive(Debug, Args)]
 pub struct Doctor {
-    /// Look at the processes of this machine
-    #[arg(long, conflicts_with = "hosts")]
-    pub local: bool,
-
-    /// Look at machines that exist instead of EC2
-    #[arg(long, value_name = "SERVICE=ADDRESS,…", value_delimiter = ',')]
-    pub hosts: Vec<HostAddress>,
+    /// Where the services are
+    #[command(flatten)]
+    pub placement: PlacementArgs,
 
     /// Write everything that may help into an archive, without secrets
     #[arg(long, value_name = "FILE")]
     pub bundle: Option<PathBuf>,
 
-    /// How the result looks on standard output
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    pub output: Output,
+    /// How the result looks
+    #[command(flatten)]
+    pub output: OutputArgs,
 
     /// What it sends to services
     #[command(flatten)]
@@ -472,17 +483,17 @@ pub struct Doctor {
 /// `eventpost unlock`
 #[derive(Debug, Args)]
 pub struct Unlock {
-    /// Of machines that exist instead of EC2
-    #[arg(long, value_name = "SERVICE=ADDRESS,…", value_delimiter = ',')]
-    pub hosts: Vec<HostAddress>,
+    /// Where the services are
+    #[command(flatten)]
+    pub hosts: HostsArgs,
 
     /// Do not ask before taking it from somebody whose time is not over
     #[arg(short, long)]
     pub yes: bool,
 
-    /// How the result looks on standard output
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    pub output: Output,
+    /// How the result looks
+    #[command(flatten)]
+    pub output: OutputArgs,
 
     /// Which deployment
     #[command(flatten)]
@@ -496,17 +507,13 @@ pub struct Backup {
     #[arg(value_name = "FILE")]
     pub backup: PathBuf,
 
-    /// Of the services of this machine
-    #[arg(long, conflicts_with = "hosts")]
-    pub local: bool,
+    /// Where the services are
+    #[command(flatten)]
+    pub placement: PlacementArgs,
 
-    /// Of services on machines that exist instead of EC2
-    #[arg(long, value_name = "SERVICE=ADDRESS,…", value_delimiter = ',')]
-    pub hosts: Vec<HostAddress>,
-
-    /// How the result looks on standard output
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    pub output: Output,
+    /// How the result looks
+    #[command(flatten)]
+    pub output: OutputArgs,
 
     /// Which deployment
     #[command(flatten)]
@@ -520,21 +527,17 @@ pub struct Restore {
     #[arg(value_name = "FILE")]
     pub backup: PathBuf,
 
-    /// Into the services of this machine, which must not run
-    #[arg(long, conflicts_with = "hosts")]
-    pub local: bool,
-
-    /// Into services on machines that exist instead of EC2
-    #[arg(long, value_name = "SERVICE=ADDRESS,…", value_delimiter = ',')]
-    pub hosts: Vec<HostAddress>,
+    /// Where the services are
+    #[command(flatten)]
+    pub placement: PlacementArgs,
 
     /// Do not ask before replacing data
     #[arg(short, long)]
     pub yes: bool,
 
-    /// How the result looks on standard output
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    pub output: Output,
+    /// How the result looks
+    #[command(flatten)]
+    pub output: OutputArgs,
 
     /// Which deployment
     #[command(flatten)]
@@ -557,13 +560,9 @@ pub struct Logs {
     #[arg(long, value_name = "LINES", default_value_t = 100)]
     pub tail: u32,
 
-    /// Of the processes of this machine
-    #[arg(long, conflicts_with = "hosts")]
-    pub local: bool,
-
-    /// Of machines that exist instead of EC2
-    #[arg(long, value_name = "SERVICE=ADDRESS,…", value_delimiter = ',')]
-    pub hosts: Vec<HostAddress>,
+    /// Where the services are
+    #[command(flatten)]
+    pub placement: PlacementArgs,
 
     /// Which deployment
     #[command(flatten)]
@@ -580,9 +579,9 @@ pub struct Exec {
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub command: Vec<String>,
 
-    /// On machines that exist instead of EC2
-    #[arg(long, value_name = "SERVICE=ADDRESS,…", value_delimiter = ',')]
-    pub hosts: Vec<HostAddress>,
+    /// Where the services are
+    #[command(flatten)]
+    pub hosts: HostsArgs,
 
     /// Which deployment
     #[command(flatten)]
@@ -595,9 +594,9 @@ pub struct Ssh {
     /// The service whose host it is
     pub service: String,
 
-    /// Machines that exist instead of EC2
-    #[arg(long, value_name = "SERVICE=ADDRESS,…", value_delimiter = ',')]
-    pub hosts: Vec<HostAddress>,
+    /// Where the services are
+    #[command(flatten)]
+    pub hosts: HostsArgs,
 
     /// Which deployment
     #[command(flatten)]
@@ -651,9 +650,9 @@ pub struct Down {
     #[arg(short, long)]
     pub yes: bool,
 
-    /// How the result looks on standard output
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    pub output: Output,
+    /// How the result looks
+    #[command(flatten)]
+    pub output: OutputArgs,
 
     /// Which deployment
     #[command(flatten)]

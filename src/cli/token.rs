@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 use rest::access::tokens::{Role, is_name};
 
-use super::{Output, Stack};
+use super::{OutputArgs, Stack};
 
 /// `eventpost token`
 #[derive(Debug, Subcommand)]
@@ -43,9 +43,9 @@ pub struct TokenCreate {
 /// `eventpost token list`
 #[derive(Debug, Args)]
 pub struct TokenList {
-    /// How the result looks on standard output
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    pub output: Output,
+    /// How the result looks
+    #[command(flatten)]
+    pub output: OutputArgs,
 
     /// Which deployment
     #[command(flatten)]

@@ -61,7 +61,7 @@ pub(super) async fn run(args: &Backup) -> Result<ExitCode, Error> {
     let folder = backup::folder_beside(&args.backup)?;
     let display = progress::display();
     let work = async {
-        if args.local {
+        if args.placement.local {
             local(args, &config, folder.path())
         } else {
             from_hosts(args, &config, folder.path(), display.as_ref()).await
@@ -76,13 +76,13 @@ pub(super) async fn run(args: &Backup) -> Result<ExitCode, Error> {
     backup::verify(&args.backup, destination.reopen()?, &parts)?;
     destination.keep()?;
     let rows: Vec<_> = parts.into_iter().map(Row::from).collect();
-    report::print(&rows, args.output)?;
+    report::print(&rows, args.output.format)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Checks that each copy can be restored, while another one can still be taken.
 fn check_copies(args: &Backup, parts: &[Part], folder: &Path) -> Result<(), Error> {
-    let hint = if args.local { "" } else { GREETING };
+    let hint = if args.placement.local { "" } else { GREETING };
     for Part { service, .. } in parts {
         let checked = backup::check_copy(folder, service);
         checked.map_err(|why| BackupError::BadCopy { service: service.clone(), why, hint })?;
@@ -113,7 +113,7 @@ async fn from_hosts(
     folder: &Path,
     sink: &dyn EventSink,
 ) -> Result<Vec<Part>, Error> {
-    let hosts = endpoints::hosts(config, &args.stack, &args.hosts).await?;
+    let hosts = endpoints::hosts(config, &args.stack, &args.placement.hosts).await?;
     try_join_all(hosts.iter().map(|found| from_host(found, folder, sink))).await
 }
 

@@ -55,12 +55,13 @@ pub(super) async fn run(args: &Up) -> Result<ExitCode, Error> {
     let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
     let display = progress::display();
     let work = async {
-        let changes = if args.local {
+        let changes = if args.placement.local {
             up::local_changes(args, &config, &stack, display.as_ref()).await?
         } else {
             on_hosts(args, &config, &stack).await?
         };
-        let launches = !args.local && hosts::named(&config, &args.hosts)?.is_empty();
+        let launches =
+            !args.placement.local && hosts::named(&config, &args.placement.hosts)?.is_empty();
         let count = config.services.len();
         Ok::<_, Error>(Preview {
             stack: config.stack.to_string(),
@@ -72,13 +73,13 @@ pub(super) async fn run(args: &Up) -> Result<ExitCode, Error> {
     let preview = signals.race(work).await;
     drop(display);
     let preview = preview.map_err(|caught| caught.into_error("nothing was changed"))??;
-    print(&preview, &config, args.output)?;
+    print(&preview, &config, args.output.format)?;
     Ok(if preview.changes_nothing() { ExitCode::SUCCESS } else { ExitCode::from(CHANGES) })
 }
 
 async fn on_hosts(args: &Up, config: &Config, stack: &StackFolder) -> Result<Vec<Change>, Error> {
     config.check_for_hosts()?;
-    let named = hosts::named(config, &args.hosts)?;
+    let named = hosts::named(config, &args.placement.hosts)?;
     if !named.is_empty() {
         let change = |service: &config::Service| Change {
             service: service.name.to_string(),

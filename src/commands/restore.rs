@@ -41,12 +41,13 @@ pub(super) async fn run(args: &Restore) -> Result<ExitCode, Error> {
         confirm(&mut signals, question(&config, &manifest)).await?;
     }
     let (copies, display) = (folder.path(), progress::display());
-    let restored = if args.local {
+    let restored = if args.placement.local {
         let restored = signals.race(into_folders(&stack, &config, copies)).await;
         restored.map_err(|caught| caught.into_error(LEFT)).flatten()
     } else {
         let reporter = Reporter::new(display.as_ref(), "stack");
-        let keeper = signals.race(keeper(&config, &args.stack, &args.hosts, reporter)).await;
+        let keeper =
+            signals.race(keeper(&config, &args.stack, &args.placement.hosts, reporter)).await;
         let keeper = keeper.map_err(|caught| caught.into_error("nothing was changed"))??;
         let work = async |signals: &mut Signals| {
             let restored = into_hosts(args, &config, copies, display.as_ref());
@@ -57,7 +58,7 @@ pub(super) async fn run(args: &Restore) -> Result<ExitCode, Error> {
     drop(display);
     restored?;
     let rows: Vec<_> = manifest.services.into_iter().map(Row::from).collect();
-    report::print(&rows, args.output)?;
+    report::print(&rows, args.output.format)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -121,7 +122,7 @@ async fn into_hosts(
     copies: &Path,
     sink: &dyn EventSink,
 ) -> Result<(), Error> {
-    let hosts = endpoints::hosts(config, &args.stack, &args.hosts).await?;
+    let hosts = endpoints::hosts(config, &args.stack, &args.placement.hosts).await?;
     let sites = Site::connect_all(&hosts, sink).await?;
     try_join_all(sites.iter().map(|site| upload(site, copies))).await?;
     let replaced = join_all(sites.iter().map(replace)).await;

@@ -72,7 +72,7 @@ pub(super) async fn run(args: &Seed) -> Result<ExitCode, Error> {
     // One service's trouble keeps no other from being seeded, nor its row from being shown.
     let (rows, errors): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
     let rows: Vec<Row> = rows.into_iter().flatten().collect();
-    report::print(&rows, args.output)?;
+    report::print(&rows, args.output.format)?;
     match errors.into_iter().find_map(Result::err) {
         Some(error) => Err(error),
         None => Ok(ExitCode::SUCCESS),

@@ -66,7 +66,7 @@ fn create(args: &TokenCreate) -> Result<ExitCode, Error> {
 fn list(args: &cli::TokenList) -> Result<ExitCode, Error> {
     let stack = stack(&args.stack)?;
     let list = Keyring::beside(&stack.key()).list()?.unwrap_or_default();
-    report::print(&rows(&list), args.output)?;
+    report::print(&rows(&list), args.output.format)?;
     Ok(ExitCode::SUCCESS)
 }
 

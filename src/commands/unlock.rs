@@ -56,7 +56,7 @@ pub(super) async fn run(args: &Unlock) -> Result<ExitCode, Error> {
     let display = progress::display();
     let reporter = Reporter::new(display.as_ref(), "lease");
     let look = async {
-        let keeper = keeper(&config, &args.stack, &args.hosts, reporter).await?;
+        let keeper = keeper(&config, &args.stack, &args.hosts.named, reporter).await?;
         let leases = keeper.leases().await?;
         Ok::<_, Error>((keeper, leases))
     };
@@ -71,7 +71,7 @@ pub(super) async fn run(args: &Unlock) -> Result<ExitCode, Error> {
         keeper.end(lease).await?;
         rows.push(row(lease));
     }
-    report::print(&rows, args.output)?;
+    report::print(&rows, args.output.format)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -64,7 +64,7 @@ pub(super) async fn run(args: &Bench) -> Result<ExitCode, Error> {
     if let Some(table) = table {
         table.write(csv::render(&outcome).as_bytes())?;
     }
-    print(args.output, &outcome, changes.as_deref())?;
+    print(args.output.format, &outcome, changes.as_deref())?;
     if let Some(caught) = interrupted {
         return Err(caught.into_error("the result is of the time until then"));
     }

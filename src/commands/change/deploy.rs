@@ -113,11 +113,11 @@ async fn change(
     let _lock = stack.lock()?;
     let display = progress::display();
     let reporter = Reporter::new(display.as_ref(), "stack");
-    let keeper = signals.race(keeper(&config, &args.stack, &args.hosts, reporter)).await;
+    let keeper = signals.race(keeper(&config, &args.stack, &args.hosts.named, reporter)).await;
     let keeper = keeper.map_err(|caught| caught.into_error("nothing was changed"))??;
     let work = async |signals: &mut Signals| {
         let work = async {
-            let hosts = endpoints::hosts(&config, &args.stack, &args.hosts).await?;
+            let hosts = endpoints::hosts(&config, &args.stack, &args.hosts.named).await?;
             let sites = Site::connect_all(&hosts, display.as_ref()).await?;
             work(&config, &sites, display.as_ref()).await
         };
@@ -125,6 +125,6 @@ async fn change(
     };
     let rows = keeper.hold(purpose, &mut signals, reporter, work).await;
     drop(display);
-    report::print(&rows?, args.output)?;
+    report::print(&rows?, args.output.format)?;
     Ok(ExitCode::SUCCESS)
 }

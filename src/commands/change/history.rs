@@ -51,7 +51,7 @@ pub(crate) async fn run(args: &Change) -> Result<ExitCode, Error> {
     let display = progress::display();
     let work = async {
         let mut rows = launches(args, &config).await?;
-        let hosts = match endpoints::hosts(&config, &args.stack, &args.hosts).await {
+        let hosts = match endpoints::hosts(&config, &args.stack, &args.hosts.named).await {
             // Of hosts that are gone there are tags, for an hour or so.
             Err(Error::NotRunning(_)) if !rows.is_empty() => Vec::new(),
             found => found?,
@@ -64,13 +64,13 @@ pub(crate) async fn run(args: &Change) -> Result<ExitCode, Error> {
     drop(display);
     let mut rows = rows.map_err(|caught| caught.into_error("nothing was changed"))??;
     rows.sort_by(|a, b| a.time.cmp(&b.time));
-    report::print(&rows, args.output)?;
+    report::print(&rows, args.output.format)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// What the tags of instances tell, of those that have ended too.
 async fn launches(args: &Change, config: &Config) -> Result<Vec<Row>, Error> {
-    if !hosts::named(config, &args.hosts)?.is_empty() {
+    if !hosts::named(config, &args.hosts.named)?.is_empty() {
         return Ok(Vec::new());
     }
     let ec2 = Ec2::connect(config.region.as_deref()).await?;

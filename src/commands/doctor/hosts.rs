@@ -42,7 +42,7 @@ pub(super) async fn look(
     sink: &dyn EventSink,
     findings: &mut Findings,
 ) -> Result<(), Error> {
-    let named = hosts::named(config, &args.hosts)?;
+    let named = hosts::named(config, &args.placement.hosts)?;
     let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
     let mut account = None;
     if named.is_empty() {

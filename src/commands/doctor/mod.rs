@@ -61,7 +61,7 @@ pub(super) async fn run(args: &Doctor) -> Result<ExitCode, Error> {
         let mut findings = Findings::default();
         let about = format!("{} describes stack {}", config.origin, config.stack);
         findings.checks.push(Check::fine("description", about));
-        if args.local {
+        if args.placement.local {
             local::look(args, &config, &mut findings).await?;
         } else {
             hosts::look(args, &config, display.as_ref(), &mut findings).await?;
@@ -75,7 +75,7 @@ pub(super) async fn run(args: &Doctor) -> Result<ExitCode, Error> {
     if let Some(file) = bundle {
         bundle::write(file, &config, &diagnosis, &findings.files)?;
     }
-    print(&diagnosis, args.output)?;
+    print(&diagnosis, args.output.format)?;
     Ok(diagnosis.cause.map_or(ExitCode::SUCCESS, |_| ExitCode::from(WRONG)))
 }
 

@@ -39,7 +39,7 @@ pub(super) async fn run(args: &Down, config: &Config) -> Result<ExitCode, Error>
     drop(display);
     let row = |it: Machine| Row { service: it.service, what: Some(it.id), outcome: "ended" };
     let rows: Vec<_> = ended?.into_iter().map(row).collect();
-    report::print(&rows, args.output)?;
+    report::print(&rows, args.output.format)?;
     Ok(ExitCode::SUCCESS)
 }
 

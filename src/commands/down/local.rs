@@ -22,7 +22,7 @@ pub(super) async fn run(args: &Down, config: &Config) -> Result<ExitCode, Error>
         let display = progress::display();
         Reporter::new(display.as_ref(), config.stack.as_str()).done("there is nothing of it here");
         drop(display);
-        report::print::<Row>(&[], args.output)?;
+        report::print::<Row>(&[], args.output.format)?;
         return Ok(ExitCode::SUCCESS);
     }
     let lock = stack.lock()?;
@@ -36,7 +36,7 @@ pub(super) async fn run(args: &Down, config: &Config) -> Result<ExitCode, Error>
         stack.remove()?;
     }
     drop(lock);
-    report::print(&rows, args.output)?;
+    report::print(&rows, args.output.format)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -21,7 +21,7 @@ pub(crate) async fn run(args: &Exec) -> Result<ExitCode, Error> {
     let mut signals = Signals::listen().map_err(Error::Runtime)?;
     let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
     let work = async {
-        let found = host_of(&config, &args.stack, &args.hosts, &args.service).await?;
+        let found = host_of(&config, &args.stack, &args.hosts.named, &args.service).await?;
         let host = connect(&found).await?;
         // One word is a line for the host's shell; several are a command and its arguments.
         let line = match args.command.as_slice() {

@@ -33,7 +33,7 @@ pub(crate) async fn run(args: &Logs) -> Result<ExitCode, Error> {
         None => config.services.iter().collect(),
     };
     let work = async {
-        if args.local {
+        if args.placement.local {
             local(args, &config, &services).await
         } else {
             on_hosts(args, &config, &services).await
@@ -46,7 +46,7 @@ pub(crate) async fn run(args: &Logs) -> Result<ExitCode, Error> {
 }
 
 async fn on_hosts(args: &Logs, config: &Config, services: &[&Service]) -> Result<(), Error> {
-    let hosts = endpoints::hosts(config, &args.stack, &args.hosts).await?;
+    let hosts = endpoints::hosts(config, &args.stack, &args.placement.hosts).await?;
     let wanted = hosts
         .iter()
         .filter(|host| services.iter().any(|service| service.name == host.service.name));

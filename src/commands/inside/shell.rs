@@ -19,7 +19,7 @@ use ssh::{Target, Trust};
 
 pub(crate) async fn run(args: &Ssh) -> Result<ExitCode, Error> {
     let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
-    let found = host_of(&config, &args.stack, &args.hosts, &args.service).await?;
+    let found = host_of(&config, &args.stack, &args.hosts.named, &args.service).await?;
     // What is wrong with the host or its key is said better here than by ssh.
     drop(connect(&found).await?);
     let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;

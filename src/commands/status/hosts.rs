@@ -134,7 +134,7 @@ pub(super) async fn run(args: &Status, config: &Config) -> Result<ExitCode, Erro
         None if !stack.key().exists() => None,
         _ => Some(hosts::identity(config, &stack)?),
     };
-    let named = hosts::named(config, &args.hosts)?;
+    let named = hosts::named(config, &args.placement.hosts)?;
     let token = access::token_for_hosts(config, (&args.stack, &args.token))?;
     let means = Means { config, identity: identity.as_ref(), token: token.as_ref() };
     let rows = if named.is_empty() {
@@ -149,7 +149,7 @@ pub(super) async fn run(args: &Status, config: &Config) -> Result<ExitCode, Erro
         });
         join_all(looks).await
     };
-    report::print(&rows, args.output)?;
+    report::print(&rows, args.output.format)?;
     Ok(super::exit_code(rows.iter().all(|row| row.health == "healthy")))
 }
 

@@ -68,7 +68,7 @@ pub(super) async fn run(args: &Status, config: &Config) -> Result<ExitCode, Erro
     let token = access::token_for_local(config, (&args.stack, &args.token))?;
     let looks = config.services.iter().map(|service| look(&stack, service, token.as_ref()));
     let rows = try_join_all(looks).await?;
-    report::print(&rows, args.output)?;
+    report::print(&rows, args.output.format)?;
     let healthy = rows.iter().all(|row| row.state == State::Healthy);
     Ok(super::exit_code(healthy))
 }

@@ -14,7 +14,11 @@ const UNHEALTHY: u8 = 3;
 
 pub(super) async fn run(args: &Status) -> Result<ExitCode, Error> {
     let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
-    if args.local { local::run(args, &config).await } else { hosts::run(args, &config).await }
+    if args.placement.local {
+        local::run(args, &config).await
+    } else {
+        hosts::run(args, &config).await
+    }
 }
 
 fn exit_code(healthy: bool) -> ExitCode {

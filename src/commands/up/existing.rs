@@ -36,7 +36,7 @@ pub(super) async fn run(
     let fixtures = fixtures::load_all(config)?;
     secrets::check(config)?;
     let reporter = Reporter::new(display.as_ref(), "stack");
-    let keeper = signals.race(keeper(config, &args.stack, &args.hosts, reporter)).await;
+    let keeper = signals.race(keeper(config, &args.stack, &args.placement.hosts, reporter)).await;
     let keeper = keeper.map_err(|caught| caught.into_error("nothing was changed"))??;
     let places = config.services.iter().map(|service| {
         let url = endpoints::urls(service, addresses[service.name.as_str()], None);
@@ -67,13 +67,13 @@ pub(super) async fn run(
     let rows = rows?;
     super::tell_about_https(display.as_ref());
     drop(display);
-    report::print(&rows, args.output)?;
+    report::print(&rows, args.output.format)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// The tokens of the hosts as they are, brought together with those of this machine.
 async fn grants(args: &Up, config: &Config, sink: &dyn EventSink) -> Result<Grants, Error> {
-    let found = endpoints::hosts(config, &args.stack, &args.hosts).await?;
+    let found = endpoints::hosts(config, &args.stack, &args.placement.hosts).await?;
     let sites = commands::site::Site::connect_all(&found, sink).await?;
     let hosts: Vec<_> = sites.iter().map(|site| (&site.host, site.service)).collect();
     access::for_hosts(

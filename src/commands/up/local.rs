@@ -61,7 +61,7 @@ pub(super) async fn run(args: &Up, config: &Config) -> Result<ExitCode, Error> {
     drop(display);
     let error = match outcome {
         Ok(Ok(rows)) => {
-            report::print(&rows, args.output)?;
+            report::print(&rows, args.output.format)?;
             return Ok(ExitCode::SUCCESS);
         }
         Ok(Err(error)) => error,

@@ -19,11 +19,11 @@ use super::hosts;
 
 pub(super) async fn run(args: &Up) -> Result<ExitCode, Error> {
     let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
-    if args.local {
+    if args.placement.local {
         return local::run(args, &config).await;
     }
     config.check_for_hosts()?;
-    let hosts = hosts::named(&config, &args.hosts)?;
+    let hosts = hosts::named(&config, &args.placement.hosts)?;
     if hosts.is_empty() {
         ec2::run(args, &config).await
     } else {

@@ -88,7 +88,7 @@ pub(super) async fn run(args: &Up, config: &Config) -> Result<ExitCode, Error> {
     drop(display);
     let rows = rows?;
     stack.set_last_up(begin.elapsed().as_secs_f64())?;
-    report::print(&rows, args.output)?;
+    report::print(&rows, args.output.format)?;
     Ok(ExitCode::SUCCESS)
 }
 
