@@ -11,6 +11,7 @@ running=$(running "$name" 2>/dev/null) || running=
 if [ "$running" = "true $spec" ]; then
     if [ -n "$no_writes" ]; then
         entry=$(docker inspect --format '{{join .Config.Entrypoint " "}}' "$name")
+        # shellcheck disable=SC2086 # an entry point is several words
         docker exec "$name" $entry read-only --data /data --seconds "$no_writes"
     fi
     echo "it runs already"
@@ -24,8 +25,10 @@ if [ -n "$running" ]; then
     rm -f "/var/lib/eventpost/$name.last"
 fi
 # Before it runs, so that it never takes one.
+# shellcheck disable=SC2086 # options are several words
 [ -z "$no_writes" ] || docker run --rm $hardened --network none -v "$volume:/data" "$image" \
     read-only --data /data --seconds "$no_writes"
+# shellcheck disable=SC2046,SC2086 # options are several words
 docker run -d --name "$name" --label "eventpost.spec=$spec" --restart unless-stopped \
     $hardened $(mounts_of "$name" "$secrets") --env-file "$env" -v "$volume:/data" -p "$port:8080" "$image" >/dev/null
 forget_secrets "$name"

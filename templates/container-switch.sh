@@ -24,6 +24,7 @@ hold() { # -I | -D: makes new connections to the port wait, or lets them in agai
 is_ready() { # CONTAINER
     entry=$(docker inspect --format '{{join .Config.Entrypoint " "}}' "$1")
     code=0
+    # shellcheck disable=SC2086 # an entry point is several words
     docker exec "$1" $entry ready >/dev/null 2>&1 || code=$?
     [ "$code" -gt 1 ] || return "$code"
     # A program that cannot say so is taken at its word when it goes on running.
@@ -58,12 +59,14 @@ deploy)
     # Beside the one that serves, with no data: an image or an environment with which it
     # cannot even start never comes near these.
     docker rm -fv "$name-trial" >/dev/null 2>&1 || true
+    # shellcheck disable=SC2046,SC2086 # options are several words
     docker run -d --name "$name-trial" $hardened $(mounts_of "$name" "$secrets") \
         --env-file "$env" -v /data "$image" >/dev/null
     wait_ready "$name-trial" 30 || { docker rm -fv "$name-trial" >/dev/null; exit 1; }
     docker rm -fv "$name-trial" >/dev/null
     other=$name-next
     docker rm -f "$other" >/dev/null 2>&1 || true
+    # shellcheck disable=SC2046,SC2086 # options are several words
     docker create --name "$other" --label "eventpost.spec=$spec" --restart unless-stopped \
         $hardened $(mounts_of "$name" "$secrets") --env-file "$env" -v "$volume:/data" -p "$port:8080" "$image" >/dev/null
     ;;
@@ -82,6 +85,7 @@ hold -I
 held=yes
 docker update --restart no "$name" >/dev/null
 docker stop -t 15 "$name" >/dev/null
+# shellcheck disable=SC2015 # goes back where either fails
 docker start "$other" >/dev/null && wait_ready "$other" 30 || {
     docker stop -t 5 "$other" >/dev/null
     docker update --restart unless-stopped "$name" >/dev/null

@@ -24,6 +24,7 @@ alone() { # ARGUMENTS...: the service's program with its volume, which nothing e
 }
 run() { # ARGUMENTS...: the service's program where it runs, or alone where it does not
     # Standard error is for what goes wrong, and a service says there what it has done.
+    # shellcheck disable=SC2086 # an entry point is several words
     if is_running; then docker exec "$name" $program "$@"; else alone "$@"; fi
 }
 restore_from() { # FILE

@@ -32,6 +32,7 @@ if [ "$state" != missing ]; then
 fi
 if [ "$state" = running ]; then
     program=$(inspect '{{join .Config.Entrypoint " "}}')
+    # shellcheck disable=SC2086 # an entry point is several words
     timeout 10 docker exec "$name" $program ready >/dev/null 2>&1
     fact ready "$?"
 fi

@@ -61,7 +61,7 @@ def deploy(ec2, service, program, fixtures, key_file, group, done):
     address = address_of(ec2, instance)
     ssh = ["ssh", "-q", "-i", key_file, "-o", "StrictHostKeyChecking=no",
            "-o", "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=2", f"ubuntu@{address}"]  # fmt: skip
-    while subprocess.run([*ssh, "true"], stdin=subprocess.DEVNULL).returncode:
+    while subprocess.run([*ssh, "true"], check=False, stdin=subprocess.DEVNULL).returncode:
         time.sleep(0.05)
     install = (
         "sudo cloud-init status --wait >/dev/null; export DEBIAN_FRONTEND=noninteractive;"

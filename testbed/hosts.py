@@ -104,7 +104,7 @@ def start(instance, address, plan):
         "-v", f"{home / 'seed'}:/var/lib/cloud/seed/nocloud:ro",
         *units(home / "units", plan), *publish, IMAGE, "/sbin/init",
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(done.stderr.strip())
 
@@ -112,11 +112,12 @@ def start(instance, address, plan):
 def stopped():
     """The hosts that have come to their end by themselves."""
     command = ["docker", "ps", "-a", "--filter", f"label={LABEL}", "--filter", "status=exited"]
-    done = subprocess.run([*command, "--format", "{{.Names}}"], capture_output=True, text=True)
+    command += ["--format", "{{.Names}}"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
     return done.stdout.split()
 
 
 def remove(name, address):
-    subprocess.run(["docker", "rm", "-f", "-v", name], capture_output=True)
+    subprocess.run(["docker", "rm", "-f", "-v", name], check=False, capture_output=True)
     shutil.rmtree(STATE / "hosts" / name, ignore_errors=True)
     give_back(address)

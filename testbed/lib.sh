@@ -1,3 +1,5 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034 # variables are for those who source this
 # What testbed/up, testbed/down and testbed/host-image share: where things are, the
 # Docker engine of the testbed, and installing what is missing. Sourced by bash.
 
