@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What the scripts share: installing what is missing on Debian and Ubuntu. Sourced by
 # bash.
 
@@ -23,4 +24,19 @@ need_to_compile() {
     need cc gcc libc6-dev
     need pkg-config pkg-config
     pkg-config --exists openssl || install libssl-dev
+}
+
+# Installs ruff, which checks Python, and prints where it is.
+ruff() {
+    local venv=${EVENTPOST_TESTBED_STATE:-/var/tmp/eventpost-testbed}/venv-ruff-0.17.6
+    if [ ! -e "$venv/complete" ]; then
+        # Debian splits what makes environments from Python.
+        python3 -c 'import ensurepip' 2>/dev/null || install python3 python3-venv >&2
+        step "installing ruff" >&2
+        rm -rf "$venv"
+        python3 -m venv "$venv"
+        "$venv/bin/pip" install -q 'ruff==0.17.6' >&2
+        touch "$venv/complete"
+    fi
+    echo "$venv/bin/ruff"
 }
