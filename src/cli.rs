@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::config::Name;
 use loadtest::script::Override;
 use support::http::ServiceUrl;
-use support::wait::{self, humane};
+use support::wait::{self, in_words};
 
 pub use token::{Token, TokenCreate, TokenList, TokenRevoke};
 
@@ -22,11 +22,11 @@ const LONGEST_TTL: Duration = Duration::from_secs(366 * 86400);
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done
-  1    something failed; the message says what and how to mend it
+  1    failed; the message says what failed and how to fix it
   2    bad command line; plan: there are changes
-  3    status, doctor: something is not as it is to be; bench: a pass/fail criterion failed
+  3    status, doctor: not healthy; bench: a pass/fail criterion failed
   78   eventpost.yml, a fixtures file or a load script is not valid
-  130  interrupted (143: terminated); the message says what is left";
+  130  interrupted (143: terminated); the message says what remains";
 
 /// Deploys the EventPost services, events and notifications, and keeps them running
 #[derive(Debug, Parser)]
@@ -40,32 +40,32 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Launch hosts, put the services on them, wait until they are ready and seed them
+    /// Launch hosts, run the services on them, wait until they are ready and seed them
     Up(Up),
-    /// Say what `up` would do; exit code 2 where that is anything
+    /// Show what `up` would change; exit code 2 if there are changes
     Plan(Plan),
-    /// Say how each service is; exit code 0 only when all are healthy
+    /// Show the state of each service; exit code 0 only if all are healthy
     Status(Status),
-    /// Put the fixtures into the running services, without doubling what is there
+    /// Add missing fixtures to running services
     Seed(Seed),
-    /// Put a load on the services, as a script says, and say how they bear it
+    /// Run a load test and report the results
     Bench(Bench),
-    /// Put new images and settings onto the hosts that run, which keep their data; no
-    /// request is refused meanwhile
+    /// Update images and settings on running hosts, which keep their data, without refusing a
+    /// request
     Deploy(Change),
-    /// Go back to what ran before the last deploy, with the settings that it had
+    /// Go back to the images and settings from before the last deploy
     Rollback(Change),
-    /// Say what was done to the hosts, when and by whom
+    /// Show what was done to the hosts, when and by whom
     History(Change),
-    /// Find out what is wrong, from the credentials to the container: one cause and its mend
+    /// Find what is wrong, from the credentials to the container: the cause and how to fix it
     Doctor(Doctor),
-    /// Say who has the right to change the stack, and take it from them
+    /// Show who is changing the stack, and break their lock
     Unlock(Unlock),
     /// Copy the data of all services to a file, while they run
     Backup(Backup),
-    /// Put the data of a backup into the services, in place of what they hold
+    /// Replace the data of all services by those of a backup
     Restore(Restore),
-    /// Print what the services have said
+    /// Print the logs of the services
     Logs(Logs),
     /// Run a command on a service's host
     Exec(Exec),
@@ -76,13 +76,13 @@ pub enum Command {
     Token(Token),
     /// Write a first eventpost.yml, with every key explained
     Init(Init),
-    /// Print what a shell needs to complete arguments
+    /// Print a completion script for a shell
     Completions(Completions),
     /// Write the manual pages
     Man(Man),
     /// Print the JSON schema of eventpost.yml
     Schema,
-    /// End the stack's hosts, or stop local services and keep their data
+    /// Terminate the stack's hosts, or stop local services and keep their data
     Down(Down),
 }
 
@@ -186,7 +186,7 @@ pub struct Up {
     #[command(flatten)]
     pub placement: PlacementArgs,
 
-    /// Begin with nothing but the seeds: the data of old hosts are lost with them
+    /// Start with the fixtures alone: the data of the old hosts are lost
     #[arg(long, conflicts_with_all = ["local", "hosts"])]
     pub fresh: bool,
 
@@ -195,11 +195,11 @@ pub struct Up {
     #[arg(long, requires = "fresh")]
     pub terminate_first: bool,
 
-    /// Have the new hosts end themselves after so long, as in 4h or 90m: with their data
+    /// Terminate the new hosts, with their data, after a time such as 4h or 90m
     #[arg(long, value_name = "TIME", value_parser = ttl, conflicts_with_all = ["local", "hosts"])]
     pub ttl: Option<Duration>,
 
-    /// Say what would be done, and do nothing: the same as `plan`
+    /// Show what would change, and change nothing: the same as `plan`
     #[arg(long)]
     pub dry_run: bool,
 
@@ -211,7 +211,7 @@ pub struct Up {
     #[arg(long, value_name = "PORT", default_value_t = 8000)]
     pub port_base: u16,
 
-    /// Leave the services as empty as they are
+    /// Do not add fixtures
     #[arg(long)]
     pub no_seed: bool,
 
@@ -234,8 +234,8 @@ fn ttl(text: &str) -> Result<Duration, String> {
     if time < SHORTEST_TTL || time > LONGEST_TTL {
         return Err(format!(
             "`{text}` must be from {} to {}",
-            humane(SHORTEST_TTL),
-            humane(LONGEST_TTL)
+            in_words(SHORTEST_TTL),
+            in_words(LONGEST_TTL)
         ));
     }
     Ok(time)
@@ -306,31 +306,31 @@ pub struct Status {
 /// `eventpost bench`
 #[derive(Debug, Args)]
 pub struct Bench {
-    /// The load, in Taurus syntax
+    /// Load script, in Taurus syntax
     #[arg(
         value_name = "FILE",
-        help = "The load, in Taurus syntax [default: performance_testing.yml here if there is \
+        help = "Load script, in Taurus syntax [default: performance_testing.yml here if there is \
         one, else the built-in one]"
     )]
     pub script: Option<PathBuf>,
 
-    /// Put it on the services of this machine instead of those of the deployed stack
+    /// Test the services of this machine instead of the deployed stack
     #[arg(long, conflicts_with_all = ["url", "as_written", "hosts", "from"])]
     pub local: bool,
 
-    /// Put it on these services instead, as in events=http://HOST:PORT; may be repeated
+    /// Test the service at a URL instead, as in events=http://HOST:PORT; may be repeated
     #[arg(long, value_name = "SERVICE=URL", conflicts_with_all = ["hosts", "from"])]
     pub url: Vec<ServiceUrl>,
 
-    /// Put it where the script says
+    /// Send requests to the addresses in the script
     #[arg(long, conflicts_with_all = ["url", "hosts", "from"])]
     pub as_written: bool,
 
-    /// Put it on services on machines that exist instead of EC2
+    /// Test services on existing hosts instead of EC2
     #[arg(long, value_name = "SERVICE=ADDRESS,…", value_delimiter = ',')]
     pub hosts: Vec<HostAddress>,
 
-    /// Where the load comes from: this machine, the services' own hosts, or both in turn
+    /// Where requests are sent from: this machine, the services' own hosts, or both in turn
     #[arg(long, value_enum, default_value_t = From::Laptop)]
     pub from: From,
 
@@ -487,7 +487,7 @@ pub struct Unlock {
     #[command(flatten)]
     pub hosts: HostsArgs,
 
-    /// Do not ask before taking it from somebody whose time is not over
+    /// Do not ask before breaking a lock that has not expired
     #[arg(short, long)]
     pub yes: bool,
 
@@ -549,14 +549,14 @@ pub struct Restore {
 // Everybody expects `logs -f` to follow; the file is `--file` here.
 #[command(mut_arg("file", |file| file.short(None)))]
 pub struct Logs {
-    /// The service; without, all of them
+    /// The service [default: all]
     pub service: Option<String>,
 
-    /// Go on with what they say from now on
+    /// Follow the logs
     #[arg(short, long)]
     pub follow: bool,
 
-    /// How many lines of what there is, at the most
+    /// Number of lines to print from the end of each log
     #[arg(long, value_name = "LINES", default_value_t = 100)]
     pub tail: u32,
 

@@ -21,7 +21,7 @@ use loadtest::BenchError;
 use loadtest::script::ScriptErrors;
 use ssh::{HostError, IdentityError};
 
-/// Why a command failed. The text says how to mend it.
+/// Why a command failed. The text says how to fix it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The description of the deployment is not valid.

@@ -83,7 +83,7 @@ fn let_in(ready: &Ready, collection: &str, status: StatusCode) -> Result<(), See
 fn so_far(added: usize) -> String {
     match added {
         0 => String::new(),
-        _ => format!(" ({added} were added before it; mend it and seed again)"),
+        _ => format!(" ({added} were added before it; fix it and seed again)"),
     }
 }
 

@@ -20,7 +20,7 @@ use ssh::Identity;
 use support::event::{Reporter, Silence};
 use support::http::{Client, Endpoint};
 use support::machine::Machine;
-use support::wait::{Deadline, humane};
+use support::wait::{Deadline, in_words};
 
 /// A host that is up answers at once.
 const SSH_LIMIT: Duration = Duration::from_secs(5);
@@ -158,7 +158,7 @@ fn summary(preview: &Preview, config: &Config) -> Vec<String> {
     }
     if let Some(seconds) = preview.last_time_seconds {
         let took = Duration::from_secs_f64(seconds);
-        lines.push(format!("The last time took {}.", humane(took)));
+        lines.push(format!("The last time took {}.", in_words(took)));
     }
     if preview.changes.iter().any(|change| change.loses_data) {
         lines.push(

@@ -15,7 +15,7 @@ use crate::progress;
 use crate::report::{self, Cell, Table};
 use crate::signals::Signals;
 use support::event::Reporter;
-use support::wait::{humane, unix_seconds};
+use support::wait::{in_words, unix_seconds};
 
 /// A row of the result.
 #[derive(Debug, Serialize)]
@@ -34,11 +34,11 @@ impl Table for Row {
 
     fn cells(&self) -> Vec<Cell> {
         let now = unix_seconds();
-        let ago = |time: u64| humane(Duration::from_secs(now.saturating_sub(time)));
+        let ago = |time: u64| in_words(Duration::from_secs(now.saturating_sub(time)));
         let until = if self.until < now {
             format!("{} ago", ago(self.until))
         } else {
-            format!("in {}", humane(Duration::from_secs(self.until - now)))
+            format!("in {}", in_words(Duration::from_secs(self.until - now)))
         };
         vec![
             Cell::text(Some(&self.owner)),
@@ -76,7 +76,7 @@ pub(super) async fn run(args: &Unlock) -> Result<ExitCode, Error> {
 }
 
 fn question(lease: &Lease) -> String {
-    let ago = humane(Duration::from_secs(unix_seconds().saturating_sub(lease.since)));
+    let ago = in_words(Duration::from_secs(unix_seconds().saturating_sub(lease.since)));
     format!(
         "{} has the right to change this stack, for {ago} and for `{}`. What it is doing is cut \
          short if it still runs. Take it away?",

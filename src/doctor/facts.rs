@@ -129,7 +129,7 @@ impl Facts {
             "exited" | "dead" if !self.get("error").is_empty() => Check::wrong(
                 subject,
                 format!("could not be started: {}", self.get("error")),
-                "mend what it says, then `eventpost deploy`",
+                "fix what it says, then `eventpost deploy`",
             ),
             "exited" if self.get("exit-code") == "0" => Check::wrong(
                 subject,
@@ -204,7 +204,7 @@ mod tests {
         }
         let checks = facts.judge(1010);
         let found = cause(&checks).unwrap_or_else(|| panic!("{checks:?}"));
-        assert!(found.mend.is_some());
+        assert!(found.fix.is_some());
         (found.subject, found.found.clone())
     }
 

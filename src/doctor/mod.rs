@@ -21,8 +21,8 @@ pub struct Check {
     pub outcome: Outcome,
     /// What was found.
     pub found: String,
-    /// How to mend it, where it is wrong.
-    pub mend: Option<String>,
+    /// How to fix it, where it is wrong.
+    pub fix: Option<String>,
 }
 
 /// How something is.
@@ -52,26 +52,26 @@ impl Check {
     /// Something that is as it is to be.
     pub fn fine(subject: &'static str, found: impl Into<String>) -> Self {
         let (found, outcome) = (found.into(), Outcome::Fine);
-        Self { service: None, subject, outcome, found, mend: None }
+        Self { service: None, subject, outcome, found, fix: None }
     }
 
     /// Something that is not.
-    pub fn wrong(subject: &'static str, found: impl Into<String>, mend: impl Into<String>) -> Self {
-        let (found, mend) = (found.into(), Some(mend.into()));
-        Self { service: None, subject, outcome: Outcome::Wrong, found, mend }
+    pub fn wrong(subject: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Self {
+        let (found, fix) = (found.into(), Some(fix.into()));
+        Self { service: None, subject, outcome: Outcome::Wrong, found, fix }
     }
 
     /// Something that could not be looked at.
     pub fn unknown(subject: &'static str, found: impl Into<String>) -> Self {
         let (found, outcome) = (found.into(), Outcome::Unknown);
-        Self { service: None, subject, outcome, found, mend: None }
+        Self { service: None, subject, outcome, found, fix: None }
     }
 
-    /// About one service, whose name takes the place of SERVICE in what mends it.
+    /// About one service, whose name takes the place of SERVICE in what fixes it.
     #[must_use]
     pub fn of(mut self, service: &str) -> Self {
         self.service = Some(service.into());
-        self.mend = self.mend.map(|mend| mend.replace("SERVICE", service));
+        self.fix = self.fix.map(|fix| fix.replace("SERVICE", service));
         self
     }
 

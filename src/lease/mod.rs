@@ -17,7 +17,7 @@ use ssh::Host;
 use support::digest::sha256;
 use support::event::Reporter;
 pub use support::lease::{Lease, SKEW};
-use support::wait::{humane, unix_seconds};
+use support::wait::{in_words, unix_seconds};
 
 /// For how long it holds unless it is renewed, in seconds: a command that lost its
 /// connection for less goes on.
@@ -170,8 +170,8 @@ impl Keeper {
 /// The error that somebody else's lease is.
 fn held(lease: &Lease) -> Error {
     let now = unix_seconds();
-    let since = humane(Duration::from_secs(now.saturating_sub(lease.since)));
-    let left = humane(Duration::from_secs((lease.until + SKEW).saturating_sub(now)));
+    let since = in_words(Duration::from_secs(now.saturating_sub(lease.since)));
+    let left = in_words(Duration::from_secs((lease.until + SKEW).saturating_sub(now)));
     Error::Lease(format!(
         "{} changes this stack (`{}`, for {since}): wait for its end. If it crashed, its lease \
          runs out in {left}, and `eventpost unlock` breaks it before",

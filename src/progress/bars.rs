@@ -9,7 +9,7 @@ use std::time::Duration;
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
 
 use support::event::{Event, EventSink, Kind};
-use support::wait::humane;
+use support::wait::in_words;
 
 /// Room for the longest subject, so that the lines stand in columns.
 const SUBJECT_WIDTH: usize = 19;
@@ -84,7 +84,7 @@ fn bytes(what: &str, moved: u64, all: u64) -> String {
 
 fn finish(bar: &ProgressBar, prefix: &str, mark: &str, text: &str) {
     bar.set_style(style(mark).template(&format!("{mark} {prefix} {{msg}}")).unwrap_or(style(mark)));
-    bar.finish_with_message(format!("{text} ({})", humane(bar.elapsed())));
+    bar.finish_with_message(format!("{text} ({})", in_words(bar.elapsed())));
 }
 
 fn style(spinner: &str) -> ProgressStyle {

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use support::event::{Event, EventSink, Kind};
-use support::wait::humane;
+use support::wait::in_words;
 
 /// Writes events as lines, each with its subject.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ impl Lines {
             Kind::Step(text) => Some(text),
             // A terminal can show every compiled crate in one place; a log cannot.
             Kind::Detail(_) | Kind::Bytes { .. } => None,
-            Kind::Done(text) => Some(format!("{text} ({})", humane(since.elapsed()))),
+            Kind::Done(text) => Some(format!("{text} ({})", in_words(since.elapsed()))),
             Kind::Failed(text) => Some(format!("failed: {text}")),
             Kind::Warning(text) => Some(format!("warning: {text}")),
         }

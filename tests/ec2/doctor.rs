@@ -9,20 +9,20 @@ use crate::harness::region::{Stack, elements, on_host};
 
 const SERVICE: &str = "  events: {build: events, env: {API_TOKEN: very-secret-value}}\n";
 
-/// What it says is the cause: what it looked at, what it found, and how to mend it.
+/// What it says is the cause: what it looked at, what it found, and how to fix it.
 fn cause(stack: &Stack) -> (String, String, String) {
     let ran = stack.run(&["doctor", "--output", "json"]);
     assert_eq!(ran.code, Some(3), "{ran:?}");
     let cause = ran.json()["cause"].clone();
     let text = |key: &str| cause[key].as_str().unwrap().to_owned();
-    (text("subject"), text("found"), text("mend"))
+    (text("subject"), text("found"), text("fix"))
 }
 
 #[test]
 fn the_cause_is_found_from_the_credentials_to_the_container() {
     let stack = Stack::new("doctor", SERVICE);
-    let (subject, _, mend) = cause(&stack);
-    assert_eq!((subject.as_str(), mend.contains("eventpost up")), ("host", true));
+    let (subject, _, fix) = cause(&stack);
+    assert_eq!((subject.as_str(), fix.contains("eventpost up")), ("host", true));
     stack.run(&["up"]).succeeded();
     let id = stack.instances().remove(0);
 
@@ -31,9 +31,9 @@ fn the_cause_is_found_from_the_credentials_to_the_container() {
     check_bundle(&stack);
 
     on_host(&id, &["docker", "kill", "eventpost-events"]);
-    let (subject, found, mend) = cause(&stack);
+    let (subject, found, fix) = cause(&stack);
     assert_eq!(subject, "container");
-    assert!(found.contains("exit code 137") && mend.contains("`eventpost logs events`"), "{found}");
+    assert!(found.contains("exit code 137") && fix.contains("`eventpost logs events`"), "{found}");
     let told = stack.run(&["doctor"]).stdout;
     assert!(told.contains("\nCause: events: container: is exited"), "{told}");
     stack.run(&["deploy"]).succeeded();
@@ -58,9 +58,9 @@ fn the_cause_is_found_from_the_credentials_to_the_container() {
     on_host(&id, &["systemctl", "stop", "ssh"]);
     assert_eq!(cause(&stack).0, "SSH");
     close_port(&stack, 22);
-    let (subject, found, mend) = cause(&stack);
+    let (subject, found, fix) = cause(&stack);
     assert_eq!(subject, "security group");
-    assert!(found.contains("lets nobody in at 22") && mend.contains("--port 22"), "{found}");
+    assert!(found.contains("lets nobody in at 22") && fix.contains("--port 22"), "{found}");
 
     let expired = serde_json::json!({"action": "*", "code": "ExpiredToken"});
     stack.faults(&serde_json::json!({"api": [expired]}));

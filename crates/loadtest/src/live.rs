@@ -5,13 +5,13 @@ use std::time::Duration;
 use super::outcome::Second;
 use super::script::Execution;
 use super::stats::{Measured, Stats};
-use support::wait::humane;
+use support::wait::in_words;
 
 /// What it begins with: `7 users for 35 s`.
 pub(super) fn opening(execution: &Execution) -> String {
     let users = execution.users;
     let rate = execution.rate.map(|rate| format!(", {rate} requests/s due")).unwrap_or_default();
-    let lasts = execution.lasts().map(|lasts| format!(" for {}", humane(lasts)));
+    let lasts = execution.lasts().map(|lasts| format!(" for {}", in_words(lasts)));
     format!("{users} users{rate}{}", lasts.unwrap_or_default())
 }
 

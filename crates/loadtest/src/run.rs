@@ -17,7 +17,7 @@ use super::script::Script;
 use super::stats::{Measured, Stats};
 use super::{BenchError, live, user};
 use support::event::{EventSink, Reporter};
-use support::wait::humane;
+use support::wait::in_words;
 
 /// How often what was measured is collected.
 const TICK: Duration = Duration::from_secs(1);
@@ -153,7 +153,7 @@ impl<'a> Collected<'a> {
         reporter.step(if execution.delay.is_zero() {
             live::opening(execution)
         } else {
-            format!("waiting {}", humane(execution.delay))
+            format!("waiting {}", in_words(execution.delay))
         });
         Self {
             load,

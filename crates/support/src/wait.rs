@@ -58,7 +58,7 @@ pub fn unix_seconds() -> u64 {
 }
 
 /// A duration as people say it: `0.4 s`, `12 s`, `3 m 20 s`, `5 h 2 m`, `3 d 4 h`.
-pub fn humane(duration: Duration) -> String {
+pub fn in_words(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
         0..60 if duration.subsec_nanos() == 0 => format!("{seconds} s"),
@@ -110,7 +110,7 @@ mod tests {
             (18_120_000, "5 h 2 m"),
             (273_600_000, "3 d 4 h"),
         ] {
-            assert_eq!(humane(Duration::from_millis(millis)), text);
+            assert_eq!(in_words(Duration::from_millis(millis)), text);
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::commands::site::Site;
 use crate::docker::{self, Switched};
 use crate::error::Error;
 use crate::report::{Cell, Table};
-use support::wait::humane;
+use support::wait::in_words;
 
 const READY_LIMIT: Duration = Duration::from_secs(30);
 
@@ -41,7 +41,7 @@ impl Table for Row {
     const HEADINGS: &'static [&'static str] = &["SERVICE", "OUTCOME", "IMAGE", "URL", "PAUSE"];
 
     fn cells(&self) -> Vec<Cell> {
-        let pause = self.pause_seconds.map(Duration::from_secs_f64).map(humane);
+        let pause = self.pause_seconds.map(Duration::from_secs_f64).map(in_words);
         vec![
             Cell::text(Some(&self.service)),
             Cell::verdict(self.outcome, true),

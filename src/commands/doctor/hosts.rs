@@ -54,8 +54,8 @@ pub(super) async fn look(
     let identity = match hosts::identity(config, &stack) {
         Ok(identity) => identity,
         Err(error) => {
-            let mend = "name a key in ssh.key that can be read, without a passphrase";
-            findings.checks.push(Check::wrong("key", error.to_string(), mend));
+            let fix = "name a key in ssh.key that can be read, without a passphrase";
+            findings.checks.push(Check::wrong("key", error.to_string(), fix));
             return Ok(());
         }
     };
@@ -88,8 +88,8 @@ async fn ask_account(config: &Config, checks: &mut Vec<Check>) -> Option<(Ec2, V
     let ec2 = match Ec2::connect(config.region.as_deref()).await {
         Ok(ec2) => ec2,
         Err(error) => {
-            let mend = "log in to AWS; docs/aws.md says which ways there are";
-            checks.push(Check::wrong("credentials", error.to_string(), mend));
+            let fix = "log in to AWS; docs/aws.md says which ways there are";
+            checks.push(Check::wrong("credentials", error.to_string(), fix));
             return None;
         }
     };
@@ -99,8 +99,8 @@ async fn ask_account(config: &Config, checks: &mut Vec<Check>) -> Option<(Ec2, V
             Some((ec2, machines))
         }
         Err(error) => {
-            let mend = "see what AWS says; docs/aws.md lists the permissions that are needed";
-            checks.push(Check::wrong("credentials", error.to_string(), mend));
+            let fix = "see what AWS says; docs/aws.md lists the permissions that are needed";
+            checks.push(Check::wrong("credentials", error.to_string(), fix));
             None
         }
     }
@@ -118,23 +118,23 @@ impl Walk<'_> {
         let name = self.service.name.as_str();
         let alone = |check: Check| Findings { checks: vec![check.of(name)], ..Findings::default() };
         let Some(machine) = machine else {
-            let mend = "`eventpost up` launches one";
-            return alone(Check::wrong("host", "there is none", mend));
+            let fix = "`eventpost up` launches one";
+            return alone(Check::wrong("host", "there is none", fix));
         };
         let Machine { id, state, kind, .. } = machine;
         let target = hosts::ec2_target(self.config, machine, identity);
         let Some(target) = target.filter(|_| state == "running") else {
-            let mend = match state.as_str() {
+            let fix = match state.as_str() {
                 "pending" => "wait until it runs, and look again".into(),
                 _ => format!("`aws ec2 start-instances --instance-ids {id}` starts it again"),
             };
-            return alone(Check::wrong("host", format!("{id} is {state}"), mend));
+            return alone(Check::wrong("host", format!("{id} is {state}"), fix));
         };
         let mut findings = alone(Check::fine("host", format!("{id}, a {kind}, is running")));
         if !machine.serving {
             let found = format!("{id} was launched, and not brought to where it serves");
-            let mend = "`eventpost up` goes on with it";
-            findings.checks.push(Check::wrong("launch", found, mend).of(name));
+            let fix = "`eventpost up` goes on with it";
+            findings.checks.push(Check::wrong("launch", found, fix).of(name));
         }
         let found = self.host(&target, Some(machine)).await;
         findings.checks.extend(found.checks);
@@ -181,8 +181,8 @@ impl Walk<'_> {
         match docker::facts(host, self.service).await {
             Ok(facts) => Facts::parse(&facts).judge(unix_seconds()),
             Err(error) => {
-                let mend = "`eventpost ssh SERVICE`, and look whether it has room and memory left";
-                vec![Check::wrong("host", error.to_string(), mend)]
+                let fix = "`eventpost ssh SERVICE`, and look whether it has room and memory left";
+                vec![Check::wrong("host", error.to_string(), fix)]
             }
         }
     }
@@ -211,9 +211,9 @@ impl Walk<'_> {
                 if let (Some((ec2, machine)), None) = (account, cause(before)) {
                     checks = reach::why(ec2, self.config, machine, port).await;
                 }
-                let mend = "where all else is fine, something between refuses: a firewall, a \
+                let fix = "where all else is fine, something between refuses: a firewall, a \
                     proxy, or another service on that port";
-                checks.push(Check::wrong("answer", problem.to_string(), mend));
+                checks.push(Check::wrong("answer", problem.to_string(), fix));
                 checks
             }
         }
@@ -235,7 +235,7 @@ impl Walk<'_> {
 
 /// Why SSH does not let us in, as far as it says so.
 fn refused(error: &HostError) -> Check {
-    let mend = match error {
+    let fix = match error {
         HostError::WrongHostKey { advice, .. } => *advice,
         HostError::Denied { .. } => {
             "the key that launched the host is needed: ssh.key in the description, or the \
@@ -246,5 +246,5 @@ fn refused(error: &HostError) -> Check {
              reboot-instances` often helps where all else is fine"
         }
     };
-    Check::wrong("SSH", error.to_string(), mend)
+    Check::wrong("SSH", error.to_string(), fix)
 }

@@ -47,13 +47,13 @@ async fn process(service: &Service, folder: &ServiceFolder, token: Option<&Token
                 Some(last) => format!("does not run; the last line of its log: {}", last.trim()),
                 None => "does not run, and never did".into(),
             };
-            let mend = "`eventpost up --local` starts it; `eventpost logs --local SERVICE` says \
+            let fix = "`eventpost up --local` starts it; `eventpost logs --local SERVICE` says \
                 why it ended";
-            return vec![Check::wrong("process", found, mend)];
+            return vec![Check::wrong("process", found, fix)];
         }
         Err(error) => {
-            let mend = "see that the folder is yours, and what uses it";
-            return vec![Check::wrong("process", error.to_string(), mend)];
+            let fix = "see that the folder is yours, and what uses it";
+            return vec![Check::wrong("process", error.to_string(), fix)];
         }
     };
     let running = Check::fine("process", format!("runs, pid {}", holder.pid));

@@ -1,5 +1,5 @@
 //! `eventpost doctor`: what is wrong with a deployment, from the credentials to the
-//! container; one cause and how to mend it. Changes nothing.
+//! container; one cause and how to fix it. Changes nothing.
 
 mod bundle;
 mod hosts;
@@ -103,5 +103,5 @@ fn print(diagnosis: &Diagnosis<'_>, output: Output) -> Result<(), Error> {
     };
     let of = cause.service.as_ref().map(|service| format!("{service}: ")).unwrap_or_default();
     report::line(&format!("Cause: {of}{}: {}", cause.subject, cause.found))?;
-    report::line(&format!("Mend it: {}", cause.mend.as_deref().unwrap_or("-")))
+    report::line(&format!("Fix: {}", cause.fix.as_deref().unwrap_or("-")))
 }

@@ -13,11 +13,11 @@ pub(super) async fn why(ec2: &Ec2, config: &Config, machine: &Machine, port: u16
         tokio::join!(ec2.failed_status_checks(id), ec2.group_state(&group), ec2.missing_route(id));
     vec![
         judge("instance", impaired, "EC2's own checks pass", |found| {
-            let mend = format!(
+            let fix = format!(
                 "`aws ec2 stop-instances --instance-ids {id}` and `start-instances` move it to \
                  another machine, with its data; its address changes"
             );
-            (found, mend)
+            (found, fix)
         }),
         security_group(ec2, config, group, port),
         judge("route", route, "the subnet is reached from outside", |found| {
@@ -78,8 +78,8 @@ fn judge(
     match told {
         Ok(None) => Check::fine(subject, fine),
         Ok(Some(problem)) => {
-            let (found, mend) = wrong(problem);
-            Check::wrong(subject, found, mend)
+            let (found, fix) = wrong(problem);
+            Check::wrong(subject, found, fix)
         }
         Err(error) => Check::unknown(subject, error.to_string()),
     }

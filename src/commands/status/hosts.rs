@@ -23,7 +23,7 @@ use ssh::{Identity, Target};
 use support::event::{Reporter, Silence};
 use support::http::{Client, Endpoint};
 use support::machine::Machine;
-use support::wait::{Deadline, humane, unix_seconds};
+use support::wait::{Deadline, in_words, unix_seconds};
 
 /// A host that is up answers at once.
 const SSH_LIMIT: Duration = Duration::from_secs(5);
@@ -82,8 +82,8 @@ impl Table for Row {
             Cell::text(self.instance_type.as_ref()),
             Cell::text(self.state.as_ref()),
             Cell::text(self.address),
-            Cell::text(self.age_seconds.map(Duration::from_secs).map(humane)),
-            Cell::text(self.left_seconds.map(Duration::from_secs).map(humane)),
+            Cell::text(self.age_seconds.map(Duration::from_secs).map(in_words)),
+            Cell::text(self.left_seconds.map(Duration::from_secs).map(in_words)),
             Cell::text(self.money()),
             Cell::text(self.container.as_ref()),
             Cell::text(self.image.as_ref()),

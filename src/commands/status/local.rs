@@ -15,7 +15,7 @@ use crate::health::{self, About, NotReady};
 use crate::local::{self, StackFolder};
 use crate::report::{self, Cell, Table};
 use support::http::{Client, Endpoint};
-use support::wait::{humane, unix_seconds};
+use support::wait::{in_words, unix_seconds};
 
 /// A row of the result.
 #[derive(Debug, Serialize)]
@@ -54,7 +54,7 @@ impl Table for Row {
             Cell::verdict(state, self.state == State::Healthy),
             Cell::text(self.url.as_ref()),
             Cell::text(self.pid),
-            Cell::text(self.uptime_seconds.map(Duration::from_secs).map(humane)),
+            Cell::text(self.uptime_seconds.map(Duration::from_secs).map(in_words)),
             Cell::text(self.resources),
             Cell::text(self.mail.as_ref()),
             Cell::text(self.version.as_ref()),

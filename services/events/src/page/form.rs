@@ -81,8 +81,8 @@ impl Form {
     pub(super) fn nothing(&self, today: Date) -> &'static str {
         match (self.is_empty(), self.begins_today(&datetime::format_date(today))) {
             (true, _) => "Nothing is coming up.",
-            (false, true) => "Nothing that is coming up is like that.",
-            (false, false) => "No event is like that.",
+            (false, true) => "No upcoming events match your search.",
+            (false, false) => "No events match your search.",
         }
     }
 

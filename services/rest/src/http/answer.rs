@@ -212,7 +212,7 @@ pub(crate) fn problem(problem: &Problem) -> Answer {
         }
         Problem::NoSuchPath => error(StatusCode::NOT_FOUND, "There is nothing at this path.", &[]),
         Problem::Method { allow } => {
-            let message = "This path does not take this method.";
+            let message = "Method not allowed.";
             with_allow(error(StatusCode::METHOD_NOT_ALLOWED, message, &[]), allow)
         }
         Problem::NoSuchResource => {
@@ -228,7 +228,7 @@ pub(crate) fn problem(problem: &Problem) -> Answer {
             problems,
         ),
         Problem::ConditionFailed => {
-            let message = "The resource is not as the request's conditions want it.";
+            let message = "Precondition failed: the resource has changed.";
             error(StatusCode::PRECONDITION_FAILED, message, &[])
         }
         Problem::Conflict(reason) => error(StatusCode::CONFLICT, reason, &[]),
