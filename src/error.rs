@@ -112,6 +112,9 @@ pub enum Error {
     /// The command line asks for something that this deployment does not have.
     #[error("{0}")]
     Request(String),
+    /// Something failed, for the reason that the text gives.
+    #[error("{0}")]
+    Failed(String),
     /// A service that must run does not.
     #[error("{0}")]
     NotRunning(String),

@@ -89,7 +89,7 @@ fn folder_of(file: &Path) -> &Path {
 }
 
 fn cannot(file: &Path, error: &io::Error) -> Error {
-    Error::Request(format!("{} cannot be written: {error}", file.display()))
+    Error::Failed(format!("{} cannot be written: {error}", file.display()))
 }
 
 #[cfg(test)]

@@ -99,7 +99,7 @@ async fn into_folders(stack: &StackFolder, config: &Config, copies: &Path) -> Re
         let name = service.name.as_str();
         let folder = stack.service(name);
         if local::find(&folder).await?.is_some() {
-            return Err(Error::NotRunning(format!(
+            return Err(Error::Failed(format!(
                 "{name} runs: `eventpost down --local` stops it, `eventpost up --local` starts it \
                  again"
             )));

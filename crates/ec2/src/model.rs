@@ -1,5 +1,7 @@
 //! What a stack wants of EC2 and is told of it, in this crate's own words.
 
+use std::fmt;
+
 use ssh::Identity;
 
 /// The security group that a stack's hosts are to be in.
@@ -40,6 +42,15 @@ pub enum Image {
     Ubuntu1804,
     /// An image by its id.
     Ami(String),
+}
+
+impl fmt::Display for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ubuntu1804 => f.write_str("of Canonical's for Ubuntu 18.04"),
+            Self::Ami(id) => f.write_str(id),
+        }
+    }
 }
 
 impl GroupName {

@@ -117,8 +117,8 @@ async fn on_host(
     let ran = connected.run_watching("running the load", command, heard).await;
     ran.inspect_err(|error| reporter.failed(error.to_string()))?;
     reporter.done("brought the result back");
-    let mut outcome = outcome
-        .ok_or_else(|| Error::Request(format!("{name}: the load ended without a result")))?;
+    let mut outcome =
+        outcome.ok_or_else(|| Error::Failed(format!("{name}: the load ended without a result")))?;
     for machine in &mut outcome.machines {
         machine.name.clone_from(&name);
     }

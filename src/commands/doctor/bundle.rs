@@ -54,7 +54,7 @@ pub(super) fn write(
     diagnosis: &Diagnosis<'_>,
     files: &[(String, String)],
 ) -> Result<(), Error> {
-    let redactor = Redactor::new(unspeakable(config));
+    let redactor = Redactor::new(secrets_of(config));
     let found = serde_json::to_string_pretty(diagnosis).map_err(|e| Error::Output(e.into()))?;
     let version = format!("eventpost {}\n", env!("CARGO_PKG_VERSION"));
     let mut texts = vec![
@@ -90,7 +90,7 @@ fn description(config: &Config) -> String {
 }
 
 /// What must not be in it: what services are given, and what logs in to AWS.
-fn unspeakable(config: &Config) -> Vec<String> {
+fn secrets_of(config: &Config) -> Vec<String> {
     let values = config.services.iter().flat_map(|service| service.env.values().cloned());
     let files = config.services.iter().filter_map(|service| secrets::read(service).ok());
     let files = files.flatten().filter_map(|(_, content)| String::from_utf8(content).ok());

@@ -28,7 +28,7 @@ impl Ec2 {
             a.creation_date().cmp(&b.creation_date())
         });
         newest.and_then(into_image).ok_or_else(|| {
-            let message = format!("there is no image {image:?} in this region");
+            let message = format!("there is no image {image} in this region");
             Ec2Error::new("DescribeImages", &self.region, message)
         })
     }
