@@ -19,7 +19,6 @@ use flate2::write::GzEncoder;
 use rest::store::{self, CopyError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-
 use support::digest::hexadecimal;
 
 pub use read::{unpack, verify};

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde_json::Value;
+use support::event::Reporter;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{ChildStderr, Command};
 
 use crate::config::{Config, Service, Source};
 use crate::environment;
-use support::event::Reporter;
 
 /// Why there is no program to run.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -7,11 +7,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-
-use crate::config::Name;
 use loadtest::script::Override;
 use support::http::ServiceUrl;
 use support::wait::{self, in_words};
+
+use crate::config::Name;
 
 pub use token::{Token, TokenCreate, TokenList, TokenRevoke};
 

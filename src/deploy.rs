@@ -7,6 +7,10 @@ use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, Shared};
 use rest::access::tokens::TokenList;
 use serde::Serialize;
+use ssh::{Host, Target};
+use support::event::{EventSink, Reporter};
+use support::http::{Client, Endpoint};
+use support::wait::Deadline;
 
 use crate::access::Token;
 use crate::binary::{self, BinaryError};
@@ -17,10 +21,6 @@ use crate::fixtures::Fixtures;
 use crate::health::{self, Ready};
 use crate::image::{self, Image};
 use crate::seed;
-use ssh::{Host, Target};
-use support::event::{EventSink, Reporter};
-use support::http::{Client, Endpoint};
-use support::wait::Deadline;
 
 /// A host boots in a minute at most; some types take longer for their first start.
 const SSH_LIMIT: Duration = Duration::from_secs(300);

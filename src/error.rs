@@ -3,7 +3,11 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use ec2::{AccountError, Ec2Error};
+use loadtest::BenchError;
+use loadtest::script::ScriptErrors;
 use rest::store::CopyError;
+use ssh::{HostError, IdentityError};
 
 use crate::access::AccessError;
 use crate::backup::BackupError;
@@ -16,10 +20,6 @@ use crate::secrets::SecretError;
 use crate::seed::SeedError;
 use crate::signals::Caught;
 use crate::terminal;
-use ec2::{AccountError, Ec2Error};
-use loadtest::BenchError;
-use loadtest::script::ScriptErrors;
-use ssh::{HostError, IdentityError};
 
 /// Why a command failed. The text says how to fix it.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 use serde::Deserialize;
-
 use support::http::{Client, Endpoint};
 use support::wait::{Backoff, Deadline};
 

@@ -6,7 +6,6 @@ use std::path::Path;
 
 use bytes::Bytes;
 use serde_json::json;
-
 use support::digest::sha256;
 
 /// The user and group that the program runs as: no one, with no name on any system.

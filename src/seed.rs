@@ -6,11 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::StatusCode;
 use serde_json::{Map, Value};
+use support::event::Reporter;
+use support::http::HttpError;
 
 use crate::fixtures::Fixtures;
 use crate::health::Ready;
-use support::event::Reporter;
-use support::http::HttpError;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 

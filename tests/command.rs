@@ -102,7 +102,7 @@ fn shells_manuals_and_editors_are_given_what_they_need() {
 fn a_first_description_is_written_and_never_over_another() {
     let world = World::new();
     let refused = world.run(&["init"]);
-    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert_eq!(refused.code, Some(1), "{refused:?}");
     assert!(refused.stderr.contains("eventpost.yml cannot be written"), "{refused:?}");
     let mut command = world.command(&["init", "mine.yml", "--stack", "mine"]);
     command.env("AWS_REGION", "eu-west-1").env("AWS_ACCESS_KEY_ID", "a");

@@ -5,9 +5,9 @@
 use std::path::Path;
 
 use rest::access::tokens::TokenList;
+use support::digest::sha256;
 
 use super::AccessError;
-use support::digest::sha256;
 
 /// What a list is known by.
 pub(super) fn digest_of(list: &TokenList) -> String {

@@ -2,6 +2,9 @@
 
 use futures_util::future::try_join_all;
 use rest::access::tokens::{TokenList, TokenListError};
+use ssh::Host;
+use support::event::Reporter;
+use support::http::Endpoint;
 
 use crate::access::{AccessError, Keyring, OPERATOR, Token, agree};
 use crate::cli;
@@ -9,9 +12,6 @@ use crate::config::{Access, Config, Placement, Service};
 use crate::docker;
 use crate::error::Error;
 use crate::local::StackFolder;
-use ssh::Host;
-use support::event::Reporter;
-use support::http::Endpoint;
 
 /// What the command line says of the stack, and of the token to send.
 type Arguments<'a> = (&'a cli::Stack, &'a cli::TokenArgs);

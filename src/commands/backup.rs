@@ -4,8 +4,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use futures_util::future::try_join_all;
+use loadtest::now;
 use rest::store;
 use serde::Serialize;
+use ssh::Progress;
+use support::event::EventSink;
 
 use crate::backup::{self, BackupError, CopyWriter, Part};
 use crate::cli::Backup;
@@ -19,9 +22,6 @@ use crate::local::StackFolder;
 use crate::progress;
 use crate::report::{self, Cell, Table};
 use crate::signals::Signals;
-use loadtest::now;
-use ssh::Progress;
-use support::event::EventSink;
 
 /// What makes a copy a bad one on its way, as a rule.
 const GREETING: &str = ". What the login shell of a host prints is put before the copy: have it \

@@ -4,15 +4,16 @@
 use std::net::IpAddr;
 use std::path::Path;
 
+use ec2::Ec2;
+use ssh::Target;
+use support::http::Endpoint;
+use support::machine::Machine;
+
 use crate::cli::{self, HostAddress};
 use crate::commands::hosts;
 use crate::config::{Config, Placement, Service};
 use crate::error::Error;
 use crate::local::{self, StackFolder};
-use ec2::Ec2;
-use ssh::Target;
-use support::http::Endpoint;
-use support::machine::Machine;
 
 /// The services of the local stack, all of which must run, in their order.
 pub(super) async fn local(

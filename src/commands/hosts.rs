@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use ssh::{Identity, Target, Trust};
+use support::machine::Machine;
+
 use crate::cli::HostAddress;
 use crate::config::{Config, Service, at_home};
 use crate::error::Error;
 use crate::local::StackFolder;
-use ssh::{Identity, Target, Trust};
-use support::machine::Machine;
 
 const SSH_PORT: u16 = 22;
 

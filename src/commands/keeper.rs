@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
+use ec2::Ec2;
 use futures_util::future::try_join_all;
+use support::event::Reporter;
+use support::wait::Deadline;
 
 use crate::cli::{self, HostAddress};
 use crate::commands::{endpoints, hosts};
@@ -11,9 +14,6 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::lease::Keeper;
 use crate::signals::Signals;
-use ec2::Ec2;
-use support::event::Reporter;
-use support::wait::Deadline;
 
 /// Machines that exist answer at once.
 const SSH_LIMIT: Duration = Duration::from_secs(60);

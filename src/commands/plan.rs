@@ -4,6 +4,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use ssh::Identity;
+use support::event::{Reporter, Silence};
+use support::http::{Client, Endpoint};
+use support::machine::Machine;
+use support::wait::{Deadline, in_words};
 
 use crate::access::Token;
 use crate::cli::{Output, Up};
@@ -16,11 +21,6 @@ use crate::plan::preview::{Change, Preview, Verb, cost, of_launch};
 use crate::progress;
 use crate::report::{self, Cell, Table};
 use crate::signals::Signals;
-use ssh::Identity;
-use support::event::{Reporter, Silence};
-use support::http::{Client, Endpoint};
-use support::machine::Machine;
-use support::wait::{Deadline, in_words};
 
 /// A host that is up answers at once.
 const SSH_LIMIT: Duration = Duration::from_secs(5);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::future::{join_all, try_join_all};
 use rest::data_dir::DataDir;
 use rest::store;
+use support::event::{EventSink, Reporter};
 
 use super::backup::{Row, collection};
 use crate::backup::{self, BackupError, Manifest};
@@ -23,7 +24,6 @@ use crate::local::{self, StackFolder};
 use crate::progress;
 use crate::report;
 use crate::signals::Signals;
-use support::event::{EventSink, Reporter};
 
 const READY_LIMIT: Duration = Duration::from_secs(120);
 /// What an interrupt leaves.

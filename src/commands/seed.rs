@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde::Serialize;
+use support::event::{EventSink, Reporter};
+use support::http::Client;
+use support::wait::Deadline;
 
 use crate::cli::Seed;
 use crate::commands::site::Site;
@@ -17,9 +20,6 @@ use crate::progress;
 use crate::report::{self, Cell, Table};
 use crate::seed;
 use crate::signals::Signals;
-use support::event::{EventSink, Reporter};
-use support::http::Client;
-use support::wait::Deadline;
 
 /// The services are said to run already.
 const READY_LIMIT: Duration = Duration::from_secs(10);

@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
+use ssh::Host;
+use support::event::{EventSink, Reporter};
+use support::http::{Client, Endpoint};
+use support::wait::Deadline;
 
 use crate::access::Token;
 use crate::commands::endpoints::ServiceHost;
 use crate::config::Service;
 use crate::error::Error;
 use crate::health::{self, Ready};
-use ssh::Host;
-use support::event::{EventSink, Reporter};
-use support::http::{Client, Endpoint};
-use support::wait::Deadline;
 
 /// A host that is up answers at once.
 const SSH_LIMIT: Duration = Duration::from_secs(30);

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use rest::access::tokens::{Entry, TokenList};
 use serde::Serialize;
+use support::wait::unix_seconds;
 
 use crate::access::Keyring;
 use crate::cli::{self, Token, TokenCreate, TokenRevoke};
@@ -12,7 +13,6 @@ use crate::config;
 use crate::error::Error;
 use crate::local::StackFolder;
 use crate::report::{self, Cell, Table};
-use support::wait::unix_seconds;
 
 /// A row of the list.
 #[derive(Debug, Serialize)]

@@ -4,6 +4,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use serde::Serialize;
+use support::event::Reporter;
+use support::wait::{in_words, unix_seconds};
 
 use crate::cli::Unlock;
 use crate::commands::confirm::confirm;
@@ -14,8 +16,6 @@ use crate::lease::Lease;
 use crate::progress;
 use crate::report::{self, Cell, Table};
 use crate::signals::Signals;
-use support::event::Reporter;
-use support::wait::{in_words, unix_seconds};
 
 /// A row of the result.
 #[derive(Debug, Serialize)]

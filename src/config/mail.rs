@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::model::Secret;
 use support::yaml::Section;
+
+use super::model::Secret;
 
 const FORM_ADDRESS: &str = "an address, like events@example.org or Events <events@example.org>";
 const FORM_SECURITY: &str = "starttls, tls or none";

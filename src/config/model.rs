@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::Origin;
 use support::yaml::Located;
+
+use super::Origin;
 
 /// A deployment: what runs where.
 #[derive(Debug, Clone)]

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use hyper::Uri;
 use rest::access::origins::Origin;
+use support::yaml::Section;
 
 use super::model::{Config, Name, Page, Placement, Reminders, Service};
-use support::yaml::Section;
 
 /// Tells a service with a page where reminders are made.
 const NOTIFICATIONS_URL: &str = "NOTIFICATIONS_URL";

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use serde_yaml::Value;
+use support::yaml::{Problems, Section, kind};
 
 use super::Origin;
 use super::access;
@@ -14,7 +15,6 @@ use super::model::{
     SshFrom,
 };
 use super::page::{self, page};
-use support::yaml::{Problems, Section, kind};
 
 /// Why there is one of each service, and what to do where that is too little.
 const REPLICAS: &str = "can only be 1: the service keeps its data itself, on its host's disk, and a \

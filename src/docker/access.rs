@@ -3,11 +3,11 @@
 //! back no token that was revoked.
 
 use rest::access::tokens::{MOST_BYTES, TokenList, TokenListError};
+use ssh::{Command, Host, HostError, quote};
+use support::digest::sha256;
 
 use super::container;
 use crate::config::Service;
-use ssh::{Command, Host, HostError, quote};
-use support::digest::sha256;
 
 fn folder(service: &Service) -> String {
     format!("/var/lib/eventpost/access/{}", container(service))

@@ -4,10 +4,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::container;
-use crate::config::Service;
 use ssh::{Command, Host, HostError, quote};
 use support::event::Reporter;
+
+use super::container;
+use crate::config::Service;
 
 /// Data have no largest size; this allows for many gigabytes.
 pub(super) const LIMIT: Duration = Duration::from_secs(6 * 3600);

@@ -9,10 +9,11 @@ mod switch;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::config::{DockerSource, Service};
-use crate::image::Image;
 use ssh::{Command, Host, HostError, quote};
 use support::event::Reporter;
+
+use crate::config::{DockerSource, Service};
+use crate::image::Image;
 
 pub use access::{read_tokens, write_tokens};
 pub use data::{DataStep, carry, data, run_data, upload_copy};

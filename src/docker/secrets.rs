@@ -2,12 +2,12 @@
 //! read, and that no `docker inspect` shows.
 
 use sha2::{Digest, Sha256};
+use ssh::{Command, Host, HostError, quote};
+use support::digest::hexadecimal;
 
 use super::container;
 use crate::config::{Secret, Service};
 use crate::secrets;
-use ssh::{Command, Host, HostError, quote};
-use support::digest::hexadecimal;
 
 /// Where a container finds its secrets.
 const FOLDER: &str = "/run/secrets";

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use ssh::{Command, Host, HostError, quote};
+
 use super::{container, secrets, write_env};
 use crate::config::Service;
-use ssh::{Command, Host, HostError, quote};
 
 /// Checking, stopping, starting, and going back where that fails.
 const LIMIT: Duration = Duration::from_secs(300);

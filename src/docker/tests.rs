@@ -5,9 +5,10 @@ use std::collections::VecDeque;
 use std::os::unix::net::UnixStream;
 use std::sync::Mutex;
 
-use super::*;
 use ssh::{Output, Progress, Transport, TransportError};
 use support::event::{Event, EventSink};
+
+use super::*;
 
 /// What a host is asked, by a part of the command line, and what it does then.
 type Step = (&'static str, Result<Output, TransportError>);

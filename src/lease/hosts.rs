@@ -1,11 +1,11 @@
 //! This module owns leases that are kept on hosts.
 
 use futures_util::future::try_join_all;
+use ssh::{Command, Host, HostError, Output};
+use support::wait::unix_seconds;
 
 use super::Lease;
 use crate::error::Error;
-use ssh::{Command, Host, HostError, Output};
-use support::wait::unix_seconds;
 
 /// The exit code of a renewal of what is not there any more.
 const GONE: i32 = 3;

@@ -9,13 +9,15 @@ mod hosts;
 
 use std::time::Duration;
 
-use crate::docker;
-use crate::error::Error;
-use crate::signals::Signals;
 use ec2::Ec2;
 use ssh::Host;
 use support::digest::sha256;
 use support::event::Reporter;
+
+use crate::docker;
+use crate::error::Error;
+use crate::signals::Signals;
+
 pub use support::lease::{Lease, SKEW};
 use support::wait::{in_words, unix_seconds};
 

@@ -11,14 +11,14 @@ use std::time::Duration;
 use rest::data_dir::{DataDir, DataDirError, Holder};
 use rest::private;
 use rustix::process::{Pid, Signal};
+use support::digest::sha256;
+use support::wait::{Backoff, Deadline};
 use tokio::process::Command;
 
 use super::{LocalError, ServiceFolder};
 use crate::config::Service;
 use crate::environment;
 use crate::plan::Release;
-use support::digest::sha256;
-use support::wait::{Backoff, Deadline};
 
 /// A service drains for ten seconds at most; then it is killed.
 const STOP_LIMIT: Duration = Duration::from_secs(15);

@@ -5,14 +5,15 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use support::event::Reporter;
+use support::http::{Client, Endpoint};
+use support::wait::Deadline;
+
 use super::process::{self, Child};
 use super::{LocalError, ServiceFolder};
 use crate::config::Service;
 use crate::health::{self, Ready};
 use crate::plan::{Action, Wanted};
-use support::event::Reporter;
-use support::http::{Client, Endpoint};
-use support::wait::Deadline;
 
 /// A start reads all data: a million resources take a few seconds.
 const START_LIMIT: Duration = Duration::from_secs(60);

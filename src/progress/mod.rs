@@ -6,8 +6,9 @@ mod lines;
 
 use std::io::IsTerminal;
 
-use crate::terminal;
 use support::event::{Event, EventSink, Kind};
+
+use crate::terminal;
 
 /// The display that fits where standard error goes.
 pub fn display() -> Box<dyn EventSink> {

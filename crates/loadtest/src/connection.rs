@@ -4,11 +4,11 @@
 use std::pin::Pin;
 use std::time::Duration;
 
+use support::http::Endpoint;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::exchange::{Answer, Exchange, Keep};
-use support::http::Endpoint;
 
 /// A connection to a service.
 #[derive(Debug)]

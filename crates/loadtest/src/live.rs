@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use support::wait::in_words;
+
 use super::outcome::Second;
 use super::script::Execution;
 use super::stats::{Measured, Stats};
-use support::wait::in_words;
 
 /// What it begins with: `7 users for 35 s`.
 pub(super) fn opening(execution: &Execution) -> String {

@@ -4,10 +4,10 @@ use std::io::Write;
 
 use hyper::Method;
 use hyper::header::{AUTHORIZATION, HOST};
+use support::token::Token;
 
 use super::exchange::Keep;
 use super::script::{Request, Variables, in_header, in_path};
-use support::token::Token;
 
 /// A request of a scenario, with what is the same each time it is sent.
 #[derive(Debug)]

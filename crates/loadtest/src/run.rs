@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use support::event::{EventSink, Reporter};
+use support::wait::in_words;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
@@ -16,8 +18,6 @@ use super::outcome::{
 use super::script::Script;
 use super::stats::{Measured, Stats};
 use super::{BenchError, live, user};
-use support::event::{EventSink, Reporter};
-use support::wait::in_words;
 
 /// How often what was measured is collected.
 const TICK: Duration = Duration::from_secs(1);

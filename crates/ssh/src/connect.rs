@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::ssh::{ConnectError, Ssh};
-use super::{Host, HostError, Identity, Trust};
 use support::event::Reporter;
 use support::wait::{Backoff, Deadline};
+
+use super::ssh::{ConnectError, Ssh};
+use super::{Host, HostError, Identity, Trust};
 
 /// The user's keys come in while a host boots: a refusal before this is no answer.
 const DENIED_LIMIT: Duration = Duration::from_secs(30);

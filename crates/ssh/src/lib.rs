@@ -13,10 +13,9 @@ use std::fmt;
 use std::os::unix::net::UnixStream;
 use std::thread;
 
-use tokio::sync::{mpsc, oneshot};
-
 use support::event::Reporter;
 use support::http::{Opening, Tunnel};
+use tokio::sync::{mpsc, oneshot};
 
 pub use command::{Command, More, Output, Prints, Progress, Shell, quote};
 pub use connect::{Target, connect};

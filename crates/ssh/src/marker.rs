@@ -5,8 +5,9 @@
 //! therefore sent behind one that prints a random marker, and only what follows the
 //! marker counts.
 
-use super::command::{Command, Shell, quote};
 use support::digest::hexadecimal;
+
+use super::command::{Command, Shell, quote};
 
 /// How much of what comes before the marker is kept for an error.
 const KEPT_BYTES: usize = 64 << 10;

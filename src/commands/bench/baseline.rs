@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::Path;
 
+use loadtest::outcome::{ExecutionOutcome, LabelOutcome, Outcome};
 use serde::Serialize;
 
 use crate::error::Error;
 use crate::report::{Cell, Table};
-use loadtest::outcome::{ExecutionOutcome, LabelOutcome, Outcome};
 
 /// How something changed: of an execution its throughput, of a label its times.
 #[derive(Debug, Serialize)]

@@ -7,6 +7,11 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::future::try_join_all;
+use loadtest::outcome::Outcome;
+use loadtest::script::Script;
+use ssh::{Command, Progress, quote};
+use support::event::{Event, EventSink, Reporter};
+use support::wait::Deadline;
 
 use super::program;
 use super::relay::Line;
@@ -15,11 +20,6 @@ use crate::access::Token;
 use crate::cli::Bench;
 use crate::commands::endpoints::ServiceHost;
 use crate::error::Error;
-use loadtest::outcome::Outcome;
-use loadtest::script::Script;
-use ssh::{Command, Progress, quote};
-use support::event::{Event, EventSink, Reporter};
-use support::wait::Deadline;
 
 const SSH_LIMIT: Duration = Duration::from_secs(30);
 /// Where the program on the host finds the token, in its folder.

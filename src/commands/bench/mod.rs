@@ -10,7 +10,11 @@ mod target;
 
 use std::process::ExitCode;
 
+use loadtest::outcome::{HOST, LAPTOP, Machine, Outcome};
+use loadtest::page;
+use loadtest::script::{self, Script};
 use serde::Serialize;
+use support::event::EventSink;
 
 use crate::cli::{Bench, From, Output};
 use crate::commands::destination::Destination;
@@ -18,10 +22,6 @@ use crate::error::Error;
 use crate::progress;
 use crate::report;
 use crate::signals::{Caught, Signals};
-use loadtest::outcome::{HOST, LAPTOP, Machine, Outcome};
-use loadtest::page;
-use loadtest::script::{self, Script};
-use support::event::EventSink;
 
 use baseline::Change;
 use relay::Relay;

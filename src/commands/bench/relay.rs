@@ -3,9 +3,8 @@
 
 use std::io::Write;
 
-use serde::{Deserialize, Serialize};
-
 use loadtest::outcome::Outcome;
+use serde::{Deserialize, Serialize};
 use support::event::{Event, EventSink};
 
 /// A line.

@@ -1,9 +1,9 @@
 //! This module owns how the result of a load looks as tables.
 
+use loadtest::outcome::{ExecutionOutcome, LabelOutcome, Outcome, Times, Verdict};
 use serde::Serialize;
 
 use crate::report::{Cell, Table};
-use loadtest::outcome::{ExecutionOutcome, LabelOutcome, Outcome, Times, Verdict};
 
 /// A row about an execution.
 #[derive(Debug, Serialize)]

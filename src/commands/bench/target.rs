@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use loadtest::script::Script;
+use support::http::{Client, Endpoint};
+use support::wait::Deadline;
+
 use crate::access::Token;
 use crate::cli::{Bench, From};
 use crate::commands::access;
@@ -9,9 +13,6 @@ use crate::commands::endpoints::{self, ServiceHost};
 use crate::config::{self, Config};
 use crate::error::Error;
 use crate::health;
-use loadtest::script::Script;
-use support::http::{Client, Endpoint};
-use support::wait::Deadline;
 
 /// The services are said to run already.
 const READY_LIMIT: Duration = Duration::from_secs(10);

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use futures_util::future::try_join_all;
+use support::event::{EventSink, Reporter};
 
 use super::{READY_LIMIT, Row, switch_all};
 use crate::cli::Change;
@@ -19,7 +20,6 @@ use crate::progress;
 use crate::report;
 use crate::secrets;
 use crate::signals::Signals;
-use support::event::{EventSink, Reporter};
 
 /// What an interrupt leaves: a host's script goes on to its end by itself.
 const LEFT: &str = "each service runs as before or anew; `eventpost status` says which, and the \

@@ -3,8 +3,11 @@
 
 use std::process::ExitCode;
 
+use ec2::Ec2;
 use futures_util::future::try_join_all;
 use serde::Serialize;
+use support::event::EventSink;
+use support::machine::Machine;
 
 use crate::cli::Change;
 use crate::commands::endpoints::{self, ServiceHost};
@@ -16,9 +19,6 @@ use crate::error::Error;
 use crate::progress;
 use crate::report::{self, Cell, Table};
 use crate::signals::Signals;
-use ec2::Ec2;
-use support::event::EventSink;
-use support::machine::Machine;
 
 /// A row of the result.
 #[derive(Debug, Serialize)]

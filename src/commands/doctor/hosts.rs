@@ -2,7 +2,13 @@
 
 use std::time::Duration;
 
+use ec2::Ec2;
 use futures_util::future::join_all;
+use ssh::{Host, HostError, Identity, Target};
+use support::event::{EventSink, Reporter};
+use support::http::{Client, Endpoint};
+use support::machine::Machine;
+use support::wait::{Deadline, unix_seconds};
 
 use super::{Findings, reach};
 use crate::access::Token;
@@ -14,12 +20,6 @@ use crate::doctor::{Check, Facts, cause};
 use crate::error::Error;
 use crate::health;
 use crate::local::StackFolder;
-use ec2::Ec2;
-use ssh::{Host, HostError, Identity, Target};
-use support::event::{EventSink, Reporter};
-use support::http::{Client, Endpoint};
-use support::machine::Machine;
-use support::wait::{Deadline, unix_seconds};
 
 /// A host that is up answers at once.
 const SSH_LIMIT: Duration = Duration::from_secs(10);

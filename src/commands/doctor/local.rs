@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use support::http::{Client, Endpoint};
+
 use super::Findings;
 use crate::access::Token;
 use crate::cli::Doctor;
@@ -11,7 +13,6 @@ use crate::doctor::Check;
 use crate::error::Error;
 use crate::health;
 use crate::local::{self, ServiceFolder, StackFolder};
-use support::http::{Client, Endpoint};
 
 /// In percent of a disk.
 const FULL: u64 = 95;

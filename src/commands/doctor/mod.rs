@@ -9,6 +9,7 @@ mod reach;
 use std::process::ExitCode;
 
 use serde::Serialize;
+use support::http::Client;
 
 use crate::cli::{Doctor, Output};
 use crate::config;
@@ -18,7 +19,6 @@ use crate::health;
 use crate::progress;
 use crate::report::{self, Cell, Table};
 use crate::signals::Signals;
-use support::http::Client;
 
 /// The exit code where something is wrong, as of `status`.
 const WRONG: u8 = 3;

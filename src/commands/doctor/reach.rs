@@ -1,9 +1,10 @@
 //! This module owns why an instance is not reached, as far as EC2 knows it.
 
-use crate::config::Config;
-use crate::doctor::Check;
 use ec2::{Ec2, Ec2Error, GroupState, authorize};
 use support::machine::Machine;
+
+use crate::config::Config;
+use crate::doctor::Check;
 
 /// What EC2 says of the way to a port of an instance.
 pub(super) async fn why(ec2: &Ec2, config: &Config, machine: &Machine, port: u16) -> Vec<Check> {

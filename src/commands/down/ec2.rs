@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+use ec2::Ec2;
+use support::event::{EventSink, Reporter};
+use support::machine::Machine;
+
 use super::row::Row;
 use crate::cli::Down;
 use crate::commands::confirm::confirm;
@@ -12,9 +16,6 @@ use crate::local::StackFolder;
 use crate::progress;
 use crate::report;
 use crate::signals::Signals;
-use ec2::Ec2;
-use support::event::{EventSink, Reporter};
-use support::machine::Machine;
 
 pub(super) async fn run(args: &Down, config: &Config) -> Result<ExitCode, Error> {
     let mut signals = Signals::listen().map_err(Error::Runtime)?;

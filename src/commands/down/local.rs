@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use futures_util::future::join_all;
+use support::event::{EventSink, Reporter};
 
 use super::row::Row;
 use crate::cli::Down;
@@ -13,7 +14,6 @@ use crate::local::{self, LocalError, ServiceFolder, StackFolder};
 use crate::progress;
 use crate::report;
 use crate::signals::Signals;
-use support::event::{EventSink, Reporter};
 
 pub(super) async fn run(args: &Down, config: &Config) -> Result<ExitCode, Error> {
     let mut signals = Signals::listen().map_err(Error::Runtime)?;

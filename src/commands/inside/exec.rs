@@ -4,13 +4,14 @@ use std::io::{stderr, stdout};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use ssh::{Command, Progress, quote};
+
 use super::{connect, host_of};
 use crate::cli::Exec;
 use crate::config;
 use crate::error::Error;
 use crate::signals::Signals;
 use crate::terminal::Outlet;
-use ssh::{Command, Progress, quote};
 
 /// Whoever waits for longer has forgotten it.
 const LIMIT: Duration = Duration::from_secs(24 * 3600);

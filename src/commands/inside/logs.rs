@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
+use ssh::{Command, Progress};
 
 use super::{connect, named};
 use crate::cli::Logs;
@@ -17,7 +18,6 @@ use crate::error::Error;
 use crate::local::{LocalError, StackFolder};
 use crate::signals::Signals;
 use crate::terminal::Outlet;
-use ssh::{Command, Progress};
 
 /// How long reading may take, and following, which ends with the connection.
 const READ_LIMIT: Duration = Duration::from_secs(600);

@@ -9,13 +9,14 @@ pub(super) use exec::run as exec;
 pub(super) use logs::run as logs;
 pub(super) use shell::run as ssh;
 
+use ssh::Host;
+use support::event::Silence;
+
 use crate::cli;
 use crate::commands::endpoints::{self, ServiceHost};
 use crate::commands::site::Site;
 use crate::config::{Config, Service};
 use crate::error::Error;
-use ssh::Host;
-use support::event::Silence;
 
 /// The service of a name, or what there is instead.
 fn named<'a>(config: &'a Config, name: &str) -> Result<&'a Service, Error> {

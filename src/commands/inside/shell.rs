@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use rest::private;
+use ssh::{Target, Trust};
 
 use super::{connect, host_of};
 use crate::cli::Ssh;
@@ -15,7 +16,6 @@ use crate::config::{self, Config};
 use crate::environment;
 use crate::error::Error;
 use crate::local::{LocalError, StackFolder};
-use ssh::{Target, Trust};
 
 pub(crate) async fn run(args: &Ssh) -> Result<ExitCode, Error> {
     let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;

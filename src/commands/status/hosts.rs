@@ -5,8 +5,14 @@ use std::net::IpAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use ec2::{Ec2, GroupState};
 use futures_util::future::join_all;
 use serde::Serialize;
+use ssh::{Identity, Target};
+use support::event::{Reporter, Silence};
+use support::http::{Client, Endpoint};
+use support::machine::Machine;
+use support::wait::{Deadline, in_words, unix_seconds};
 
 use crate::access::Token;
 use crate::cli::Status;
@@ -18,12 +24,6 @@ use crate::health::{self, About, NotReady};
 use crate::local::StackFolder;
 use crate::plan::price;
 use crate::report::{self, Cell, Table};
-use ec2::{Ec2, GroupState};
-use ssh::{Identity, Target};
-use support::event::{Reporter, Silence};
-use support::http::{Client, Endpoint};
-use support::machine::Machine;
-use support::wait::{Deadline, in_words, unix_seconds};
 
 /// A host that is up answers at once.
 const SSH_LIMIT: Duration = Duration::from_secs(5);

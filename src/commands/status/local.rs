@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use serde::Serialize;
+use support::http::{Client, Endpoint};
+use support::wait::{in_words, unix_seconds};
 
 use crate::access::Token;
 use crate::cli::Status;
@@ -14,8 +16,6 @@ use crate::error::Error;
 use crate::health::{self, About, NotReady};
 use crate::local::{self, StackFolder};
 use crate::report::{self, Cell, Table};
-use support::http::{Client, Endpoint};
-use support::wait::{in_words, unix_seconds};
 
 /// A row of the result.
 #[derive(Debug, Serialize)]

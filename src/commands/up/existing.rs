@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::process::ExitCode;
 
 use futures_util::future::try_join_all;
+use support::event::{EventSink, Reporter};
 
 use super::row::Row;
 use crate::cli::Up;
@@ -21,7 +22,6 @@ use crate::progress;
 use crate::report;
 use crate::secrets;
 use crate::signals::Signals;
-use support::event::{EventSink, Reporter};
 
 pub(super) async fn run(
     args: &Up,

@@ -7,6 +7,9 @@ use std::process::ExitCode;
 
 use futures_util::future::try_join_all;
 use serde::Serialize;
+use support::digest::sha256;
+use support::event::{EventSink, Reporter};
+use support::http::Client;
 
 use crate::access::{Keyring, Token};
 use crate::binary;
@@ -23,9 +26,6 @@ use crate::report::{self, Cell, Table};
 use crate::secrets;
 use crate::seed;
 use crate::signals::Signals;
-use support::digest::sha256;
-use support::event::{EventSink, Reporter};
-use support::http::Client;
 
 /// A row of the result.
 #[derive(Debug, Serialize)]

@@ -7,10 +7,11 @@ mod row;
 
 use std::process::ExitCode;
 
+use support::event::{EventSink, Reporter};
+
 use crate::cli::Up;
 use crate::config;
 use crate::error::Error;
-use support::event::{EventSink, Reporter};
 
 pub(super) use ec2::launch_plan;
 pub(super) use local::changes as local_changes;

@@ -8,14 +8,14 @@ use aws_sdk_ec2::types::{
     InstanceMetadataOptionsRequest, InstanceState, InstanceType, Reservation, ResourceType,
     ShutdownBehavior, Tag, VolumeType,
 };
-
-use super::tags::{self, of_stack, tag};
-use super::{Ec2, Ec2Error, Launch, MachineImage, Wanted};
 use ssh::Identity;
 use support::digest::sha256;
 use support::event::Reporter;
 use support::machine::Machine;
 use support::wait::{Backoff, Deadline};
+
+use super::tags::{self, of_stack, tag};
+use super::{Ec2, Ec2Error, Launch, MachineImage, Wanted};
 
 const RUNNING_LIMIT: Duration = Duration::from_secs(300);
 const TERMINATED_LIMIT: Duration = Duration::from_secs(300);

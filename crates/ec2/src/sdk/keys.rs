@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use aws_sdk_ec2::primitives::Blob;
 use aws_sdk_ec2::types::{KeyPairInfo, ResourceType};
-
-use super::tags::{self, filter, of_stack, tag};
-use super::{AccountError, Ec2, Ec2Error};
 use ssh::Identity;
 use support::digest::sha256;
 use support::wait::{Backoff, Deadline};
+
+use super::tags::{self, filter, of_stack, tag};
+use super::{AccountError, Ec2, Ec2Error};
 
 /// What was just imported is not seen by every call at once.
 const VISIBLE_LIMIT: Duration = Duration::from_secs(20);

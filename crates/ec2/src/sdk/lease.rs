@@ -8,11 +8,11 @@
 
 use aws_sdk_ec2::primitives::Blob;
 use aws_sdk_ec2::types::{KeyPairInfo, ResourceType};
+use ssh::Identity;
+use support::lease::Lease;
 
 use super::tags::{self, tag};
 use super::{AccountError, Ec2, Ec2Error};
-use ssh::Identity;
-use support::lease::Lease;
 
 impl Ec2 {
     /// Takes the stack's lease, and returns the id that the account gives it; none where

@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, ResourceType, SecurityGroup as SdkGroup};
+use support::http::Endpoint;
+use support::wait::{Backoff, Deadline};
 
 use super::group::{Found, Group, wanted};
 use super::tags::{self, filter, of_stack, tag};
 use super::{AccountError, Ec2, Ec2Error, GroupPlan, GroupState, Ingress};
 use crate::model::{GroupSpec, SshFrom, Step};
-use support::http::Endpoint;
-use support::wait::{Backoff, Deadline};
 
 /// Instances let go of their group a while after they are gone.
 const RELEASE_LIMIT: Duration = Duration::from_secs(180);

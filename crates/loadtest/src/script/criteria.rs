@@ -7,7 +7,6 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use regex::Regex;
-
 use support::wait::parse;
 
 /// The parts of a criterion. Taurus reads it by the same grammar.

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use serde_yaml::Value;
-
 use support::wait::parse;
 
 /// What a time must look like.

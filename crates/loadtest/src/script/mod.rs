@@ -20,11 +20,11 @@ use std::time::Duration;
 use hyper::Method;
 use hyper::header::HeaderName;
 use serde_yaml::Value;
-
-use super::exchange::Keep;
 use support::http::Endpoint;
 use support::token::Token;
 use support::yaml::{self, Located};
+
+use super::exchange::Keep;
 
 pub use assert::Assertion;
 pub use criteria::Criterion;

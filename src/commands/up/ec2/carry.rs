@@ -13,7 +13,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use ec2::Ec2;
 use futures_util::future::{join_all, try_join_all};
+use ssh::{Host, Target};
+use support::event::Reporter;
+use support::wait::Deadline;
 
 use super::Work;
 use super::host::Brought;
@@ -22,10 +26,6 @@ use crate::config::Service;
 use crate::docker::{self, DataStep};
 use crate::error::Error;
 use crate::health;
-use ec2::Ec2;
-use ssh::{Host, Target};
-use support::event::Reporter;
-use support::wait::Deadline;
 
 /// A host that serves answers at once.
 const SSH_LIMIT: Duration = Duration::from_secs(30);

@@ -3,6 +3,10 @@
 
 use std::sync::PoisonError;
 
+use ec2::{Ec2, Launch, Wanted};
+use ssh::{Command, Host, Identity};
+use support::event::Reporter;
+use support::machine::Machine;
 use tokio::sync::watch;
 
 use super::Work;
@@ -14,10 +18,6 @@ use crate::deploy::{self, Begin, Making, Site, Stopwatch};
 use crate::error::Error;
 use crate::fixtures::Fixtures;
 use crate::health::Ready;
-use ec2::{Ec2, Launch, Wanted};
-use ssh::{Command, Host, Identity};
-use support::event::Reporter;
-use support::machine::Machine;
 
 /// What the hosts of a run share.
 pub(super) struct Run<'a> {

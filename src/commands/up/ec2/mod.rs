@@ -9,7 +9,12 @@ use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use ec2::{Ec2, GroupPlan, Launch, MachineImage};
 use futures_util::future::{join_all, try_join_all};
+use ssh::{Host, Identity};
+use support::event::{EventSink, Reporter};
+use support::machine::Machine;
+use support::wait::{Deadline, unix_seconds};
 use tokio::sync::watch;
 
 use self::carry::Carry;
@@ -30,11 +35,6 @@ use crate::progress;
 use crate::report;
 use crate::secrets;
 use crate::signals::Signals;
-use ec2::{Ec2, GroupPlan, Launch, MachineImage};
-use ssh::{Host, Identity};
-use support::event::{EventSink, Reporter};
-use support::machine::Machine;
-use support::wait::{Deadline, unix_seconds};
 
 /// A host that serves answers at once.
 const SSH_LIMIT: Duration = Duration::from_secs(30);

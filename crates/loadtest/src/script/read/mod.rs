@@ -11,11 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_yaml::Value;
+use support::yaml::{Problems, Section, kind};
 
 use super::criteria::Criterion;
 use super::template::Template;
 use super::{Execution, Scenario, Script, duration};
-use support::yaml::{Problems, Section, kind};
 
 /// What Taurus knows and this program does not do.
 const TOP: &[&str] =

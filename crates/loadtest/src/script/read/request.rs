@@ -8,6 +8,7 @@ use hyper::Method;
 use regex::bytes::Regex;
 use serde_json_path::JsonPath;
 use serde_yaml::Value;
+use support::yaml::kind;
 
 use super::scenario::{Common, headers, redirects};
 use super::{Problems, Section, Template, duration, spelled_out, template};
@@ -15,7 +16,6 @@ use crate::script::assert::{Assertion, Pattern};
 use crate::script::extract::{Extractor, Group, Source};
 use crate::script::reply::Subject;
 use crate::script::{Request, in_path};
-use support::yaml::kind;
 
 /// What Taurus knows and this program does not do.
 const UNSUPPORTED: &[&str] = &[

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::header::{self, HeaderName};
+use support::http::Endpoint;
+use support::yaml::kind;
 
 use super::{Placed, Scenario, Scenarios, Section, Template, criteria, duration, filled, request};
 use crate::script::in_header;
-use support::http::Endpoint;
-use support::yaml::kind;
 
 /// Answers that take longer have failed, where the script says nothing; Taurus's default.
 const TIMEOUT: Duration = Duration::from_secs(30);
