@@ -144,9 +144,9 @@ fn results_are_written_and_compared() {
     assert_eq!(table.lines().count(), 4, "throughput, p50 and p99: {compared}");
 
     let sent = recorder.requests().len();
-    for (option, file) in [("--csv", "no/result.csv"), ("--baseline", "load.yml")] {
+    for (option, file, code) in [("--csv", "no/result.csv", 1), ("--baseline", "load.yml", 2)] {
         let refused = world.run(&["bench", "load.yml", "--as-written", option, file]);
-        assert_eq!(refused.code, Some(2), "{refused:?}");
+        assert_eq!(refused.code, Some(code), "{refused:?}");
         assert!(refused.stderr.contains(file), "{refused:?}");
     }
     assert_eq!(recorder.requests().len(), sent, "nothing was sent before the refusal");

@@ -88,7 +88,9 @@ fn disk(folder: &Path) -> Check {
     let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
     match rustix::fs::statvfs(there) {
         Ok(stat) if stat.f_blocks > 0 => {
-            let full = 100 - stat.f_bavail * 100 / stat.f_blocks;
+            // As `df` counts: what is reserved for root is neither used nor available.
+            let used = stat.f_blocks.saturating_sub(stat.f_bfree);
+            let full = used * 100 / (used + stat.f_bavail).max(1);
             let found = format!("{} is full to {full} %", there.display());
             if full < FULL {
                 return Check::fine("disk", found);
