@@ -1,5 +1,5 @@
-//! This module owns getting a service's program: built from its package by cargo, or
-//! found beside this program where there are no sources.
+//! Provides a service's program: built from its package by cargo, or found beside this program
+//! where there are no sources.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! This module owns the command line: one struct for each command.
+//! The command line: one struct for each command.
 
 mod token;
 

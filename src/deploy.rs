@@ -1,5 +1,5 @@
-//! This module owns bringing one service onto one host: connect, Docker, image,
-//! container, health, seed. What needs nothing of each other goes side by side.
+//! Brings one service up on one host: connect, Docker, image, container, health, seed. Steps
+//! that do not depend on each other run concurrently.
 
 use std::time::{Duration, Instant};
 

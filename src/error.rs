@@ -1,4 +1,4 @@
-//! This module owns what ends a command early, and the exit code of each.
+//! The errors that end a command, and the exit code of each.
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! This module owns seed data: a YAML list of resources, each a mapping of fields.
+//! Reads seed data: a YAML list of resources, each a mapping of fields.
 
 use std::fs;
 use std::path::Path;

@@ -1,6 +1,6 @@
-//! This module owns container images: a static program wrapped into one layer, the
-//! same bytes for the same program, without Docker. The archive is in the form that
-//! `docker save` writes and every Docker loads.
+//! Builds container images without Docker: a static program wrapped into one layer, the same
+//! bytes for the same program. The archive is in the form that `docker save` writes and every
+//! Docker loads.
 
 use std::path::Path;
 

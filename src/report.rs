@@ -1,5 +1,5 @@
-//! This module owns what goes to standard output: tables for people, JSON for programs.
-//! Nothing else is written there.
+//! Prints results to standard output: tables for people, JSON for programs. Nothing else is
+//! written there.
 
 use std::io::{self, Write};
 

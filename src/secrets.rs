@@ -1,5 +1,5 @@
-//! This module owns the secrets that services are given: files that are read when they are
-//! needed, and whose contents are never printed.
+//! Reads the secrets that services are given: files that are read when they are needed, and
+//! whose contents are never printed.
 
 use std::fs;
 use std::path::PathBuf;

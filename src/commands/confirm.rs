@@ -1,4 +1,4 @@
-//! This module owns asking before something is lost.
+//! Asks before anything is lost.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 

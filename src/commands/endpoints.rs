@@ -1,5 +1,5 @@
-//! This module owns where the services of a stack answer, and how their hosts are logged
-//! in to.
+//! Finds the addresses at which the services of a stack answer, and how to log in to their
+//! hosts.
 
 use std::net::IpAddr;
 use std::path::Path;

@@ -1,5 +1,4 @@
-//! This module owns what the commands for hosts share: which machines there are and
-//! how they are logged in to.
+//! Tells the commands that use hosts which hosts there are and how to log in to them.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};

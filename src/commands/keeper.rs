@@ -1,5 +1,4 @@
-//! This module owns where commands find a stack's lease: in the account, or on the hosts
-//! where the stack has machines that exist.
+//! Finds where a stack's lease is kept: in the account, or on the stack's existing hosts.
 
 use std::time::Duration;
 

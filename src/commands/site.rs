@@ -1,4 +1,4 @@
-//! This module owns connected hosts: a service, its host over SSH, and where it answers.
+//! Connected hosts: a service, its host over SSH, and its address.
 
 use std::time::Duration;
 

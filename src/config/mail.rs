@@ -1,5 +1,5 @@
-//! This module owns the keys of `mail`: how a service sends mails. They become variables
-//! of its environment, and the password a file that it finds by another.
+//! Reads the keys of `mail`: how a service sends mail. They become variables of its
+//! environment; the password becomes a file whose path is in another variable.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

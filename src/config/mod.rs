@@ -1,5 +1,5 @@
-//! This module owns `eventpost.yml`: text in, a [`Config`] that cannot be wrong out,
-//! or every problem at once, each with its line and the path of its key.
+//! Reads `eventpost.yml`: text in, a valid [`Config`] out, or every problem at once, each with
+//! its line and the path of its key.
 
 mod access;
 mod ec2;

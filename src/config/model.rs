@@ -1,4 +1,4 @@
-//! This module owns the validated description of a deployment.
+//! The validated description of a deployment.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,6 +1,6 @@
-//! This module owns the keys of `page`, the page for people: where its reminders are made,
-//! and from where it is opened. Both become variables of services' environments once it is
-//! known where the services are.
+//! Reads the keys of `page`, the page for people: where its reminders are created, and from
+//! where it is opened. Both become environment variables of services once it is known where the
+//! services are.
 
 use std::collections::BTreeMap;
 

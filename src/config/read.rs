@@ -1,4 +1,4 @@
-//! This module owns what each key means and what its value must be.
+//! Defines what each key means and validates its value.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;

@@ -1,5 +1,4 @@
-//! This module owns a service's data on a host: copies of them out of the container's
-//! volume and into it.
+//! Copies a service's data on a host out of the container's volume and into it.
 
 use std::path::Path;
 use std::time::Duration;

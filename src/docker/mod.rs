@@ -1,5 +1,5 @@
-//! This module owns Docker on a host: installing it, bringing an image there without a
-//! registry, running a container. It takes a [`Host`] and knows neither SSH nor EC2.
+//! Uses Docker on a host: installs it, uploads an image without a registry, runs a container.
+//! It takes a [`Host`] and knows neither SSH nor EC2.
 
 mod access;
 mod data;

@@ -1,5 +1,5 @@
-//! This module owns the secrets of a service on a host: files that its container alone can
-//! read, and that no `docker inspect` shows.
+//! Writes the secrets of a service on a host: files that only its container can read, and that
+//! no `docker inspect` shows.
 
 use sha2::{Digest, Sha256};
 use ssh::{Command, Host, HostError, quote};

@@ -1,4 +1,4 @@
-//! This module owns putting another container in the place of a service's.
+//! Replaces the container of a service with another.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! This module owns judging what a host says of itself: pure, from the facts that
+//! Judges what a host reports about itself. Pure: it works from the facts that
 //! `templates/doctor.sh` prints.
 
 use std::collections::BTreeMap;

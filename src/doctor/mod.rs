@@ -1,6 +1,5 @@
-//! This module owns what is found out about a deployment that does not work: checks in
-//! the order in which one thing needs the other, of which the first that fails is the
-//! cause.
+//! Checks of a deployment that does not work, in the order in which one thing depends on
+//! another: the first check that fails is the cause.
 
 mod facts;
 mod redact;

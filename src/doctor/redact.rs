@@ -1,4 +1,4 @@
-//! This module owns taking secrets out of what is given to others.
+//! Removes secrets from text that is given to others.
 
 const REMOVED: &str = "[removed]";
 /// What is shorter would be found everywhere, and is no secret that holds.

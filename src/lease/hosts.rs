@@ -1,4 +1,4 @@
-//! This module owns leases that are kept on hosts.
+//! Takes, renews and releases leases that are kept on hosts.
 
 use futures_util::future::try_join_all;
 use ssh::{Command, Host, HostError, Output};

@@ -1,9 +1,9 @@
-//! This module owns the right to change a stack, which one command has at a time, on
-//! whichever machine it runs: a lease with an owner and an end. It is renewed while the
-//! command works, given back when it ends, and runs out by itself where it crashed.
+//! The right to change a stack, which one command holds at a time, on whichever machine it
+//! runs: a lease with an owner and an expiry. It is renewed while the command works, released
+//! when the command ends, and expires by itself if the command crashes.
 //!
-//! It is kept where all who may change the stack look: in the AWS account, or on the
-//! hosts themselves where there is no account.
+//! It is kept where every command that may change the stack looks: in the AWS account, or on
+//! the hosts themselves where there is no account.
 
 mod hosts;
 

@@ -1,9 +1,9 @@
-//! This module owns the folders of local services:
+//! The folders of local services:
 //!
 //! ```text
 //! <state>/<stack>/lock                  held while a command changes the stack
 //! <state>/<stack>/<service>/data        the service's data
-//! <state>/<stack>/<service>/service.log what the service says
+//! <state>/<stack>/<service>/service.log what the service logs
 //! <state>/<stack>/<service>/release     what it was started from
 //! <state>/keys/<stack>                  the key that logs in to the stack's hosts
 //! ```

@@ -1,9 +1,8 @@
-//! This module owns services as processes of this machine: where they keep things
-//! ([`folder`]), starting and stopping them ([`process`]), and bringing them to where
-//! they are ready ([`start`]).
+//! Runs services as processes of this machine: where they keep their files ([`folder`]), how
+//! they are started and stopped ([`process`]), and how they become ready ([`start`]).
 //!
-//! There is no state to go stale: a service runs if it holds the lock of its data
-//! folder, and the lock file says where it listens.
+//! There is no state that can go stale: a service runs if it holds the lock of its data folder,
+//! and the lock file says where it listens.
 
 mod folder;
 mod process;

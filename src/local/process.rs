@@ -1,4 +1,4 @@
-//! This module owns the processes of local services: finding, starting and stopping.
+//! Finds, starts and stops the processes of local services.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

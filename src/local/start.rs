@@ -1,5 +1,5 @@
-//! This module owns bringing local services to where they are ready, and undoing what
-//! a failed or interrupted run began.
+//! Starts local services and waits until they are ready, and undoes what a failed or
+//! interrupted run began.
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};

@@ -1,5 +1,5 @@
-//! This module owns deciding which hosts a run of `up` goes on with and which it
-//! replaces: pure, from what EC2 says there is.
+//! Decides which hosts a run of `up` resumes and which it replaces. Pure: it works from what
+//! EC2 reports.
 
 use support::machine::Machine;
 

@@ -1,5 +1,5 @@
-//! This module owns deciding what a deployment needs: pure, from what is wanted and
-//! what is there to what has to be done.
+//! Decides what a deployment needs. Pure: from the wanted state and the existing state to the
+//! actions that lead from one to the other.
 
 pub mod launch;
 pub mod preview;

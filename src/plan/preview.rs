@@ -1,5 +1,5 @@
-//! This module owns what `up` would do, as people and programs read it: pure, from the
-//! same plans that `up` carries out.
+//! Describes what `up` would do, for people and for programs. Pure: it works from the same
+//! plans that `up` carries out.
 
 use serde::Serialize;
 

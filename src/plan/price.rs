@@ -1,4 +1,4 @@
-//! This module owns what hosts cost, to the extent that this is known without asking.
+//! Prices of hosts, as far as they are known without asking AWS.
 
 /// When the table was made.
 pub const AS_OF: &str = "2025-01";

@@ -1,5 +1,5 @@
-//! This module owns the live view: a line for each subject, with a spinner while it
-//! is at work. It is the only user of indicatif.
+//! Shows progress live: a line for each subject, with a spinner while work is under way. It is
+//! the only user of indicatif.
 
 use std::collections::HashMap;
 use std::io::Write;

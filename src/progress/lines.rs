@@ -1,4 +1,4 @@
-//! This module owns the plain view, for logs and pipes: one line for each step.
+//! Shows progress as plain text, for logs and pipes: one line for each step.
 
 use std::collections::HashMap;
 use std::io::Write;

@@ -1,5 +1,5 @@
-//! This module owns how the work's events are shown, always on standard error: as
-//! live lines on a terminal ([`bars`]), as plain lines elsewhere ([`lines`]).
+//! Displays the events of the work, always on standard error: as live lines on a terminal
+//! ([`bars`]), as plain lines elsewhere ([`lines`]).
 
 mod bars;
 mod lines;

@@ -1,4 +1,4 @@
-//! This module owns a server that answers as a test says and remembers what it was asked.
+//! A server that answers as a test says and records the requests it receives.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -1,5 +1,5 @@
-//! This module owns a real browser that tests look at pages with: Debian's chromium, by its
-//! driver and the `WebDriver` protocol (<https://www.w3.org/TR/webdriver2/>).
+//! Drives a real browser in which tests look at pages: Debian's chromium, through its driver
+//! and the `WebDriver` protocol (<https://www.w3.org/TR/webdriver2/>).
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;

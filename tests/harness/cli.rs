@@ -1,5 +1,5 @@
-//! This module owns running the command in a world of its own: a state folder and
-//! ports that no other test uses, and no service left when the test ends.
+//! Runs the command in isolation: with a state folder and ports that no other test uses, and no
+//! service left running when the test ends.
 
 use std::fs;
 use std::path::{Path, PathBuf};

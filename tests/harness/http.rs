@@ -1,5 +1,5 @@
-//! This module owns a client that shares no code with the services: plain text over
-//! TCP, so that what is sent and received is what the test says.
+//! An HTTP client that shares no code with the services: plain text over TCP, so that what is
+//! sent and received is exactly what the test says.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

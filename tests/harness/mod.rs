@@ -1,5 +1,5 @@
-//! This module owns running the real programs for tests: it builds the services,
-//! starts them on ports of their own and stops them whatever becomes of the test.
+//! Runs the real programs for tests: builds the services, starts them on ports of their own,
+//! and stops them however the test ends.
 
 pub(crate) mod browser;
 pub(crate) mod cli;

@@ -1,6 +1,6 @@
-//! This module owns the testbed: an EC2 region on this machine, started once for all
-//! tests. Each test has an access key and a stack of its own, so that neither faults
-//! nor hosts of one meet another.
+//! The testbed: an EC2 region on this machine, started once for all tests. Each test has an
+//! access key and a stack of its own, so that it sees neither the faults nor the hosts of
+//! another.
 
 use std::fs;
 use std::io::{Read, Write};

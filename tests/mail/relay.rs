@@ -1,4 +1,4 @@
-//! This module owns the relay that tests send mails to: `testbed/relay.py`.
+//! Starts the relay that tests send mail to: `testbed/relay.py`.
 
 use std::fs;
 use std::io::{BufRead, BufReader};

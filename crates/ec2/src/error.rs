@@ -1,4 +1,4 @@
-//! This module owns what EC2's errors mean to a user.
+//! Explains EC2's errors to users.
 
 use crate::model::Ingress;
 

@@ -1,5 +1,5 @@
-//! This module owns a user's connection: made when it is needed, kept where the script
-//! says so, and made anew when the other side closes it.
+//! A user's connection: opened when it is needed, kept open where the script says so, and
+//! reopened when the other side closes it.
 
 use std::pin::Pin;
 use std::time::Duration;

@@ -1,10 +1,9 @@
-//! This module owns one exchange: a request's bytes go out, and the answer's come in,
-//! framed as RFC 9112 (section 6) says.
+//! Performs one exchange: sends a request's bytes and receives the response, framed as RFC 9112
+//! (section 6) says.
 //!
-//! It is no HTTP client but the hot path of the load generator. A general client hands
-//! each request from one task to another and builds maps of headers that nobody reads;
-//! that costs more than all the rest of a user's work (docs/performance.md has the
-//! figures).
+//! This is not an HTTP client but the hot path of the load generator. A general client hands
+//! each request from one task to another and builds maps of headers that nobody reads; that
+//! costs more than all the rest of a user's work (docs/performance.md has the figures).
 
 use std::io;
 

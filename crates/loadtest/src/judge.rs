@@ -1,5 +1,5 @@
-//! This module owns whether a load has failed: its criteria against what each second
-//! and the whole measured. It decides as Taurus does, so that a script fails in both.
+//! Decides whether a load test has failed: checks its criteria against the measurements of each
+//! second and of the whole run. It decides as Taurus does, so that a script fails in both.
 
 use std::collections::VecDeque;
 

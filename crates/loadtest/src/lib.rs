@@ -1,5 +1,4 @@
-//! This module owns the load test: a script in Taurus syntax, users that follow it, and
-//! what they measured.
+//! A load test: a script in Taurus syntax, users that follow it, and what they measured.
 //!
 //! ```text
 //! script      the file -> Script, every problem reported at once
@@ -12,11 +11,11 @@
 //! stats       what was measured
 //! load        one execution while it runs, shared by its users
 //! run         all users of all executions, collected once a second
-//! live        what is said meanwhile
+//! live        what is shown meanwhile
 //! judge       pass/fail criteria
 //! outcome     the result
-//! machine     where it came from
-//! page        the result as a page with pictures
+//! machine     the machine it came from
+//! page        the result as a page with charts
 //! ```
 
 mod connection;

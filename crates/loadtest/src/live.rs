@@ -1,4 +1,4 @@
-//! This module owns what is said of an execution while it runs.
+//! Formats what is shown about an execution while it runs.
 
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
-//! This module owns one execution while it runs: what its users share, and where they
-//! put what they measure.
+//! One execution while it runs: what its users share, and where they record their measurements.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};

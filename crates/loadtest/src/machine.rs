@@ -1,4 +1,4 @@
-//! This module owns saying what machine a load came from: figures mean little without.
+//! Describes the machine that a load came from: figures mean little without it.
 
 use std::fs;
 

@@ -1,5 +1,5 @@
-//! This module owns the result of a load: what is printed, compared with later, and
-//! brought back from a host. Times are in milliseconds.
+//! The result of a load test: printed, compared with later results, and sent back from a host.
+//! Times are in milliseconds.
 
 use std::time::Duration;
 

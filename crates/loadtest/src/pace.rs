@@ -1,6 +1,6 @@
-//! This module owns when a request is sent: in a closed loop all users of an execution
-//! together keep to its throughput, in an open one they share its requests as these are
-//! due, whether or not anybody is ready.
+//! Decides when a request is sent. In a closed loop, all users of an execution together keep to
+//! its throughput. In an open loop, they share its requests as these become due, whether or not
+//! a user is ready.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

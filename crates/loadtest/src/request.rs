@@ -1,4 +1,4 @@
-//! This module owns the bytes of a request: its templates filled with a user's values.
+//! Writes the bytes of a request: its templates filled with a user's values.
 
 use std::io::Write;
 

@@ -1,5 +1,4 @@
-//! This module owns running all users of all executions, and collecting once a second
-//! what they measured.
+//! Runs all users of all executions, and collects once a second what they measured.
 
 use std::sync::Arc;
 use std::time::Duration;

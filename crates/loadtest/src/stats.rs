@@ -1,5 +1,4 @@
-//! This module owns what is measured: a histogram for each request of a scenario, and
-//! failures by kind.
+//! Collects measurements: a histogram for each request of a scenario, and failures by kind.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

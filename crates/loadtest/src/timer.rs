@@ -1,6 +1,5 @@
-//! This module owns waiting for a moment to the microsecond. The runtime's own timers
-//! are right to a millisecond, which an open loop would show as time that the service
-//! took.
+//! Waits for a moment to the microsecond. The runtime's own timers are accurate to a
+//! millisecond, which an open loop would show as time that the service took.
 
 use std::io;
 use std::os::fd::OwnedFd;

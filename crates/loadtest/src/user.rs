@@ -1,5 +1,4 @@
-//! This module owns one user: it goes through its scenario again and again until its
-//! time is over.
+//! Runs one user, which repeats its scenario until its time is over.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! This module owns what is run on a host and what comes back.
+//! Commands that run on a host, and their output.
 
 use std::io::{self, PipeReader, PipeWriter};
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! This module owns waiting for a host to let us in.
+//! Connects to a host, and retries until it accepts the login.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! This module owns keys: the one that logs in, and those that hosts are known by.
+//! Keys: the one that logs in, and those that identify hosts.
 
 use std::fmt;
 use std::fs;

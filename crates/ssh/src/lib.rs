@@ -1,6 +1,5 @@
-//! This module owns hosts: machines that are reached over SSH. A [`Host`] is a
-//! cloneable handle over one session, which lives in a thread of its own because the
-//! SSH library blocks.
+//! Hosts that are reached over SSH. A [`Host`] is a cloneable handle to one session, which
+//! lives in a thread of its own because the SSH library blocks.
 
 mod command;
 mod connect;

@@ -1,8 +1,8 @@
-//! This module owns the SSH session: the only user of ssh2.
+//! The SSH session, and the only user of ssh2.
 //!
-//! Input, output and errors of a command are moved together without blocking: reading
-//! one of them to its end first can deadlock, and a write of everything hangs where
-//! the command ends early.
+//! Input, output and errors of a command are transferred together without blocking: reading one
+//! of them to its end first can deadlock, and writing all of the input hangs when the command
+//! ends early.
 
 use std::fs::File;
 use std::io::{self, Read, Write};

@@ -1,5 +1,4 @@
-//! This module owns SHA-256 as text: programs, environments and images are compared by
-//! it.
+//! Computes SHA-256 as text, by which programs, environments and images are compared.
 
 use std::fmt::Write;
 

@@ -1,5 +1,5 @@
-//! This module owns what the work says while it goes on. Work emits events and
-//! knows nothing of terminals; displays (`progress`) only listen.
+//! Reports the progress of work as events. Work emits events and knows nothing of terminals;
+//! displays (`progress`) only listen.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
-//! This module owns time: how people write it, and waiting. Every wait has a deadline, and between two looks the
-//! pause grows, so that what is quick is seen quickly and what is slow costs little.
+//! Waiting, and durations in words. Every wait has a deadline, and the pause between two
+//! attempts grows, so that a quick result is seen quickly and a slow one costs little.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

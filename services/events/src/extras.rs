@@ -1,5 +1,5 @@
-//! This module owns what the service does besides storing events: finding some, and
-//! showing them to people.
+//! Adds what the service does besides storing events: searching them, and showing them to
+//! people.
 
 use rest::ObjectId;
 use rest::extension::{Extension, Given, NoSelection, Selection, Shown};

@@ -1,7 +1,7 @@
-//! This module owns finding the notifications for an address.
+//! Finds the notifications for an address.
 //!
-//! The index keeps a hash of each address, not the address: a notification costs some 70
-//! bytes of memory. What has the same hash is looked at, to be certain.
+//! The index keeps a hash of each address, not the address: a notification costs some 70 bytes
+//! of memory. A notification whose hash matches is read from the store to be certain.
 
 use std::collections::hash_map::RandomState;
 use std::collections::{BTreeSet, HashMap};

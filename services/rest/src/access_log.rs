@@ -1,6 +1,6 @@
-//! This module owns the access log: one line on standard output for each request. A
-//! thread of its own writes them, so that no request waits for whoever reads them; when
-//! that one is too slow, lines are dropped and counted.
+//! Writes the access log: one line on standard output for each request. A thread of its own
+//! writes the lines, so that no request waits for the reader; when the reader is too slow,
+//! lines are dropped and counted.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;

@@ -1,5 +1,5 @@
-//! This module owns what a service's own program asks and tells the service that runs:
-//! in its container there is no other program.
+//! Sends questions and orders from a service's own program to the running service: its
+//! container has no other program.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};

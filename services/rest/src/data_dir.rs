@@ -1,5 +1,5 @@
-//! This module owns the folder where a service keeps its data: making it, locking it
-//! against a second process, and saying who holds it.
+//! The folder where a service keeps its data: creates it, locks it against a second process,
+//! and tells which process holds it.
 //!
 //! The lock is the operating system's (`flock`), so it ends with the process however
 //! that ends: a held lock means a living service, never a stale file.

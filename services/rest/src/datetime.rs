@@ -1,5 +1,5 @@
-//! This module owns dates and times as the API takes and writes them. Numbers may
-//! come unpadded and are written padded; anything else around them is refused.
+//! Parses and formats dates and times as the API reads and writes them. Numbers may be unpadded
+//! on input and are padded on output; any other text around them is refused.
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::{SignedDuration, civil};

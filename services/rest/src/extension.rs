@@ -1,6 +1,5 @@
-//! This module owns what a service may do besides storing documents and answering with
-//! them: an [`Extension`] hears of every change, adds to answers, and has lists and
-//! actions of its own.
+//! Defines what a service can do besides storing documents and returning them: an [`Extension`]
+//! is told about every change, adds to answers, and has lists and actions of its own.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! This module owns the reading of a request body: a JSON object whose members are
-//! checked one by one, so that an answer can name every bad field at once.
+//! Reads a request body: a JSON object whose members are checked one by one, so that an answer
+//! can name every bad field at once.
 
 use std::borrow::Cow;
 use std::fmt;

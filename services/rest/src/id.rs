@@ -1,5 +1,5 @@
-//! This module owns resource ids: MongoDB's `ObjectId`, which the first EventPost
-//! used and its clients know, 24 hexadecimal digits.
+//! Resource ids: MongoDB's `ObjectId` of 24 hexadecimal digits, which the first EventPost used
+//! and its clients know.
 
 use std::cmp::Ordering;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! This module owns what a service brings along: its model.
+//! Defines what each service provides: its model.
 
 use crate::fields::{FieldError, Fields};
 use crate::id::ObjectId;

@@ -1,5 +1,5 @@
-//! This module owns a service as a process: command line, logging, signals and exit
-//! codes. `main` of a service is one call of [`run()`].
+//! Runs a service as a process: command line, logging, signals and exit codes. `main` of a
+//! service is one call of [`run()`].
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! This module owns what a service settles with the system when it starts.
+//! Sets up the process's resource limits and signals when a service starts.
 
 use std::io;
 

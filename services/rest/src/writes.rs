@@ -1,7 +1,7 @@
-//! This module owns whether writes are taken. They can be refused for a while, from
-//! outside the process: a file in the data folder says until when, and SIGHUP has the
-//! service read it again. It ends by itself, so that whoever asked for it and died leaves
-//! no service behind that takes no writes.
+//! Decides whether writes are accepted. They can be refused for a while from outside the
+//! process: a file in the data folder says until when, and SIGHUP makes the service read it
+//! again. The refusal ends by itself, so that a process that asked for it and died does not
+//! leave behind a service that accepts no writes.
 
 use std::fs;
 use std::io::{self, Write};

@@ -1,4 +1,4 @@
-//! This module owns comparing a result with an earlier one.
+//! Compares a result with an earlier one.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! This module owns a result as comma-separated values.
+//! Writes a result as comma-separated values.
 
 use loadtest::outcome::{Outcome, Times};
 

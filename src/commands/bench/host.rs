@@ -1,5 +1,5 @@
-//! This module owns putting the load on from the services' own hosts: this program and
-//! the part of the script that is for a host's service go there, run, and are removed.
+//! Runs the load test from the services' own hosts: this program and the part of the script for
+//! a host's service are uploaded, run and removed.
 
 use std::io::Write;
 use std::time::Duration;

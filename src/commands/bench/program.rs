@@ -1,4 +1,4 @@
-//! This module owns the program that is shipped to a host: this one.
+//! Reads the program that is uploaded to a host: this one.
 
 use std::fs;
 

@@ -1,5 +1,5 @@
-//! This module owns what passes between a host that runs a load and the machine that
-//! wanted it: one JSON document a line.
+//! The protocol between a host that runs a load test and the machine that asked for it: one
+//! JSON document a line.
 
 use std::io::Write;
 

@@ -1,4 +1,4 @@
-//! This module owns how the result of a load looks as tables.
+//! Shows the result of a load test as tables.
 
 use loadtest::outcome::{ExecutionOutcome, LabelOutcome, Outcome, Times, Verdict};
 use serde::Serialize;

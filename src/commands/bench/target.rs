@@ -1,4 +1,4 @@
-//! This module owns where a load goes.
+//! Finds the services that a load test sends its requests to.
 
 use std::time::Duration;
 

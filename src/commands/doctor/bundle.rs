@@ -1,5 +1,4 @@
-//! This module owns the file that is given to those who are to help: everything that was
-//! found, and no secret.
+//! Writes the file for a request for help: everything that was found, and no secret.
 
 use std::env;
 use std::fs::{self, File};

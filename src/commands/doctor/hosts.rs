@@ -1,4 +1,4 @@
-//! This module owns looking at services on hosts: from the account to the container.
+//! Checks services on hosts, from the account to the container.
 
 use std::time::Duration;
 

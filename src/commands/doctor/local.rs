@@ -1,4 +1,4 @@
-//! This module owns looking at services that are processes of this machine.
+//! Checks services that are processes of this machine.
 
 use std::path::Path;
 

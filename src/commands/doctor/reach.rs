@@ -1,4 +1,4 @@
-//! This module owns why an instance is not reached, as far as EC2 knows it.
+//! Finds out why an instance cannot be reached, as far as EC2 knows.
 
 use ec2::{Ec2, Ec2Error, GroupState, authorize};
 use support::machine::Machine;

@@ -1,4 +1,4 @@
-//! This module owns how what was ended is shown.
+//! Shows what `down` ended, as rows of a table.
 
 use serde::Serialize;
 

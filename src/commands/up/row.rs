@@ -1,4 +1,4 @@
-//! This module owns how a deployment to hosts is shown in the end.
+//! Shows the result of a deployment to hosts, as rows of a table.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! This module owns the connection to EC2: region, credentials, retries, limits.
+//! Connects to EC2: region, credentials, retries, timeouts.
 
 use std::fmt::Write;
 use std::time::Duration;

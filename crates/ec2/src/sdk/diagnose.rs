@@ -1,4 +1,4 @@
-//! This module owns looking for reasons why an instance cannot be reached.
+//! Looks for reasons why an instance cannot be reached.
 
 use aws_sdk_ec2::types::{Instance, Reservation, RouteState, RouteTable, SummaryStatus};
 

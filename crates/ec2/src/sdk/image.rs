@@ -1,4 +1,4 @@
-//! This module owns finding what hosts boot.
+//! Finds the machine image that hosts boot.
 
 use aws_sdk_ec2::types::Image as SdkImage;
 

@@ -1,4 +1,4 @@
-//! This module owns instances: finding, launching, waiting for, ending.
+//! Finds, launches, waits for and terminates instances.
 
 use std::time::Duration;
 

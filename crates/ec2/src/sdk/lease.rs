@@ -1,10 +1,10 @@
-//! This module owns a stack's lease: the right to change it, held by one command at a
-//! time, whichever machine that runs on.
+//! A stack's lease: the right to change it, held by one command at a time, whichever machine
+//! that runs on.
 //!
-//! EC2 has no lock, but no two key pairs of one name: making one is to be had by one
-//! caller only. So the lease is a key pair, whose private half nobody has. Its tags say
-//! whose it is and until when. It is removed by its id, so that whoever removes one that
-//! has run out never removes the one that came after it.
+//! EC2 has no locks, but no two key pairs can have the same name: of several callers that
+//! create one, only one succeeds. So the lease is a key pair, whose private half nobody has.
+//! Its tags name its owner and its expiry. It is deleted by its id, so that a caller that
+//! deletes an expired lease never deletes the one that came after it.
 
 use aws_sdk_ec2::primitives::Blob;
 use aws_sdk_ec2::types::{KeyPairInfo, ResourceType};

@@ -1,4 +1,4 @@
-//! This module owns the tags by which a stack is found again.
+//! The tags by which the resources of a stack are found again.
 
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 

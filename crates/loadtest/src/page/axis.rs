@@ -1,4 +1,4 @@
-//! This module owns axes: where a value lies on a chart, and which values are named.
+//! Axes of charts: where a value lies, and which values are labelled.
 
 /// An axis from a least to a greatest value.
 #[derive(Debug, Clone)]

@@ -1,5 +1,5 @@
-//! This module owns drawing a chart as SVG. Colours are names of the page's style, which
-//! has them for light and for dark.
+//! Draws a chart as SVG. Colours are names from the page's style sheet, which defines them for
+//! light and dark mode.
 
 use std::fmt::Write;
 

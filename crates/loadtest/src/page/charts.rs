@@ -1,4 +1,4 @@
-//! This module owns which charts a page has and what they show.
+//! Decides which charts a page has and what they show.
 
 use super::axis::{Axis, number, tail, time};
 use super::chart::{Chart, Look, Series};

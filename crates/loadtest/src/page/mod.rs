@@ -1,8 +1,8 @@
-//! This module owns the result as a page: one HTML file that needs nothing else, with
-//! pictures that can be read in light and in dark.
+//! Renders the result as a page: one HTML file that needs nothing else, with charts that are
+//! readable in light and dark mode.
 //!
 //! ```text
-//! axis    where a value lies, and which values are named
+//! axis    where a value lies, and which values are labelled
 //! chart   a chart as SVG
 //! charts  which charts there are
 //! tables  the tables

@@ -1,4 +1,4 @@
-//! This module owns the page's tables.
+//! Renders the page's tables.
 
 use indicatif::HumanBytes;
 

@@ -1,4 +1,4 @@
-//! This module owns what a script expects of an answer.
+//! Checks a response against a script's assertions.
 
 use regex::bytes::Regex;
 

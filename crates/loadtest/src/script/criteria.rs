@@ -1,7 +1,6 @@
-//! This module owns pass/fail criteria, in the words of
-//! [Taurus](https://gettaurus.org/docs/PassFail/):
-//! `[MESSAGE: ]SUBJECT[ of LABEL]CONDITION THRESHOLD[ for|over|within TIME][, ACTION]`,
-//! as in `p99 of GET /events>50ms for 10s, continue as failed`.
+//! Parses pass/fail criteria, in the words of [Taurus](https://gettaurus.org/docs/PassFail/):
+//! `[MESSAGE: ]SUBJECT[ of LABEL]CONDITION THRESHOLD[ for|over|within TIME][, ACTION]`, as in
+//! `p99 of GET /events>50ms for 10s, continue as failed`.
 
 use std::sync::LazyLock;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! This module owns times as Taurus writes them: a number of seconds, or like `1m30s`.
+//! Parses durations as Taurus writes them: a number of seconds, or like `1m30s`.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! This module owns taking values out of answers for later requests.
+//! Extracts values from responses for later requests.
 
 use regex::bytes::{Captures, Regex};
 use serde_json::Value;

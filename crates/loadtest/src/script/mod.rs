@@ -1,6 +1,6 @@
-//! This module owns load scripts: what users do, how many of them, and for how long, in
-//! the syntax of [Taurus](https://gettaurus.org/docs/ExecutionSettings/). What it cannot
-//! do as Taurus does is refused by name, so that a script never means less than it says.
+//! Load scripts: what users do, how many there are, and for how long, in the syntax of
+//! [Taurus](https://gettaurus.org/docs/ExecutionSettings/). Whatever cannot be done as Taurus
+//! does it is refused by name, so that a script never means less than it says.
 
 mod assert;
 mod criteria;

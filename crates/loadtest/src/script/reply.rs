@@ -1,4 +1,4 @@
-//! This module owns what later requests and assertions see of an answer.
+//! The parts of a response that later requests and assertions can use.
 
 use std::borrow::Cow;
 

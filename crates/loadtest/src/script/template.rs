@@ -1,4 +1,4 @@
-//! This module owns text with variables: `/events/${id}`.
+//! Text with variables: `/events/${id}`.
 
 use std::collections::HashMap;
 

@@ -1,8 +1,8 @@
-//! This module owns finding the line of a key.
+//! Finds the line of a key.
 //!
-//! The YAML library's values do not know where they stood, but its errors do. So a
-//! key is found by reading the text once more with a reader that fails on purpose
-//! when it comes to that key.
+//! The values of the YAML library do not know their lines, but its errors do. So a key is found
+//! by reading the text a second time with a reader that fails on purpose when it reaches that
+//! key.
 
 use std::fmt;
 

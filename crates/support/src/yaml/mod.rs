@@ -1,5 +1,5 @@
-//! This module owns reading YAML files of ours: every problem is reported at once, each
-//! with its line and the path of its key.
+//! Reads YAML files: every problem is reported at once, each with its line and the path of its
+//! key.
 
 mod locate;
 mod section;

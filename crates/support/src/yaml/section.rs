@@ -1,5 +1,5 @@
-//! This module owns reading one mapping of the file: each key is taken once, what is
-//! wrong is collected, and what nobody took is an unknown key.
+//! Reads one mapping of a file: each key is taken once, problems are collected, and a key that
+//! was never taken is reported as unknown.
 
 use std::cell::RefCell;
 use std::ops::RangeInclusive;

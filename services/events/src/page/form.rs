@@ -1,6 +1,5 @@
-//! This module owns what is searched for, as the address of a page has it. Without a first
-//! day that is from today on, unless the last day is before: what is over begins with the
-//! latest.
+//! Reads a search from the address of a page. Without a first day, the search starts today,
+//! unless its last day is in the past: then the latest events come first.
 
 use form_urlencoded::Serializer;
 use jiff::civil::Date;

@@ -1,13 +1,12 @@
-//! This module owns the pages for people: what is coming up, a search, one event, and
-//! being reminded of it.
+//! The pages for people: upcoming events, a search, one event, and a reminder of it.
 //!
 //! ```text
-//! form    what is searched for, as a page's address has it
-//! view    events as people read them, and the templates
+//! form    a search, as a page's address has it
+//! view    events prepared for display, and the templates
 //! ```
 //!
 //! Everything but the reminder is plain HTML. A reminder is a notification, which the
-//! page's script makes at the notifications service: no page loads anything from
+//! page's script creates at the notifications service: no page loads anything from
 //! elsewhere, nor may it.
 
 mod form;

@@ -1,5 +1,5 @@
-//! This module owns events as people read them, and the templates. What the templates
-//! write is escaped.
+//! Prepares events for display, and holds the templates. Everything that the templates write is
+//! escaped.
 
 use askama::Template;
 use form_urlencoded::Serializer;

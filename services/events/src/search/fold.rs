@@ -1,4 +1,4 @@
-//! This module owns comparing texts as people do: without regard to case and accents.
+//! Folds texts so that they are compared without regard to case and accents.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;

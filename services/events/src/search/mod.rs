@@ -1,9 +1,9 @@
-//! This module owns searching events.
+//! Searches events.
 //!
 //! ```text
-//! query    what is asked for
+//! query    the query of a search
 //! fold     comparing texts without regard to case and accents
-//! index    which events that may be, in memory
+//! index    which events may match, in memory
 //! ```
 
 mod fold;

@@ -1,4 +1,4 @@
-//! This module owns what a search asks for.
+//! Parses the query of a search.
 
 use jiff::civil::{Date, DateTime};
 use rest::ObjectId;

@@ -1,4 +1,4 @@
-//! This module owns what clients see of sending, and can do about it.
+//! Shows clients the state of deliveries, and carries out their actions on it.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

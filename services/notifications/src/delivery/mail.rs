@@ -1,4 +1,4 @@
-//! This module owns a notification as a mail.
+//! Builds the mail of a notification.
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;

@@ -1,20 +1,20 @@
-//! This module owns sending notifications when they are due.
+//! Sends notifications when they are due.
 //!
 //! ```text
 //! settings  the relay, from the command line
-//! state     what has become of a notification, and what is next
-//! book      the states of all, and which is due
+//! state     the state of a delivery, and its transitions
+//! book      the states of all, and which are due
 //! records   the states on the disk
 //! mail      a notification as a mail
 //! relay     one attempt to send it
-//! worker    takes what is due to the relay, at a bounded rate
-//! query     what clients ask for
-//! api       what they see of it, and can do
+//! worker    sends due mails to the relay, at a bounded rate
+//! query     the query of a list or an item
+//! api       what clients see of deliveries, and can do
 //! ```
 //!
-//! A mail is sent at least once: that it was sent is written down after the relay has
-//! taken it. Its Message-ID is the same at each attempt, so that receivers can drop a
-//! second one.
+//! A mail is sent at least once: that it was sent is recorded after the relay has
+//! accepted it. Its Message-ID is the same at each attempt, so that receivers can drop a
+//! duplicate.
 
 mod api;
 mod book;

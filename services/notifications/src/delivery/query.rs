@@ -1,4 +1,4 @@
-//! This module owns what the query of a list or an item asks for.
+//! Parses the query of a list or an item.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! This module owns attempts to have a relay take a mail.
+//! Sends a mail to the relay, and judges the result of the attempt.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! This module owns the settings of sending.
+//! The settings for sending mail.
 
 use std::fmt;
 use std::fs;

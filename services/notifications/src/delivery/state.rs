@@ -1,4 +1,4 @@
-//! This module owns what has become of a notification, and what comes next: pure.
+//! The state of a notification's delivery, and the transition after each attempt. Pure.
 
 use std::time::Duration;
 

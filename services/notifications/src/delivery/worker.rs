@@ -1,5 +1,5 @@
-//! This module owns the worker: it takes what is due to the relay, some at a time and at a
-//! bounded rate, and writes down what came of it.
+//! The worker: sends due mails to the relay, several at a time and at a bounded rate, and
+//! records the result of each attempt.
 
 use std::sync::Arc;
 use std::time::Duration;

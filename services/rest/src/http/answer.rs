@@ -1,5 +1,5 @@
-//! This module owns the answers: status, headers and JSON body. The sentences under
-//! `error` are part of the API; clients of the first EventPost know them.
+//! Builds the answers: status, headers and JSON body. The sentences under `error` are part of
+//! the API; clients of the first EventPost know them.
 
 use bytes::Bytes;
 use hyper::header::{

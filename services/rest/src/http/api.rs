@@ -1,5 +1,4 @@
-//! This module owns what is done for a request: it joins routing, the model and the
-//! store, and knows no sockets.
+//! Carries out requests: joins routing, the model and the store, and knows no sockets.
 
 use std::marker::PhantomData;
 use std::net::SocketAddr;

@@ -1,5 +1,5 @@
-//! This module owns the reading of request bodies, bounded in size and time, and in
-//! size of all that are being read.
+//! Reads request bodies. Each is bounded in size and time, and all that are being read at once
+//! are bounded in size together.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

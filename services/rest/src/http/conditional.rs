@@ -1,5 +1,5 @@
-//! This module owns conditional requests (RFC 9110, section 13): how a tag is written
-//! in `ETag`, and what `If-Match` and `If-None-Match` ask.
+//! Conditional requests (RFC 9110, section 13): formats the tag in `ETag`, and parses
+//! `If-Match` and `If-None-Match`.
 
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};

@@ -1,5 +1,4 @@
-//! This module owns the bodies of answers: bytes at once, or a list that is read while
-//! it is sent.
+//! The bodies of answers: bytes at once, or a list that is read while it is sent.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

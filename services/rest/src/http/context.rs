@@ -1,5 +1,4 @@
-//! This module owns what is known of a request besides what it asks: who sent it, and
-//! the names under which it is found again in logs.
+//! The context of a request: its sender, and the ids by which it is found again in logs.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};

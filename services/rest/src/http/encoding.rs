@@ -1,4 +1,4 @@
-//! This module owns compression: whether a client takes gzip, and doing it.
+//! Compresses answers for clients that accept gzip.
 
 use std::io::Write;
 

@@ -1,5 +1,5 @@
-//! This module owns which headers of a request matter here: they are found in one pass,
-//! since most requests have none of them.
+//! Finds the headers of a request that matter here, in one pass, since most requests have none
+//! of them.
 
 use hyper::header::{
     AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH, ORIGIN,

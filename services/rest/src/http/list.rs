@@ -1,5 +1,5 @@
-//! This module owns the list of a collection: short ones are kept as bytes until
-//! something changes, long ones are read while they are sent.
+//! Reads the list of a collection: a short one is cached as bytes until something changes, a
+//! long one is read while it is sent.
 
 use std::sync::Arc;
 

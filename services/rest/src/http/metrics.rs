@@ -1,4 +1,4 @@
-//! This module owns counting requests by what they asked and how they were answered.
+//! Counts requests by route, method and status.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

@@ -1,6 +1,5 @@
-//! This module owns HTTP: which request means what ([`route`], [`page`],
-//! [`conditional`]), what is done for it ([`Api`]), and how it is answered ([`answer`],
-//! [`content`]).
+//! Handles HTTP requests: what each one means ([`route`], [`page`], [`conditional`]), how it is
+//! carried out ([`Api`]), and how it is answered ([`answer`], [`content`]).
 
 mod answer;
 mod api;

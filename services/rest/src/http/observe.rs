@@ -1,5 +1,5 @@
-//! This module owns what is kept of a request once it is answered: counts, a line in
-//! the access log, and the names under which both ends find it again.
+//! Records each request once it is answered: counts, a line in the access log, and the ids by
+//! which both ends find it again.
 
 use std::net::SocketAddr;
 use std::time::Duration;

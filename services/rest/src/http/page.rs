@@ -1,4 +1,4 @@
-//! This module owns the query of a list: which page of it is asked for.
+//! Parses the query of a list: which page of it is requested.
 
 use crate::fields::FieldError;
 use crate::store::Page;

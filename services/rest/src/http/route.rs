@@ -1,4 +1,4 @@
-//! This module owns the paths of the API.
+//! The paths of the API.
 
 use hyper::Method;
 

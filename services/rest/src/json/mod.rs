@@ -1,6 +1,6 @@
-//! This module owns the bytes of every answer: JSON as Python's `json.dumps`
-//! writes it by default, since clients of the first EventPost match its text
-//! (the load script's regular expression relies on `"id": "…", "`).
+//! Writes the JSON of every answer the way Python's `json.dumps` does by default, since clients
+//! of the first EventPost match its text (the load script's regular expression relies on
+//! `"id": "…", "`).
 //!
 //! Members are separated by `", "`, keys from values by `": "`, and everything
 //! outside printable ASCII is escaped.

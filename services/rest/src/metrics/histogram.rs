@@ -1,4 +1,4 @@
-//! This module owns counting values by their size, without a lock.
+//! Counts values by their size, without a lock.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

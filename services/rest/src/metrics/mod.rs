@@ -1,5 +1,5 @@
-//! This module owns how the service counts and measures itself, and how that is
-//! written for Prometheus, in its text exposition format 0.0.4.
+//! Counts and measures what the service does, and writes the result in Prometheus's text
+//! exposition format 0.0.4.
 
 mod histogram;
 mod text;

@@ -1,5 +1,4 @@
-//! This module owns the text format: one family of samples after another, each with
-//! its help and type.
+//! Writes the text format: one family of samples after another, each with its help and type.
 
 use std::fmt::{Display, Write};
 

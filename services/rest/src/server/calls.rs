@@ -1,5 +1,5 @@
-//! This module owns what calls a connection away from serving: the time to look whether
-//! it gets on, and the server's stop.
+//! Interrupts the serving of a connection: when it is time to check its progress, and when the
+//! server stops.
 
 use std::future::poll_fn;
 use std::pin::Pin;

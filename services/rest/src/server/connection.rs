@@ -1,4 +1,4 @@
-//! This module owns one connection from its first request to its end.
+//! Serves one connection from its first request to its end.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! This module owns counting connections.
+//! Counts connections.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

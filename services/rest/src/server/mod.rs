@@ -1,5 +1,5 @@
-//! This module owns connections: accepting them within a limit, ending those that do
-//! not get on, and letting those at work finish when the service is told to stop.
+//! Accepts connections within a limit, closes those that make no progress, and lets those at
+//! work finish when the service is told to stop.
 
 mod calls;
 mod connection;

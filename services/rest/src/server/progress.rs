@@ -1,5 +1,5 @@
-//! This module owns noticing whether a connection gets on. Requests and writes only
-//! count; nobody reads a clock or sets a timer for them.
+//! Notices whether a connection makes progress. Requests and writes only increment a counter;
+//! none of them reads a clock or sets a timer.
 
 use std::convert::Infallible;
 use std::io::{self, IoSlice};

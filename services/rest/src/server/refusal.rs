@@ -1,4 +1,4 @@
-//! This module owns last words: answers to clients that will not be listened to.
+//! Answers clients whose connections are about to be closed.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,14 +1,15 @@
-//! This module owns carrying the data of the old hosts into the new ones, so that no
-//! write that was answered is lost:
+//! Carries the data of the old hosts over to the new ones, so that no acknowledged write is
+//! lost:
 //!
-//! 1. the new services run and take no writes, the old ones serve;
-//! 2. the old ones are told to refuse writes (503 and `Retry-After`) and go on reading;
-//! 3. their data are copied, host to host through this machine, and verified;
-//! 4. the new hosts are marked as those that serve: the step that decides;
-//! 5. the new services take writes.
+//! 1. the new services run and refuse writes, the old ones serve;
+//! 2. the old ones are told to refuse writes (503 and `Retry-After`) and keep answering reads;
+//! 3. their data is copied, host to host through this machine, and verified;
+//! 4. the new hosts are marked as the serving ones: the step that decides;
+//! 5. the new services accept writes.
 //!
-//! Refusing ends by itself, and is renewed as long as this command lives: whatever
-//! becomes of it before the fourth step, the old services soon take writes again.
+//! The old services refuse writes only for a limited time, which is renewed as long as this
+//! command lives: however this command ends before the fourth step, they soon accept writes
+//! again.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! This module owns bringing one host up: from nothing, or from where an earlier run left
-//! it, to where its service is ready.
+//! Brings one host up, from nothing or from where an earlier run left it, until its service is
+//! ready.
 
 use std::sync::PoisonError;
 

@@ -1,5 +1,5 @@
-//! This module owns what each key of a script means and what its value must be: here the
-//! whole and the executions, in [`scenario`] the scenarios, in [`request`] their requests.
+//! Defines what each key of a script means and validates its value: the whole script and its
+//! executions here, scenarios in [`scenario`], their requests in [`request`].
 
 mod request;
 mod scenario;

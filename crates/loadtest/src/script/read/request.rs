@@ -1,5 +1,5 @@
-//! This module owns reading a scenario's requests: what is sent, what is taken from the
-//! answer and what the answer must be like.
+//! Reads a scenario's requests: what is sent, what is extracted from the response, and what is
+//! asserted about it.
 
 use std::fs;
 use std::path::Path;

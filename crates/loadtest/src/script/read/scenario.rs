@@ -1,4 +1,4 @@
-//! This module owns reading scenarios.
+//! Reads scenarios.
 
 use std::collections::BTreeMap;
 use std::path::Path;
