@@ -18,7 +18,7 @@ use crate::health::HealthError;
 use crate::local::LocalError;
 use crate::secrets::SecretError;
 use crate::seed::SeedError;
-use crate::signals::Caught;
+use crate::signals::{Caught, NoSignals};
 use crate::terminal;
 
 /// Why a command failed. The text says how to fix it.
@@ -140,6 +140,12 @@ pub enum Error {
     /// The result could not be written.
     #[error("standard output cannot be written: {0}")]
     Output(io::Error),
+}
+
+impl From<NoSignals> for Error {
+    fn from(NoSignals(error): NoSignals) -> Self {
+        Self::Runtime(error)
+    }
 }
 
 impl Caught {

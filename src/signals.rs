@@ -18,11 +18,15 @@ pub(crate) struct Caught {
     pub(crate) code: u8,
 }
 
+/// The system does not tell of signals.
+#[derive(Debug)]
+pub(crate) struct NoSignals(pub(crate) io::Error);
+
 impl Signals {
-    pub(crate) fn listen() -> io::Result<Self> {
+    pub(crate) fn listen() -> Result<Self, NoSignals> {
         Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt()).map_err(NoSignals)?,
+            terminate: signal(SignalKind::terminate()).map_err(NoSignals)?,
         })
     }
 

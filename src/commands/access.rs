@@ -35,8 +35,13 @@ pub(super) fn token(
     if given.is_some() {
         return Ok(given);
     }
+    Ok(keyring(config, stack)?.own()?)
+}
+
+/// The files of the stack's tokens.
+fn keyring(config: &Config, stack: &cli::Stack) -> Result<Keyring, Error> {
     let folder = StackFolder::new(stack.state_dir.as_deref(), &config.stack)?;
-    Ok(Keyring::beside(&folder.key()).own()?)
+    Ok(Keyring::beside(&folder.key()))
 }
 
 /// The token for services of this machine; none where access is open.
@@ -44,8 +49,7 @@ pub(super) fn token_for_local(
     config: &Config,
     arguments: Arguments<'_>,
 ) -> Result<Option<Token>, Error> {
-    let folder = StackFolder::new(arguments.0.state_dir.as_deref(), &config.stack)?;
-    match config.access_at(Placement::Local(Keyring::beside(&folder.key()).path())) {
+    match config.access_at(Placement::Local(keyring(config, arguments.0)?.path())) {
         Access::Open => Ok(None),
         Access::Tokens => token(config, arguments),
     }
@@ -84,11 +88,10 @@ pub(super) fn check_way(endpoint: &Endpoint, given: Option<&Token>) -> Result<()
 /// What local services are to accept: a first token is made where there is none.
 pub(super) fn for_local(
     config: &Config,
-    (_, token): Arguments<'_>,
-    folder: &StackFolder,
+    (stack, token): Arguments<'_>,
     reporter: Reporter<'_>,
 ) -> Result<Grants, Error> {
-    let keyring = Keyring::beside(&folder.key());
+    let keyring = keyring(config, stack)?;
     let access = config.access_at(Placement::Local(keyring.path()));
     Grants::new(access, keyring, token, true, reporter)
 }
@@ -102,8 +105,7 @@ pub(super) async fn for_hosts(
     own: bool,
     reporter: Reporter<'_>,
 ) -> Result<Grants, Error> {
-    let folder = StackFolder::new(stack.state_dir.as_deref(), &config.stack)?;
-    let keyring = Keyring::beside(&folder.key());
+    let keyring = keyring(config, stack)?;
     let access = config.access_at(Placement::Hosts);
     if access == Access::Tokens {
         let here = keyring.list()?;

@@ -54,7 +54,7 @@ impl Table for Row {
 }
 
 pub(super) async fn run(args: &Backup) -> Result<ExitCode, Error> {
-    let mut signals = Signals::listen().map_err(Error::Runtime)?;
+    let mut signals = Signals::listen()?;
     let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
     // Who can read the file can read the data.
     let mut destination = Destination::private(&args.backup)?;

@@ -50,7 +50,7 @@ impl Table for Change {
 
 /// Tells what the same command without `--dry-run` would do.
 pub(super) async fn run(args: &Up) -> Result<ExitCode, Error> {
-    let mut signals = Signals::listen().map_err(Error::Runtime)?;
+    let mut signals = Signals::listen()?;
     let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
     let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
     let display = progress::display();

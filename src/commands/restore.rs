@@ -31,7 +31,7 @@ const LEFT: &str = "each service has whole data, of the backup or of before; res
     all to have the backup's";
 
 pub(super) async fn run(args: &Restore) -> Result<ExitCode, Error> {
-    let mut signals = Signals::listen().map_err(Error::Runtime)?;
+    let mut signals = Signals::listen()?;
     let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
     let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
     let folder = backup::folder_beside(&args.backup)?;

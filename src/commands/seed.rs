@@ -54,7 +54,7 @@ impl Table for Row {
 }
 
 pub(super) async fn run(args: &Seed) -> Result<ExitCode, Error> {
-    let mut signals = Signals::listen().map_err(Error::Runtime)?;
+    let mut signals = Signals::listen()?;
     let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
     let display = progress::display();
     let targets = if args.url.is_empty() {

@@ -51,7 +51,7 @@ impl Table for Row {
 }
 
 pub(super) async fn run(args: &Unlock) -> Result<ExitCode, Error> {
-    let mut signals = Signals::listen().map_err(Error::Runtime)?;
+    let mut signals = Signals::listen()?;
     let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
     let display = progress::display();
     let reporter = Reporter::new(display.as_ref(), "lease");

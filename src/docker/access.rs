@@ -40,12 +40,13 @@ pub async fn write_tokens(
     let file = quote(&format!("{folder}/tokens"));
     let text = list.to_string();
     // A connection that breaks ends the input early, and part of a list must not count. 65532
-    // is whom the program in the container runs as.
+    // is whom the program in the container runs as. The signal is sent even where the list is
+    // the same: an earlier run may have been cut off before it.
     let line = format!(
         "set -e; umask 077; mkdir -p {folder}; cat > {file}.part; \
          echo '{}  {file}.part' | sha256sum -c --status -; \
          chmod 0400 {file}.part; chown 65532:65532 {file}.part {folder}; \
-         if cmp -s {file}.part {file}; then rm {file}.part; exit; fi; mv {file}.part {file}; \
+         mv {file}.part {file}; \
          entry=$(docker inspect --format '{{{{join .Config.Entrypoint \" \"}}}}' {name} \
          2>/dev/null) || entry=; [ \"$entry\" != /service ] || \
          docker kill -s HUP {name} >/dev/null 2>&1 || true",

@@ -41,7 +41,7 @@ struct Printed<'a> {
 }
 
 pub(super) async fn run(args: &Bench) -> Result<ExitCode, Error> {
-    let mut signals = Signals::listen().map_err(Error::Runtime)?;
+    let mut signals = Signals::listen()?;
     // Everything that can be wrong with the request shows before the load begins.
     let mut script = script::load(args.script.as_deref(), &args.overrides)?;
     set_rates(args, &mut script)?;

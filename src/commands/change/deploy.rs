@@ -107,7 +107,7 @@ async fn change(
     purpose: &str,
     work: impl AsyncFnOnce(&Config, &[Site<'_>], &dyn EventSink) -> Result<Vec<Row>, Error>,
 ) -> Result<ExitCode, Error> {
-    let mut signals = Signals::listen().map_err(Error::Runtime)?;
+    let mut signals = Signals::listen()?;
     let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
     let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
     let _lock = stack.lock()?;

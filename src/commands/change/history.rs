@@ -46,7 +46,7 @@ impl Table for Row {
 }
 
 pub(crate) async fn run(args: &Change) -> Result<ExitCode, Error> {
-    let mut signals = Signals::listen().map_err(Error::Runtime)?;
+    let mut signals = Signals::listen()?;
     let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
     let display = progress::display();
     let work = async {

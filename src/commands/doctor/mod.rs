@@ -53,7 +53,7 @@ impl Table for Check {
 }
 
 pub(super) async fn run(args: &Doctor) -> Result<ExitCode, Error> {
-    let mut signals = Signals::listen().map_err(Error::Runtime)?;
+    let mut signals = Signals::listen()?;
     let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
     let bundle = args.bundle.as_deref().map(bundle::BundleFile::new).transpose()?;
     let display = progress::display();

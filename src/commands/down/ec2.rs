@@ -18,7 +18,7 @@ use crate::report;
 use crate::signals::Signals;
 
 pub(super) async fn run(args: &Down, config: &Config) -> Result<ExitCode, Error> {
-    let mut signals = Signals::listen().map_err(Error::Runtime)?;
+    let mut signals = Signals::listen()?;
     let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
     let _lock = stack.lock()?;
     let (ec2, keeper) = keeper::account(config, &mut signals).await?;

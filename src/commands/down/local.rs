@@ -16,7 +16,7 @@ use crate::report;
 use crate::signals::Signals;
 
 pub(super) async fn run(args: &Down, config: &Config) -> Result<ExitCode, Error> {
-    let mut signals = Signals::listen().map_err(Error::Runtime)?;
+    let mut signals = Signals::listen()?;
     let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
     if !stack.path().exists() {
         let display = progress::display();

@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(24 * 3600);
 const KILLED: u8 = 128;
 
 pub(crate) async fn run(args: &Exec) -> Result<ExitCode, Error> {
-    let mut signals = Signals::listen().map_err(Error::Runtime)?;
+    let mut signals = Signals::listen()?;
     let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
     let work = async {
         let found = host_of(&config, &args.stack, &args.hosts.named, &args.service).await?;

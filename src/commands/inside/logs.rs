@@ -26,7 +26,7 @@ const FOLLOW_LIMIT: Duration = Duration::from_secs(30 * 24 * 3600);
 const LOOK: Duration = Duration::from_millis(200);
 
 pub(crate) async fn run(args: &Logs) -> Result<ExitCode, Error> {
-    let mut signals = Signals::listen().map_err(Error::Runtime)?;
+    let mut signals = Signals::listen()?;
     let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
     let services: Vec<_> = match &args.service {
         Some(name) => vec![named(&config, name)?],

@@ -28,7 +28,7 @@ pub(super) async fn run(
     config: &Config,
     addresses: &BTreeMap<String, IpAddr>,
 ) -> Result<ExitCode, Error> {
-    let mut signals = Signals::listen().map_err(Error::Runtime)?;
+    let mut signals = Signals::listen()?;
     let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
     let _lock = stack.lock()?;
     let identity = hosts::identity(config, &stack)?;

@@ -52,7 +52,7 @@ impl Table for Row {
 }
 
 pub(super) async fn run(args: &Up, config: &Config) -> Result<ExitCode, Error> {
-    let mut signals = Signals::listen().map_err(Error::Runtime)?;
+    let mut signals = Signals::listen()?;
     let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
     let _lock = stack.lock()?;
     let begun = Begun::default();
@@ -82,7 +82,7 @@ async fn bring_up(
     let addresses = addresses(args.port_base, config.services.len())?;
     let fixtures = fixtures::load_all(config)?;
     let reporter = Reporter::new(display, "access");
-    let grants = access::for_local(config, (&args.stack, &args.token), stack, reporter)?;
+    let grants = access::for_local(config, (&args.stack, &args.token), reporter)?;
     let config = &placed(config, stack, &addresses);
     let programs = build(config, display).await?;
     let jobs = plan_all(config, stack, &programs, addresses).await?;

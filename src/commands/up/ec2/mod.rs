@@ -61,7 +61,7 @@ struct Work<'a> {
 }
 
 pub(super) async fn run(args: &Up, config: &Config) -> Result<ExitCode, Error> {
-    let mut signals = Signals::listen().map_err(Error::Runtime)?;
+    let mut signals = Signals::listen()?;
     let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
     let _lock = stack.lock()?;
     let begin = Instant::now();
