@@ -6,7 +6,8 @@
 //! ```text
 //! run        command line, logging, exit code (system: limits, signals; ask: the service
 //!            that runs already)
-//! data_dir   the locked data folder (private: files that only their owner can use)
+//! data_dir   the locked data folder (private: files that only their owner can use; file:
+//!            replacing them)
 //! server     sockets, connection limits, draining
 //! http       routing, conditions, bodies, answers
 //! access     who may send a request: tokens, roles, pages of other origins
@@ -26,6 +27,7 @@ pub mod data_dir;
 pub mod datetime;
 pub mod extension;
 pub mod fields;
+pub mod file;
 pub mod follow;
 mod hex;
 mod http;

@@ -4,12 +4,12 @@
 //! leave behind a service that accepts no writes.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::private;
+use crate::file::replace_file;
 
 /// Holds until when, in milliseconds since 1970.
 const FILE: &str = "read-only";
@@ -81,11 +81,7 @@ pub fn refuse(folder: &Path, time: Option<Duration>) -> io::Result<()> {
         };
     };
     let until = now().saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
-    let unfinished = folder.join(format!("{FILE}.part"));
-    let mut file = private::create(&unfinished)?;
-    file.write_all(format!("{until}\n").as_bytes())?;
-    file.sync_all()?;
-    fs::rename(unfinished, path)
+    replace_file(&path, 0o600, format!("{until}\n"))
 }
 
 fn now() -> u64 {
