@@ -103,7 +103,7 @@ fn a_first_description_is_written_and_never_over_another() {
     let world = World::new();
     let refused = world.run(&["init"]);
     assert_eq!(refused.code, Some(1), "{refused:?}");
-    assert!(refused.stderr.contains("eventpost.yml cannot be written"), "{refused:?}");
+    assert!(refused.stderr.contains("eventpost.yml exists already"), "{refused:?}");
     let mut command = world.command(&["init", "mine.yml", "--stack", "mine"]);
     command.env("AWS_REGION", "eu-west-1").env("AWS_ACCESS_KEY_ID", "a");
     command.env("AWS_SECRET_ACCESS_KEY", "b").env("AWS_EC2_METADATA_DISABLED", "true");

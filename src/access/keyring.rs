@@ -2,11 +2,12 @@
 //! removing local data must not lock anybody out.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use rest::access::tokens::{Entry, NewToken, PREFIX, Role, TokenList, digest, is_name, is_token};
+use rest::file::replace_file;
 use rest::private;
 
 use super::agree::digest_of;
@@ -164,16 +165,10 @@ fn read(path: &Path) -> Result<Option<String>, AccessError> {
     }
 }
 
-/// Replaces a file by a whole one that only this user can read.
+/// Replaces a file by one that only this user can read.
 fn write(path: &Path, text: &str) -> Result<(), AccessError> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let written = private::create_dir_all(folder).and_then(|()| {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(text.as_bytes())?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
-    });
+    let written = private::create_dir_all(folder).and_then(|()| replace_file(path, 0o600, text));
     written.map_err(|source| AccessError::Unwritable { path: path.into(), source })
 }
 

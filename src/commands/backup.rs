@@ -74,7 +74,7 @@ pub(super) async fn run(args: &Backup) -> Result<ExitCode, Error> {
     let stack = config.stack.as_str();
     destination.prepare(|to| backup::pack(stack, now(), parts.clone(), folder.path(), to))?;
     backup::verify(&args.backup, destination.reopen()?, &parts)?;
-    destination.keep()?;
+    destination.commit()?;
     let rows: Vec<_> = parts.into_iter().map(Row::from).collect();
     report::print(&rows, args.output.format)?;
     Ok(ExitCode::SUCCESS)

@@ -1,22 +1,17 @@
 //! Writes the files that results go to.
 
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use tempfile::NamedTempFile;
+use rest::file::NewFile;
 
 use crate::error::Error;
 
-/// A file that will be there, whole, or not at all. That it can be written is known
-/// before the load, whose result would be lost otherwise.
+/// A file that will be there complete, or not at all. That it can be written is known before
+/// the work whose result would be lost otherwise.
 #[derive(Debug)]
-pub(super) struct Destination {
-    file: PathBuf,
-    /// In the same folder. It is removed with the value.
-    part: NamedTempFile,
-}
+pub(super) struct Destination(NewFile);
 
 impl Destination {
     /// Prepares a file, if one was asked for.
@@ -35,15 +30,7 @@ impl Destination {
     }
 
     fn with_mode(file: &Path, mode: u32) -> Result<Self, Error> {
-        // A name that nobody can have foreseen, and a file that was not there: in a folder
-        // that others can write to, a link may wait.
-        let part = tempfile::Builder::new()
-            .prefix(".eventpost-")
-            .suffix(".part")
-            .permissions(Permissions::from_mode(mode))
-            .tempfile_in(folder_of(file))
-            .map_err(|error| cannot(file, &error))?;
-        Ok(Self { file: file.into(), part })
+        NewFile::create(file, mode).map(Self).map_err(|error| cannot(file, &error))
     }
 
     /// Writes the file.
@@ -57,35 +44,33 @@ impl Destination {
         write: impl FnOnce(&mut File) -> io::Result<()>,
     ) -> Result<(), Error> {
         self.prepare(write)?;
-        self.keep()
+        self.commit()
     }
 
-    /// Has the content written, which is not the file's yet.
+    /// Has the content written, which does not replace the file yet.
     pub(super) fn prepare(
         &mut self,
         write: impl FnOnce(&mut File) -> io::Result<()>,
     ) -> Result<(), Error> {
-        let written = write(self.part.as_file_mut()).and_then(|()| self.part.as_file().sync_all());
-        written.map_err(|error| cannot(&self.file, &error))
+        write(self.0.as_file_mut()).map_err(|error| cannot(self.0.path(), &error))
     }
 
     /// Opens the content that was prepared, to be read from its beginning.
     pub(super) fn reopen(&self) -> Result<File, Error> {
-        self.part.reopen().map_err(|error| cannot(&self.file, &error))
+        self.0.reopen().map_err(|error| cannot(self.0.path(), &error))
     }
 
-    /// Puts the content that was prepared in the place of the file.
-    pub(super) fn keep(self) -> Result<(), Error> {
-        let Self { file, part } = self;
-        let kept = part.persist(&file).map_err(|error| error.error);
-        let kept = kept.and_then(|_| File::open(folder_of(&file))?.sync_all());
-        kept.map_err(|error| cannot(&file, &error))
+    /// Replaces the file with the content that was prepared.
+    pub(super) fn commit(self) -> Result<(), Error> {
+        let path = self.0.path().to_owned();
+        self.0.commit().map_err(|error| cannot(&path, &error))
     }
-}
 
-fn folder_of(file: &Path) -> &Path {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-    folder.unwrap_or(Path::new("."))
+    /// Puts the content that was prepared at the path, where no file may be.
+    pub(super) fn commit_new(self) -> Result<(), Error> {
+        let path = self.0.path().to_owned();
+        self.0.commit_new().map_err(|error| cannot(&path, &error))
+    }
 }
 
 fn cannot(file: &Path, error: &io::Error) -> Error {
@@ -95,7 +80,6 @@ fn cannot(file: &Path, error: &io::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::os::unix::fs::symlink;
 
     use super::*;
 
@@ -109,23 +93,5 @@ mod tests {
         assert_eq!(fs::read(&file).unwrap(), b"text");
         let error = Destination::maybe(Some(&dir.path().join("no/result.csv"))).unwrap_err();
         assert!(error.to_string().contains("no/result.csv cannot be written"), "{error}");
-    }
-
-    #[test]
-    fn a_private_file_is_private_before_it_is_whole_and_goes_through_no_link() {
-        let dir = tempfile::tempdir().unwrap();
-        let (file, other) = (dir.path().join("backup"), dir.path().join("other"));
-        fs::write(&other, "kept").unwrap();
-        symlink(&other, dir.path().join("backup.part")).unwrap();
-        let mode = |file: &Path| fs::metadata(file).unwrap().permissions().mode() & 0o777;
-        let mut destination = Destination::private(&file).unwrap();
-        assert_eq!(mode(destination.part.path()), 0o600);
-        destination.prepare(|open| open.write_all(b"text")).unwrap();
-        assert!(!file.exists());
-        destination.keep().unwrap();
-        assert_eq!(mode(&file), 0o600);
-        assert_eq!(fs::read(&file).unwrap(), b"text");
-        assert_eq!(fs::read(&other).unwrap(), b"kept");
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3);
     }
 }

@@ -14,6 +14,7 @@ use std::env;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
+use rest::file::replace_file;
 use rest::private;
 
 use super::LocalError;
@@ -134,7 +135,7 @@ impl StackFolder {
     pub fn set_last_up(&self, seconds: f64) -> Result<(), LocalError> {
         self.create()?;
         let file = self.path.join(LAST_UP);
-        private::write(&file, format!("{seconds:.1}\n")).map_err(LocalError::io(&file))
+        replace_file(&file, 0o600, format!("{seconds:.1}\n")).map_err(LocalError::io(&file))
     }
 
     /// Removes everything of the stack.
@@ -174,7 +175,7 @@ impl ServiceFolder {
     pub fn set_release(&self, release: &Release) -> Result<(), LocalError> {
         let path = self.path.join("release");
         let text = serde_json::to_string(release).unwrap_or_default();
-        private::write(&path, text).map_err(LocalError::io(&path))
+        replace_file(&path, 0o600, text).map_err(LocalError::io(&path))
     }
 }
 

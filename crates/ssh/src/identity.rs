@@ -2,11 +2,10 @@
 
 use std::fmt;
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rest::file::replace_file;
 use rest::private;
 use ssh_key::rand_core::OsRng;
 use ssh_key::{Algorithm, LineEnding, PrivateKey};
@@ -99,7 +98,7 @@ impl Identity {
         let key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519)
             .map_err(|e| failed(e.to_string()))?;
         let text = key.to_openssh(LineEnding::LF).map_err(|e| failed(e.to_string()))?;
-        keep(path, &text).map_err(|e| failed(e.to_string()))?;
+        replace_file(path, 0o600, text.as_bytes()).map_err(|e| failed(e.to_string()))?;
         Self::of(&key, &text).map_err(|e| failed(e.to_string()))
     }
 
@@ -143,17 +142,6 @@ impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identity").field("fingerprint", &self.fingerprint).finish_non_exhaustive()
     }
-}
-
-/// Writes a secret that is whole or not there, for this user only.
-fn keep(path: &Path, text: &str) -> io::Result<()> {
-    let unfinished = path.with_extension("new");
-    let _ = fs::remove_file(&unfinished);
-    let mut file =
-        fs::File::options().create_new(true).write(true).mode(0o600).open(&unfinished)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)
 }
 
 #[cfg(test)]

@@ -1,54 +1,23 @@
 //! Writes the file for a request for help: everything that was found, and no secret.
 
 use std::env;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use tempfile::NamedTempFile;
 
 use super::Diagnosis;
+use crate::commands::destination::Destination;
 use crate::config::{Config, Origin};
 use crate::doctor::Redactor;
 use crate::environment::CREDENTIALS;
 use crate::error::Error;
 use crate::secrets;
 
-/// The file of a bundle, which is there whole or not at all, and for this user only. That it
-/// can be written is known before anything is looked at.
-#[derive(Debug)]
-pub(super) struct BundleFile {
-    path: PathBuf,
-    open: NamedTempFile,
-}
-
-impl BundleFile {
-    /// Prepares the file.
-    pub(super) fn new(path: &Path) -> Result<Self, Error> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".eventpost-").suffix(".part");
-        // Such a file is made with the mode 0600.
-        let open = builder.tempfile_in(folder.unwrap_or(Path::new(".")));
-        Ok(Self { path: path.into(), open: open.map_err(|error| cannot(path, &error))? })
-    }
-
-    fn fill(mut self, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), Error> {
-        write(self.open.as_file_mut()).map_err(|error| cannot(&self.path, &error))?;
-        let kept = self.open.persist(&self.path).map(drop);
-        kept.map_err(|error| cannot(&self.path, &error.error))
-    }
-}
-
-fn cannot(path: &Path, error: &io::Error) -> Error {
-    Error::Request(format!("{} cannot be written: {error}", path.display()))
-}
-
 /// Writes the bundle: an archive of texts.
 pub(super) fn write(
-    file: BundleFile,
+    file: Destination,
     config: &Config,
     diagnosis: &Diagnosis<'_>,
     files: &[(String, String)],
@@ -75,7 +44,7 @@ pub(super) fn write(
                 text.as_bytes(),
             )?;
         }
-        archive.into_inner()?.finish()?.sync_all()
+        archive.into_inner()?.finish().map(drop)
     })
 }
 

@@ -12,6 +12,7 @@ use serde::Serialize;
 use support::http::Client;
 
 use crate::cli::{Doctor, Output};
+use crate::commands::destination::Destination;
 use crate::config;
 use crate::doctor::{Check, cause};
 use crate::error::Error;
@@ -55,7 +56,7 @@ impl Table for Check {
 pub(super) async fn run(args: &Doctor) -> Result<ExitCode, Error> {
     let mut signals = Signals::listen()?;
     let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
-    let bundle = args.bundle.as_deref().map(bundle::BundleFile::new).transpose()?;
+    let bundle = args.bundle.as_deref().map(Destination::private).transpose()?;
     let display = progress::display();
     let look = async {
         let mut findings = Findings::default();

@@ -1,6 +1,5 @@
 //! `eventpost init`: a first eventpost.yml, with every key explained.
 
-use std::fs::OpenOptions;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -8,17 +7,18 @@ use ec2::Ec2;
 use support::event::Reporter;
 
 use crate::cli::Init;
+use crate::commands::destination::Destination;
 use crate::config::{self, FILE, Name};
 use crate::error::Error;
 use crate::progress;
 
 pub(crate) async fn run(args: &Init) -> Result<ExitCode, Error> {
     let file = &args.file;
-    let cannot = |error: std::io::Error| {
-        Error::Failed(format!("{} cannot be written: {error}", file.display()))
-    };
-    // What is there is somebody's work.
-    let mut open = OpenOptions::new().write(true).create_new(true).open(file).map_err(cannot)?;
+    if file.symlink_metadata().is_ok() {
+        let problem = format!("{} exists already: choose another file", file.display());
+        return Err(Error::Failed(problem));
+    }
+    let mut new = Destination::new(file)?;
     let display = progress::display();
     let reporter = Reporter::new(display.as_ref(), FILE);
     let region = match Ec2::connect(None).await {
@@ -30,7 +30,9 @@ pub(crate) async fn run(args: &Init) -> Result<ExitCode, Error> {
     };
     let name = args.name.clone().or_else(|| Name::new("eventpost"));
     let text = config::first(name.as_ref(), region.as_deref());
-    open.write_all(text.as_bytes()).map_err(cannot)?;
+    new.prepare(|to| to.write_all(text.as_bytes()))?;
+    // What somebody has put there meanwhile is not replaced either.
+    new.commit_new()?;
     reporter.done(format!("{} is there; `eventpost plan` shows what it leads to", file.display()));
     Ok(ExitCode::SUCCESS)
 }

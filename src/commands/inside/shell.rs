@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
-use rest::private;
+use rest::file::replace_file;
 use ssh::{Target, Trust};
 
 use super::{connect, host_of};
@@ -53,6 +53,7 @@ fn known_hosts(stack: &StackFolder, target: &Target) -> Result<PathBuf, Error> {
     }
     let file = stack.path().join("known_hosts");
     stack.create()?;
-    private::write(&file, text).map_err(|source| LocalError::Io { path: file.clone(), source })?;
+    replace_file(&file, 0o600, text)
+        .map_err(|source| LocalError::Io { path: file.clone(), source })?;
     Ok(file)
 }
