@@ -8,7 +8,7 @@ use flate2::read::GzDecoder;
 use serde_json::Value;
 
 use crate::harness::http::{Client, ask, connect, exchange, send};
-use crate::harness::{EVENT, Service, signal, temp_dir};
+use crate::harness::{EVENT, Service, Signal, signal, temp_dir};
 
 fn post(service: &Service, title: &str) -> String {
     let body = EVENT.replace("\"t\"", &format!("\"{title}\""));
@@ -247,7 +247,7 @@ fn every_request_is_found_again_in_the_access_log() {
     let other = send(service.address, "POST", "/events", Some("{}"));
     let made = other.header("x-request-id").unwrap();
     assert_eq!(made.len(), 16);
-    signal(service.pid(), "TERM");
+    signal(service.pid(), Signal::TERM);
     assert_eq!(service.exit_code(), Some(0));
     let lines: Vec<Value> = BufReader::new(out)
         .lines()

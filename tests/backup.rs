@@ -6,16 +6,14 @@ use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use rustix::fs::statvfs;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::harness::cli::World;
 use crate::harness::http::send;
 use crate::harness::{EVENT, Service};
-use crate::storage::SmallDisk;
 
-fn names(folder: &Path) -> Vec<String> {
+pub(crate) fn names(folder: &Path) -> Vec<String> {
     let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
     let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
     names.sort_unstable();
@@ -23,7 +21,7 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 /// Writes a backup that is consistent in itself, with a copy of `service` and another one.
-fn prepare(file: &Path, service: &str, copy: &[u8]) {
+pub(crate) fn prepare(file: &Path, service: &str, copy: &[u8]) {
     let services = [service, "notifications"];
     let digits = Sha256::digest(copy).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>();
     let sha256 = digits.concat();
@@ -75,33 +73,6 @@ fn a_prepared_backup_is_refused_before_anything_is_written_or_asked() {
     assert_eq!(refused.code, Some(1), "{refused:?}");
     assert!(refused.stderr.contains("the copy of events cannot be restored"), "{refused:?}");
     assert_eq!(names(world.path()), before);
-}
-
-#[test]
-fn needs_root_a_full_disk_is_told_and_leaves_nothing() {
-    let world = World::new();
-    let folder = world.path().join("disk");
-    fs::create_dir(&folder).unwrap();
-    let _disk = SmallDisk::mount(&folder);
-    let file = folder.join("prepared.backup");
-    let restore = ["restore", "disk/prepared.backup", "--local", "--yes"];
-    prepare(&file, "events", &vec![0; 200 << 10]);
-    let refused = world.run(&restore);
-    assert_eq!(refused.code, Some(1), "{refused:?}");
-    assert!(refused.stderr.contains("holds 409600 bytes of data"), "{refused:?}");
-    assert_eq!(names(&folder), ["prepared.backup"]);
-
-    // Files take whole pages: both copies fit by the sum of their bytes, and do not.
-    prepare(&file, "events", &vec![0; (40 << 10) + 1]);
-    let free = || statvfs(&folder).unwrap().f_bavail * statvfs(&folder).unwrap().f_frsize;
-    let ballast = usize::try_from(free()).unwrap() - (84 << 10);
-    fs::write(folder.join("ballast"), vec![0; ballast]).unwrap();
-    assert_eq!(free(), 84 << 10, "this test needs pages of 4 KiB");
-    let failed = world.run(&restore);
-    assert_eq!(failed.code, Some(1), "{failed:?}");
-    assert!(failed.stderr.contains("notifications.copy cannot be written"), "{failed:?}");
-    assert!(failed.stderr.contains("Nothing was changed: free some space"), "{failed:?}");
-    assert_eq!(names(&folder), ["ballast", "prepared.backup"]);
 }
 
 #[test]

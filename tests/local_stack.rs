@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::harness::cli::{Ran, World};
 use crate::harness::http::{answer_with, send};
-use crate::harness::{assert_private, signal, wait_for, without_umask};
+use crate::harness::{Signal, assert_private, signal, wait_for, without_umask};
 
 /// The titles or subjects of what a service holds.
 fn held(world: &World, service: &str) -> Vec<Value> {
@@ -67,9 +67,9 @@ fn the_doctor_finds_what_is_wrong_with_local_services() {
     assert!(world.path().join("help.tgz").exists());
 
     let holder = world.holder("notifications").unwrap();
-    signal(holder.pid, "STOP");
+    signal(holder.pid, Signal::STOP);
     let hangs = world.run(&["doctor", "--local"]);
-    signal(holder.pid, "CONT");
+    signal(holder.pid, Signal::CONT);
     assert_eq!(hangs.code, Some(3), "{hangs:?}");
     assert!(hangs.stdout.contains("\nCause: notifications: answer: "), "{hangs:?}");
 
@@ -243,7 +243,7 @@ fn a_lock_file_left_by_a_crash_is_no_obstacle() {
     let world = World::new();
     world.up().succeeded();
     let crashed = world.holder("events").unwrap();
-    signal(crashed.pid, "KILL");
+    signal(crashed.pid, Signal::KILL);
     wait_for("the process to be gone", || world.holder("events").is_none().then_some(()));
     let status = world.run(&["status", "--local"]);
     assert_eq!(status.code, Some(3), "{status:?}");
@@ -254,13 +254,13 @@ fn a_lock_file_left_by_a_crash_is_no_obstacle() {
 
 #[test]
 fn a_signal_in_the_middle_of_up_leaves_nothing_running() {
-    for (name, code) in [("INT", 130), ("TERM", 143)] {
+    for (sent, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let world = World::new();
         // It listens but is never ready, so that `up` is in the middle of waiting.
         world.replace_program("notifications", "#!/bin/sh\necho waiting\nexec sleep 600\n");
         let up = world.begin_up();
         wait_for("events to run", || world.holder("events"));
-        signal(up.id(), name);
+        signal(up.id(), sent);
         let ran = Ran::of(up.wait_with_output().unwrap());
         assert_eq!(ran.code, Some(code), "{ran:?}");
         assert!(ran.stderr.contains("what this run had started is stopped again"), "{ran:?}");
@@ -273,11 +273,11 @@ fn a_hanging_service_is_unhealthy_and_down_stops_it_all_the_same() {
     let world = World::new();
     world.up().succeeded();
     let pid = world.holder("events").unwrap().pid;
-    signal(pid, "STOP");
+    signal(pid, Signal::STOP);
     let status = world.run(&["status", "--local"]);
     assert_eq!(status.code, Some(3), "{status:?}");
     assert!(status.stdout.contains("unhealthy"), "{status:?}");
-    signal(pid, "CONT");
+    signal(pid, Signal::CONT);
     world.run(&["down", "--local"]).succeeded();
     assert_eq!(world.holder("events"), None);
 }
@@ -383,7 +383,7 @@ fn two_commands_do_not_change_a_stack_at_the_same_time() {
         assert_eq!(second.code, Some(1), "{second:?}");
         assert!(second.stderr.contains("another eventpost is changing"), "{second:?}");
     }
-    signal(first.id(), "TERM");
+    signal(first.id(), Signal::TERM);
     first.wait_with_output().unwrap();
 }
 
@@ -409,7 +409,7 @@ fn logs_of_local_services_are_printed_and_followed() {
     assert!(next().contains("is listening"));
     world.run(&["down", "--local"]).succeeded();
     assert!(next().contains("finishing the requests"), "what it said after that");
-    signal(following.id(), "INT");
+    signal(following.id(), Signal::INT);
     assert_eq!(following.wait().unwrap().code(), Some(130));
 }
 

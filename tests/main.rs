@@ -9,6 +9,7 @@ mod conformance;
 mod connections;
 mod crash;
 mod ec2;
+mod full_disk;
 mod harness;
 mod hostile;
 mod layers;

@@ -93,21 +93,25 @@ fn check_with_tokens(name: &str) {
 }
 
 #[test]
+#[ignore = "needs schemathesis: run scripts/test"]
 fn open_events_are_as_they_are_described() {
     check_open("events");
 }
 
 #[test]
+#[ignore = "needs schemathesis: run scripts/test"]
 fn open_notifications_are_as_they_are_described() {
     check_open("notifications");
 }
 
 #[test]
+#[ignore = "needs schemathesis: run scripts/test"]
 fn events_with_tokens_are_as_they_are_described() {
     check_with_tokens("events");
 }
 
 #[test]
+#[ignore = "needs schemathesis: run scripts/test"]
 fn notifications_with_tokens_are_as_they_are_described() {
     check_with_tokens("notifications");
 }

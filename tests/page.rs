@@ -39,6 +39,7 @@ fn make_with(header: &str, address: std::net::SocketAddr, event: &Value) -> Stri
 }
 
 #[test]
+#[ignore = "needs Chromium: run scripts/test"]
 fn people_search_open_an_event_and_are_reminded_by_mail() {
     let world = World::new();
     let relay = Relay::start(world.path());
@@ -104,7 +105,7 @@ fn people_search_open_an_event_and_are_reminded_by_mail() {
     browser.click("#remind button");
     browser.wait_for_text("#said", "The mail address must be a mail address");
     let pid = world.holder("notifications").unwrap().pid;
-    crate::harness::signal(pid, "KILL");
+    crate::harness::signal(pid, crate::harness::Signal::KILL);
     wait_for("its end", || std::net::TcpStream::connect(notifications).is_err().then_some(()));
     browser.click("#remind button");
     browser.wait_for_text("#said", "The reminders cannot be reached.");
@@ -113,6 +114,7 @@ fn people_search_open_an_event_and_are_reminded_by_mail() {
 }
 
 #[test]
+#[ignore = "needs Chromium: run scripts/test"]
 fn where_changes_need_a_token_people_search_and_are_told_why_nothing_reminds_them() {
     let (dir, tokens) = (temp_dir(), Tokens::of_all_roles());
     let mut command = std::process::Command::new(program("events"));

@@ -6,7 +6,8 @@ use std::process::Command;
 
 use crate::harness::http::{connect, read_answer, send};
 use crate::harness::{
-    EVENT, Service, assert_private, program, run_service, signal, temp_dir, wait_for, without_umask,
+    EVENT, Service, Signal, assert_private, program, run_service, signal, temp_dir, wait_for,
+    without_umask,
 };
 
 #[test]
@@ -97,7 +98,7 @@ fn data_of_another_service_are_refused() {
 
 #[test]
 fn a_stopping_service_finishes_the_request_at_work() {
-    for name in ["TERM", "INT"] {
+    for sent in [Signal::TERM, Signal::INT] {
         let dir = temp_dir();
         let service = Service::start("events", dir.path());
         let mut stream = connect(service.address);
@@ -112,14 +113,14 @@ fn a_stopping_service_finishes_the_request_at_work() {
         std::io::Read::read_exact(&mut stream, &mut interim).unwrap();
         assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
         stream.write_all(first.as_bytes()).unwrap();
-        signal(service.pid(), name);
+        signal(service.pid(), sent);
         wait_for("the service to stop listening", || {
             std::net::TcpStream::connect(service.address).is_err().then_some(())
         });
         stream.write_all(rest.as_bytes()).unwrap();
         let answer = read_answer(&mut stream).unwrap();
-        assert_eq!(answer.status, 201, "SIG{name}: {answer:?}");
-        assert_eq!(service.exit_code(), Some(0), "SIG{name}");
+        assert_eq!(answer.status, 201, "{sent:?}: {answer:?}");
+        assert_eq!(service.exit_code(), Some(0), "{sent:?}");
         let again = Service::start("events", dir.path());
         let list = send(again.address, "GET", "/events", None);
         assert_eq!(list.body, format!("[{}]", answer.body));

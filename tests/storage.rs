@@ -1,4 +1,4 @@
-//! The data of the real services: full disks, damage, and copies.
+//! The data of the real services: a file size limit, damage, and copies.
 
 use std::fs;
 use std::os::unix::fs::FileExt;
@@ -8,29 +8,8 @@ use std::process::{Command, Output, Stdio};
 use crate::harness::http::{send, try_send};
 use crate::harness::{EVENT, Service, program, run_service, temp_dir};
 
-/// A small file system of its own, gone with the value.
-pub(crate) struct SmallDisk<'a>(&'a Path);
-
-impl<'a> SmallDisk<'a> {
-    pub(crate) fn mount(at: &'a Path) -> Self {
-        let status = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"])
-            .arg(at)
-            .status()
-            .unwrap();
-        assert!(status.success(), "a tmpfs cannot be mounted: this test needs root");
-        Self(at)
-    }
-}
-
-impl Drop for SmallDisk<'_> {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0).status();
-    }
-}
-
 /// Writes until the service says that it is full, and returns how many it has taken.
-fn fill(service: &Service) -> usize {
+pub(crate) fn fill(service: &Service) -> usize {
     for n in 0.. {
         let answer = send(service.address, "POST", "/events", Some(EVENT));
         match answer.status {
@@ -45,28 +24,8 @@ fn fill(service: &Service) -> usize {
     unreachable!("no disk is endless")
 }
 
-fn count(service: &Service) -> usize {
+pub(crate) fn count(service: &Service) -> usize {
     send(service.address, "GET", "/events", None).json().as_array().unwrap().len()
-}
-
-#[test]
-fn needs_root_a_full_disk_is_told_and_writing_goes_on_when_there_is_room() {
-    let dir = temp_dir();
-    let _disk = SmallDisk::mount(dir.path());
-    let ballast = dir.path().join("ballast");
-    fs::write(&ballast, vec![0; 100 << 10]).unwrap();
-    let service = Service::start("events", &dir.path().join("data"));
-    let stored = fill(&service);
-    assert!(stored > 100, "{stored}");
-    assert_eq!(count(&service), stored, "what was stored can be read");
-    assert_eq!(send(service.address, "GET", "/readyz", None).status, 200);
-    fs::remove_file(&ballast).unwrap();
-    let more = fill(&service);
-    assert!(more > 100, "{more}");
-    service.kill();
-    fs::write(&ballast, "").unwrap();
-    let service = Service::start("events", &dir.path().join("data"));
-    assert_eq!(count(&service), stored + more);
 }
 
 #[test]

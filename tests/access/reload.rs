@@ -8,7 +8,7 @@ use rest::access::tokens::Role;
 use super::with_file;
 use crate::harness::http::{Client, ask};
 use crate::harness::tokens::Tokens;
-use crate::harness::{Service, signal, temp_dir, wait_for};
+use crate::harness::{Service, Signal, signal, temp_dir, wait_for};
 
 #[test]
 fn sighup_brings_new_tokens_and_ends_revoked_ones_while_others_read() {
@@ -39,7 +39,7 @@ fn sighup_brings_new_tokens_and_ends_revoked_ones_while_others_read() {
             assert_eq!([get(&tokens.header(&new)), get(&tokens.header(&old))], [401, 200]);
             tokens.revoke(&old);
             tokens.write(&file);
-            signal(service.pid(), "HUP");
+            signal(service.pid(), Signal::HUP);
             let (new, old) = (tokens.header(&new), tokens.header(&old));
             wait_for("the new list", || (get(&new) == 200).then_some(()));
             assert_eq!(get(&old), 401);
@@ -69,7 +69,7 @@ fn a_list_that_is_broken_at_sighup_changes_nothing() {
             Some(text) => fs::write(&file, text).unwrap(),
             None => fs::remove_file(&file).unwrap(),
         }
-        signal(service.pid(), "HUP");
+        signal(service.pid(), Signal::HUP);
         wait_for("the service to say so", || {
             (times("the previous list stays in use") > n).then_some(())
         });

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::recorder::{Answer, Recorder};
 use super::{bench, prepare};
 use crate::harness::cli::{Ran, World};
-use crate::harness::signal;
+use crate::harness::{Signal, signal};
 
 #[test]
 fn a_throughput_is_never_exceeded() {
@@ -161,7 +161,7 @@ fn users_that_can_send_nothing_leave_room_for_an_interrupt() {
     let mut command = world.command(&["bench", "load.yml", "--as-written"]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     std::thread::sleep(Duration::from_millis(500));
-    signal(child.id(), "INT");
+    signal(child.id(), Signal::INT);
     let ran = Ran::of(child.wait_with_output().unwrap());
     assert_eq!(ran.code, Some(130), "{ran:?}");
     assert!(ran.stdout.contains("cannot be sent: ${nothing} has no value"), "{ran:?}");

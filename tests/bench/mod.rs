@@ -9,7 +9,7 @@ use std::fs;
 use std::process::Stdio;
 
 use crate::harness::cli::{Ran, World};
-use crate::harness::{EVENT, Service, signal, temp_dir, wait_for};
+use crate::harness::{EVENT, Service, Signal, signal, temp_dir, wait_for};
 
 /// Two users, each five times: the list, one of its events, and an event made, changed and removed.
 const SCRIPT: &str = r#"
@@ -109,7 +109,7 @@ fn an_interrupt_ends_the_load_and_its_result_is_told() {
     let child = world.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let sample = "eventpost_http_requests_total{route=\"item\",method=\"PUT\",status=\"200\"}";
     wait_for("the load", || (service.metric(sample) > 0).then_some(()));
-    signal(child.id(), "INT");
+    signal(child.id(), Signal::INT);
     let output = child.wait_with_output().unwrap();
     let ran = Ran::of(output);
     assert_eq!(ran.code, Some(130), "{ran:?}");

@@ -35,6 +35,7 @@ fn file(path: &Path) -> String {
 }
 
 #[test]
+#[ignore = "needs Chromium: run scripts/test"]
 fn the_page_opens_in_a_browser_without_complaint_in_light_and_dark() {
     let (world, _dir, service) = prepare();
     // Something fails, so that there is a picture of it.
@@ -72,6 +73,7 @@ fn the_page_opens_in_a_browser_without_complaint_in_light_and_dark() {
 }
 
 #[test]
+#[ignore = "needs Chromium: run scripts/test"]
 fn what_a_console_says_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
     let page = dir.path().join("page.html");

@@ -212,6 +212,7 @@ fn sorted(recorder: &Recorder) -> Vec<Request> {
 }
 
 #[test]
+#[ignore = "needs Java and Taurus: run scripts/test"]
 fn a_script_with_everything_means_the_same_to_both() {
     let world = World::new();
     fs::write(world.path().join("body.txt"), "as it is: ${word}\n").unwrap();
@@ -236,6 +237,7 @@ fn a_script_with_everything_means_the_same_to_both() {
 }
 
 #[test]
+#[ignore = "needs Java and Taurus: run scripts/test"]
 fn the_bundled_script_means_the_same_to_both() {
     let world = World::new();
     world.up().succeeded();

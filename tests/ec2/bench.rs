@@ -6,7 +6,7 @@ use std::path::Path;
 use super::ONE;
 use crate::harness::cli::Ran;
 use crate::harness::region::{Stack, on_host};
-use crate::harness::{signal, wait_for};
+use crate::harness::{Signal, signal, wait_for};
 
 /// A load on the events service, whose body is a file.
 const SCRIPT: &str = r"
@@ -42,6 +42,7 @@ fn remains(instance: &str) -> String {
 }
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn a_load_comes_from_the_host_and_leaves_nothing_there() {
     let (stack, instance) = stack("load");
     let bench = ["bench", "load.yml", "--from", "both", "--output", "json"];
@@ -77,17 +78,18 @@ fn a_load_comes_from_the_host_and_leaves_nothing_there() {
 }
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn a_load_on_a_host_ends_with_the_command_that_wanted_it() {
     let (stack, instance) = stack("load-cut");
     stack.world.link_statically();
     let long = ["bench", "load.yml", "--from", "host", "-o", "execution.0.iterations=400000000"];
     // With a question whether to stop, and without.
-    for (name, code) in [("INT", Some(130)), ("KILL", None)] {
+    for (sent, code) in [(Signal::INT, Some(130)), (Signal::KILL, None)] {
         let child = stack.begin(&long);
         wait_for("the load on the host", || {
             remains(&instance).contains("eventpost-bench").then_some(())
         });
-        signal(child.id(), name);
+        signal(child.id(), sent);
         let ran = Ran::of(child.wait_with_output().unwrap());
         assert_eq!(ran.code, code, "{ran:?}");
         wait_for("the host to be as it was", || remains(&instance).is_empty().then_some(()));

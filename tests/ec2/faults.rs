@@ -8,6 +8,7 @@ use crate::harness::region::{Stack, docker, on_host};
 use crate::harness::wait_for;
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn throttled_calls_and_instances_that_are_not_visible_yet_are_ridden_out() {
     let stack = Stack::new("throttled", ONE);
     stack.faults(&json!({"api": [
@@ -20,6 +21,7 @@ fn throttled_calls_and_instances_that_are_not_visible_yet_are_ridden_out() {
 }
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn a_host_that_cannot_be_had_leaves_the_other_for_the_next_run() {
     let stack = Stack::new("capacity", BOTH);
     // The first call only asks whether a launch is allowed.
@@ -40,6 +42,7 @@ fn a_host_that_cannot_be_had_leaves_the_other_for_the_next_run() {
 }
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn a_host_that_is_late_and_then_busy_is_waited_for() {
     let stack = Stack::new("late", ONE);
     stack.faults(&json!({"host": {"ssh_delay": 20, "apt_lock": 20}}));
@@ -48,6 +51,7 @@ fn a_host_that_is_late_and_then_busy_is_waited_for() {
 }
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn a_host_that_dies_while_docker_is_installed_is_named() {
     let stack = Stack::new("dies", ONE);
     let up = stack.begin(&["up"]);
@@ -66,6 +70,7 @@ fn a_host_that_dies_while_docker_is_installed_is_named() {
 }
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn a_host_with_another_key_is_refused_and_nothing_is_sent() {
     let stack = Stack::new("imposter", ONE);
     stack.faults(&json!({"host": {"own_host_keys": true}}));
@@ -79,6 +84,7 @@ fn a_host_with_another_key_is_refused_and_nothing_is_sent() {
 }
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn a_container_that_ends_at_its_start_shows_its_last_lines() {
     let services = "  events: {build: events, env: {TOKIO_WORKER_THREADS: 0}}\n";
     let stack = Stack::new("crashing", services);
@@ -89,6 +95,7 @@ fn a_container_that_ends_at_its_start_shows_its_last_lines() {
 }
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn a_service_that_is_never_ready_is_given_up_with_its_last_answer() {
     let stack = Stack::new("unready", "  events: {build: events, health: /events/never}\n");
     let failed = stack.run(&["up"]);
@@ -99,6 +106,7 @@ fn a_service_that_is_never_ready_is_given_up_with_its_last_answer() {
 }
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn credentials_that_expire_midway_say_so_and_the_next_run_goes_on() {
     let stack = Stack::new("expiring", ONE);
     stack.faults(&json!({"api": [{"action": "DescribeInstances", "code": "ExpiredToken",

@@ -6,9 +6,10 @@ use std::process::Stdio;
 use super::ONE;
 use crate::harness::cli::Ran;
 use crate::harness::region::Stack;
-use crate::harness::signal;
+use crate::harness::{Signal, signal};
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn a_host_is_looked_into_over_the_checked_connection() {
     let stack = Stack::new("inside", ONE);
     stack.run(&["up"]).succeeded();
@@ -53,7 +54,7 @@ fn logs(stack: &Stack) {
     let mut line = String::new();
     BufReader::new(following.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert_eq!(Some(line.trim_end()), all.lines().last());
-    signal(following.id(), "INT");
+    signal(following.id(), Signal::INT);
     let ran = Ran::of(following.wait_with_output().unwrap());
     assert_eq!(ran.code, Some(130), "{ran:?}");
 }
@@ -70,6 +71,7 @@ fn shell(stack: &Stack) {
 }
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn two_stacks_of_one_description_live_side_by_side() {
     let stack = Stack::new("env-a", ONE);
     // The group is named after the stack, whichever that is.

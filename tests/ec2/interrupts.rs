@@ -5,7 +5,7 @@ use std::process::Child;
 
 use super::ONE;
 use crate::harness::region::Stack;
-use crate::harness::{signal, wait_for};
+use crate::harness::{Signal, signal, wait_for};
 
 /// Reads on until a step is reported, and returns what is left to read.
 pub(super) fn wait_for_step(up: &mut Child, step: &str) -> impl Read + use<> {
@@ -21,6 +21,7 @@ pub(super) fn wait_for_step(up: &mut Child, step: &str) -> impl Read + use<> {
 }
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn an_interrupted_up_is_gone_on_with_and_down_leaves_nothing() {
     let stack = Stack::new("interrupted", ONE);
     let mut kept = None;
@@ -30,7 +31,7 @@ fn an_interrupted_up_is_gone_on_with_and_down_leaves_nothing() {
         let mut up = stack.begin(&["up"]);
         // A run that goes on with a host does not launch one.
         let mut rest = wait_for_step(&mut up, step);
-        signal(up.id(), "INT");
+        signal(up.id(), Signal::INT);
         let mut text = String::new();
         rest.read_to_string(&mut text).unwrap();
         let code = up.wait().unwrap().code();
@@ -55,6 +56,7 @@ fn an_interrupted_up_is_gone_on_with_and_down_leaves_nothing() {
 }
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn a_second_command_at_the_same_time_is_refused() {
     let stack = Stack::new("twice", ONE);
     let mut first = stack.begin(&["up"]);
@@ -65,6 +67,6 @@ fn a_second_command_at_the_same_time_is_refused() {
         assert!(second.stderr.contains("another eventpost is changing"), "{second:?}");
     }
     assert_eq!(stack.instances().len(), 1);
-    signal(first.id(), "TERM");
+    signal(first.id(), Signal::TERM);
     assert_eq!(first.wait().unwrap().code(), Some(143));
 }

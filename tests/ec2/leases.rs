@@ -3,7 +3,7 @@
 use super::ONE;
 use crate::harness::cli::Ran;
 use crate::harness::region::{Stack, elements, on_host};
-use crate::harness::{signal, wait_for};
+use crate::harness::{Signal, signal, wait_for};
 
 /// The id of the key pair that the lease is.
 fn lease(stack: &Stack) -> Option<String> {
@@ -15,6 +15,7 @@ fn lease(stack: &Stack) -> Option<String> {
 }
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn a_command_of_another_machine_is_refused_until_the_lease_is_given_back_or_broken() {
     let stack = Stack::new("lease", ONE);
     // What another machine has of the stack: nothing but credentials.
@@ -32,13 +33,13 @@ fn a_command_of_another_machine_is_refused_until_the_lease_is_given_back_or_brok
     }
     let asked = elsewhere(&["unlock"]);
     assert_eq!(asked.code, Some(2), "nobody can be asked: {asked:?}");
-    signal(up.id(), "INT");
+    signal(up.id(), Signal::INT);
     assert_eq!(up.wait().unwrap().code(), Some(130));
     assert_eq!(lease(&stack), None, "an interrupt gives it back");
 
     let mut up = stack.begin(&["up"]);
     wait_for("the lease to be taken", || lease(&stack));
-    signal(up.id(), "KILL");
+    signal(up.id(), Signal::KILL);
     up.wait().unwrap();
     assert_eq!(elsewhere(&["down", "--yes"]).code, Some(1), "it may still be at work");
     let broken = elsewhere(&["unlock", "--yes", "--output", "json"]).succeeded().json();
@@ -48,7 +49,7 @@ fn a_command_of_another_machine_is_refused_until_the_lease_is_given_back_or_brok
     // One whose time is over is broken by whoever comes next.
     let mut up = stack.begin(&["up"]);
     let id = wait_for("the lease to be taken", || lease(&stack));
-    signal(up.id(), "KILL");
+    signal(up.id(), Signal::KILL);
     up.wait().unwrap();
     stack.call(&format!(
         "Action=CreateTags&ResourceId.1={id}&Tag.1.Key=eventpost:lease-until&Tag.1.Value=1"
@@ -60,6 +61,7 @@ fn a_command_of_another_machine_is_refused_until_the_lease_is_given_back_or_brok
 }
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn machines_that_exist_keep_their_lease_themselves() {
     let stack = Stack::new("lease-hosts", ONE);
     stack.run(&["up"]).succeeded();

@@ -9,6 +9,7 @@ use crate::harness::http::{ask, send};
 use crate::harness::region::{Stack, answers_at, elements, on_host};
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn a_stack_is_launched_replaced_and_ended_and_nothing_else_is_touched() {
     let stack = Stack::new("life", BOTH);
     // An instance called `events` that somebody else has.
@@ -137,6 +138,7 @@ fn check_hardening(stack: &Stack, instances: &[String]) {
 }
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn drift_from_the_file_is_told() {
     let stack = Stack::new("drift", ONE);
     stack.run(&["up"]).succeeded();
@@ -161,6 +163,7 @@ fn drift_from_the_file_is_told() {
 }
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn machines_that_exist_are_deployed_to_and_unknown_ones_refused() {
     let stack = Stack::new("hosts", ONE);
     stack.run(&["up"]).succeeded();

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::ONE;
 use crate::harness::cli::Ran;
 use crate::harness::region::{Stack, elements};
-use crate::harness::{signal, wait_for};
+use crate::harness::{Signal, signal, wait_for};
 
 const FROM: &str = "127.0.0.0/8";
 
@@ -67,7 +67,7 @@ fn launched_into(stack: &Stack) -> Vec<String> {
     stack.faults(&json!({"host": {"none": true}}));
     let up = stack.begin(&["up"]);
     let id = wait_for("an instance", || stack.instances().pop());
-    signal(up.id(), "INT");
+    signal(up.id(), Signal::INT);
     let ran = Ran::of(up.wait_with_output().unwrap());
     assert_eq!(ran.code, Some(130), "{ran:?}");
     let text = stack.call(&format!("Action=DescribeInstances&InstanceId.1={id}"));
@@ -87,6 +87,7 @@ fn refused(stack: &Stack) -> String {
 }
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn somebody_elses_group_of_the_stacks_name_is_neither_used_nor_changed() {
     let stack = unnamed("namesake", "us-east-1");
     let group = make_group(&stack, None);
@@ -109,6 +110,7 @@ fn somebody_elses_group_of_the_stacks_name_is_neither_used_nor_changed() {
 }
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn a_group_of_the_stacks_name_in_another_network_is_left_alone() {
     let stack = unnamed("elsewhere", "us-east-1");
     let vpc = elements(&stack.call("Action=CreateVpc&CidrBlock=10.9.0.0/16"), "vpcId").remove(0);
@@ -126,6 +128,7 @@ fn a_group_of_the_stacks_name_in_another_network_is_left_alone() {
 }
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn a_group_that_the_file_names_is_used_as_it_is() {
     let stack = Stack::new("given", ONE);
     let group = make_group(&stack, None);
@@ -147,6 +150,7 @@ fn a_group_that_the_file_names_is_used_as_it_is() {
 }
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn a_group_that_the_file_names_and_that_is_missing_is_made_and_removed() {
     let stack = Stack::new("to-make", ONE);
     // An answer that is lost, or a rival that gave up: nothing has the name in the end.
@@ -154,7 +158,7 @@ fn a_group_that_the_file_names_and_that_is_missing_is_made_and_removed() {
         "code": "InvalidGroup.Duplicate", "times": 2}]}));
     let ran = stack.begin(&["up"]);
     wait_for("an instance", || stack.instances().pop());
-    signal(ran.id(), "INT");
+    signal(ran.id(), Signal::INT);
     Ran::of(ran.wait_with_output().unwrap());
     let made = groups(&stack, "to-make");
     assert!(made.len() == 1 && known(&stack, &made[0]).contains("<value>to-make</value>"));
@@ -164,6 +168,7 @@ fn a_group_that_the_file_names_and_that_is_missing_is_made_and_removed() {
 }
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn a_missing_default_network_is_found_before_anything_is_made() {
     let region = "eu-west-3";
     let stack = unnamed("nowhere", region);
@@ -185,6 +190,7 @@ fn a_missing_default_network_is_found_before_anything_is_made() {
 }
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn a_key_pair_of_somebody_else_is_neither_launched_with_nor_removed() {
     let stack = Stack::new("locksmith", ONE);
     launched_into(&stack);
@@ -211,6 +217,7 @@ fn a_key_pair_of_somebody_else_is_neither_launched_with_nor_removed() {
 }
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn a_key_pair_that_only_has_the_name_of_the_lease_is_no_lease() {
     let stack = Stack::new("squatter", ONE);
     let name = "eventpost-lease-squatter";

@@ -9,6 +9,7 @@ use crate::harness::cli::Ran;
 use crate::harness::region::{Stack, elements};
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn missing_credentials_say_how_to_get_some() {
     let stack = Stack::new("nobody", ONE);
     let mut command = stack.command(&["status"]);
@@ -20,6 +21,7 @@ fn missing_credentials_say_how_to_get_some() {
 }
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn everything_that_is_wrong_is_said_at_once() {
     let stack = Stack::new("wrong", ONE);
     let path = stack.world.path().join("eventpost.yml");
@@ -34,6 +36,7 @@ fn everything_that_is_wrong_is_said_at_once() {
 }
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn a_missing_permission_is_found_before_anything_is_made() {
     let stack = Stack::new("forbidden", ONE);
     stack.faults(&json!({"api": [{"action": "RunInstances", "code": "UnauthorizedOperation",
@@ -48,6 +51,7 @@ fn a_missing_permission_is_found_before_anything_is_made() {
 }
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn seeding_without_hosts_says_so() {
     let stack = Stack::new("empty", ONE);
     let ran = stack.run(&["seed"]);

@@ -9,7 +9,7 @@ use super::{BOTH, ONE};
 use crate::harness::EVENT;
 use crate::harness::http::{Client, send};
 use crate::harness::region::{Stack, on_host};
-use crate::harness::{signal, wait_for};
+use crate::harness::{Signal, signal, wait_for};
 
 /// What became of the requests that a client sent until its server was gone.
 #[derive(Default)]
@@ -42,6 +42,7 @@ fn make_until_gone(server: SocketAddr) -> Sent {
 }
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn data_are_carried_over_under_a_load_and_no_answered_write_is_lost() {
     let stack = Stack::new("replace", BOTH);
     stack.run(&["up"]).succeeded();
@@ -80,6 +81,7 @@ fn data_are_carried_over_under_a_load_and_no_answered_write_is_lost() {
 }
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn whatever_ends_a_replacement_the_old_service_takes_writes_again_or_the_new_one_has_all() {
     let stack = Stack::new("replace-cut", ONE);
     stack.run(&["up"]).succeeded();
@@ -88,7 +90,7 @@ fn whatever_ends_a_replacement_the_old_service_takes_writes_again_or_the_new_one
 
     let mut up = stack.begin(&["up"]);
     let mut rest = wait_for_step(&mut up, "copying its data");
-    signal(up.id(), "INT");
+    signal(up.id(), Signal::INT);
     let mut text = String::new();
     rest.read_to_string(&mut text).unwrap();
     assert_eq!(up.wait().unwrap().code(), Some(130), "{text}");
@@ -98,7 +100,7 @@ fn whatever_ends_a_replacement_the_old_service_takes_writes_again_or_the_new_one
     // Nobody is left who could say that writes are taken again.
     let mut up = stack.begin(&["up"]);
     let rest = wait_for_step(&mut up, "copying its data");
-    signal(up.id(), "KILL");
+    signal(up.id(), Signal::KILL);
     up.wait().unwrap();
     drop(rest);
     assert_eq!(write(), 503);
@@ -120,6 +122,7 @@ fn whatever_ends_a_replacement_the_old_service_takes_writes_again_or_the_new_one
 }
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn what_cannot_be_carried_over_is_told_before_anything_is_launched() {
     let stack = Stack::new("replace-not", ONE);
     stack.run(&["up"]).succeeded();
@@ -139,6 +142,7 @@ fn what_cannot_be_carried_over_is_told_before_anything_is_launched() {
 }
 
 #[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn hosts_end_themselves_when_their_time_is_over() {
     let stack = Stack::new("ttl", ONE);
     let refused = stack.run(&["up", "--ttl", "5s"]);

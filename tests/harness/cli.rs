@@ -7,6 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 
 use rest::data_dir::{DataDir, Holder};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use super::{free_ports, program, temp_dir, wait_for};
@@ -37,7 +38,7 @@ fn static_eventpost() -> &'static Path {
     BUILT.get_or_init(|| {
         eventpost();
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["rustc", "--quiet", "-p", "eventpost", "--bin", "eventpost"]);
+        cargo.args(["rustc", "--locked", "--quiet", "-p", "eventpost", "--bin", "eventpost"]);
         if !cfg!(debug_assertions) {
             cargo.arg("--release");
         }
@@ -166,8 +167,9 @@ impl Drop for World {
     fn drop(&mut self) {
         for service in ["events", "notifications"] {
             if let Ok(Some(holder)) = DataDir::holder(&self.data(service)) {
-                let pid = holder.pid.to_string();
-                let _ = Command::new("kill").args(["-KILL", &pid]).status();
+                // It may have ended meanwhile.
+                let pid = holder.pid.try_into().ok().and_then(Pid::from_raw);
+                let _ = pid.map(|pid| kill_process(pid, Signal::KILL));
             }
         }
     }

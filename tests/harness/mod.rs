@@ -16,6 +16,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use rest::data_dir::DataDir;
+pub(crate) use rustix::process::Signal;
+use rustix::process::{Pid, kill_process};
 use tempfile::TempDir;
 
 /// Generous: machines that run tests are busy, and nothing waits longer than it must.
@@ -35,7 +37,7 @@ pub(crate) fn program(service: &str) -> PathBuf {
         for name in ["events", "notifications"] {
             // As the command builds them: the same program, whoever is first.
             let mut cargo = Command::new(env!("CARGO"));
-            cargo.args(["rustc", "--quiet", "-p", name, "--bin", name]);
+            cargo.args(["rustc", "--locked", "--quiet", "-p", name, "--bin", name]);
             if !cfg!(debug_assertions) {
                 cargo.arg("--release");
             }
@@ -120,7 +122,7 @@ impl Service {
 
     /// Tells the process to stop and returns its exit code.
     pub(crate) fn terminate(self) -> Option<i32> {
-        signal(self.pid(), "TERM");
+        signal(self.pid(), Signal::TERM);
         self.exit_code()
     }
 
@@ -173,10 +175,10 @@ pub(crate) fn assert_private(path: &Path) -> usize {
     1 + entries.map(|entry| assert_private(&entry.unwrap().path())).sum::<usize>()
 }
 
-/// Sends a signal by its name.
-pub(crate) fn signal(pid: u32, name: &str) {
-    let status = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
-    assert!(status.unwrap().success(), "process {pid} could not be sent {name}");
+/// Sends a signal to a process.
+pub(crate) fn signal(pid: u32, signal: Signal) {
+    let id = Pid::from_raw(pid.try_into().unwrap()).unwrap();
+    kill_process(id, signal).unwrap_or_else(|error| panic!("process {pid}: {error}"));
 }
 
 /// Looks again and again until there is something, or panics after a minute.

@@ -66,6 +66,7 @@ fn in_state(service: &Service, word: &str) -> Vec<Value> {
 }
 
 #[test]
+#[ignore = "needs a mail relay: run scripts/test"]
 fn a_notification_is_sent_when_it_is_due_and_not_before() {
     let dir = temp_dir();
     let relay = Relay::start(dir.path());
@@ -99,6 +100,7 @@ fn a_notification_is_sent_when_it_is_due_and_not_before() {
 }
 
 #[test]
+#[ignore = "needs a mail relay: run scripts/test"]
 fn what_changes_or_goes_before_its_time_is_not_sent_as_it_was() {
     let dir = temp_dir();
     let relay = Relay::start(dir.path());
@@ -123,6 +125,7 @@ fn what_changes_or_goes_before_its_time_is_not_sent_as_it_was() {
 }
 
 #[test]
+#[ignore = "needs a mail relay: run scripts/test"]
 fn refusals_are_final_or_tried_again_as_the_relay_says() {
     let dir = temp_dir();
     let relay = Relay::start(dir.path());
@@ -167,6 +170,7 @@ fn refusals_are_final_or_tried_again_as_the_relay_says() {
 }
 
 #[test]
+#[ignore = "needs a mail relay: run scripts/test"]
 fn what_was_long_due_is_not_sent_unless_somebody_wants_it() {
     let dir = temp_dir();
     let relay = Relay::start(dir.path());
@@ -201,6 +205,7 @@ fn what_was_long_due_is_not_sent_unless_somebody_wants_it() {
 }
 
 #[test]
+#[ignore = "needs a mail relay: run scripts/test"]
 fn those_for_an_address_are_listed_with_a_relay_and_without() {
     let dir = temp_dir();
     let data = dir.path().join("data");
@@ -249,6 +254,7 @@ fn those_for_an_address_are_listed_with_a_relay_and_without() {
 }
 
 #[test]
+#[ignore = "needs a mail relay: run scripts/test"]
 fn what_was_sent_is_not_sent_again_where_the_data_go() {
     let dir = temp_dir();
     let relay = Relay::start(dir.path());
@@ -280,6 +286,7 @@ fn what_was_sent_is_not_sent_again_where_the_data_go() {
 }
 
 #[test]
+#[ignore = "needs a mail relay: run scripts/test"]
 fn nothing_is_lost_by_kill_9_while_sending() {
     let dir = temp_dir();
     let relay = Relay::start(dir.path());
@@ -310,6 +317,7 @@ fn nothing_is_lost_by_kill_9_while_sending() {
 }
 
 #[test]
+#[ignore = "needs a mail relay: run scripts/test"]
 fn a_relay_that_is_away_or_says_nothing_is_waited_for() {
     let dir = temp_dir();
     let relay = Relay::start(dir.path());
@@ -328,6 +336,7 @@ fn a_relay_that_is_away_or_says_nothing_is_waited_for() {
 }
 
 #[test]
+#[ignore = "needs a mail relay: run scripts/test"]
 fn what_is_due_at_once_is_sent_at_a_bounded_rate() {
     let dir = temp_dir();
     let relay = Relay::start(dir.path());
@@ -344,6 +353,7 @@ fn what_is_due_at_once_is_sent_at_a_bounded_rate() {
 }
 
 #[test]
+#[ignore = "needs a mail relay: run scripts/test"]
 fn a_local_stack_sends_as_its_description_says() {
     let world = World::new();
     let relay = Relay::start(world.path());
@@ -385,6 +395,7 @@ fn a_local_stack_sends_as_its_description_says() {
 }
 
 #[test]
+#[ignore = "needs a mail relay: run scripts/test"]
 fn the_connection_is_encrypted_and_the_password_shown_to_nobody_else() {
     let dir = temp_dir();
     let relay = Relay::start_guarded(dir.path());
