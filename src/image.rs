@@ -2,11 +2,10 @@
 //! bytes for the same program. The archive is in the form that `docker save` writes and every
 //! Docker loads.
 
-use std::path::Path;
-
 use bytes::Bytes;
 use serde_json::json;
 use support::digest::sha256;
+use tar::{Builder, EntryType, Header};
 
 /// The user and group that the program runs as: no one, with no name on any system.
 const USER: u64 = 65532;
@@ -31,19 +30,19 @@ pub fn build(service: &str, program: &[u8]) -> Image {
         "RepoTags": [tag],
         "Layers": ["layer.tar"],
     }]);
-    let mut archive = Archive::default();
-    archive.file(Path::new("layer.tar"), 0o644, 0, &layer);
-    archive.file(Path::new(&format!("{id}.json")), 0o644, 0, &config);
-    archive.file(Path::new("manifest.json"), 0o644, 0, manifest.to_string().as_bytes());
-    Image { tag, archive: archive.finish().into() }
+    let mut archive = Builder::new(Vec::new());
+    append_file(&mut archive, "layer.tar", 0o644, &layer);
+    append_file(&mut archive, &format!("{id}.json"), 0o644, &config);
+    append_file(&mut archive, "manifest.json", 0o644, manifest.to_string().as_bytes());
+    Image { tag, archive: finish(archive).into() }
 }
 
 fn layer(program: &[u8]) -> Vec<u8> {
-    let mut layer = Archive::default();
-    layer.file(Path::new("service"), 0o755, 0, program);
-    // A new volume takes over the owner and the mode of the folder it is mounted on.
-    layer.private_folder(Path::new("data"), USER);
-    layer.finish()
+    let mut layer = Builder::new(Vec::new());
+    append_file(&mut layer, "service", 0o755, program);
+    // A new volume gets the owner and the mode of the folder it is mounted on.
+    append(&mut layer, header(EntryType::Directory, 0o700, USER, 0), "data", &[]);
+    finish(layer)
 }
 
 fn config(service: &str, layer: &[u8]) -> Vec<u8> {
@@ -65,40 +64,29 @@ fn config(service: &str, layer: &[u8]) -> Vec<u8> {
     config.to_string().into_bytes()
 }
 
-/// A tar archive without dates or names of users, so that equal content is equal bytes.
-#[derive(Default)]
-struct Archive {
-    tar: Vec<u8>,
+/// A header without a time or names of users, so that equal content is equal bytes.
+fn header(kind: EntryType, mode: u32, owner: u64, size: usize) -> Header {
+    let mut header = Header::new_ustar();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_uid(owner);
+    header.set_gid(owner);
+    header.set_mtime(0);
+    header.set_size(size as u64);
+    header
 }
 
-impl Archive {
-    fn file(&mut self, path: &Path, mode: u32, owner: u64, content: &[u8]) {
-        self.entry(tar::EntryType::Regular, path, mode, owner, content);
-    }
+fn append_file(archive: &mut Builder<Vec<u8>>, path: &str, mode: u32, content: &[u8]) {
+    append(archive, header(EntryType::Regular, mode, 0, content.len()), path, content);
+}
 
-    fn private_folder(&mut self, path: &Path, owner: u64) {
-        self.entry(tar::EntryType::Directory, path, 0o700, owner, &[]);
-    }
+fn append(archive: &mut Builder<Vec<u8>>, mut header: Header, path: &str, content: &[u8]) {
+    let appended = archive.append_data(&mut header, path, content);
+    appended.expect("the path is short and relative, and a vector takes all");
+}
 
-    fn entry(&mut self, kind: tar::EntryType, path: &Path, mode: u32, owner: u64, content: &[u8]) {
-        let mut header = tar::Header::new_ustar();
-        header.set_entry_type(kind);
-        header.set_path(path).expect("the paths here are short and relative");
-        header.set_mode(mode);
-        header.set_uid(owner);
-        header.set_gid(owner);
-        header.set_mtime(0);
-        header.set_size(content.len() as u64);
-        header.set_cksum();
-        self.tar.extend_from_slice(header.as_bytes());
-        self.tar.extend_from_slice(content);
-        self.tar.resize(self.tar.len().next_multiple_of(512), 0);
-    }
-
-    fn finish(mut self) -> Vec<u8> {
-        self.tar.resize(self.tar.len() + 1024, 0);
-        self.tar
-    }
+fn finish(archive: Builder<Vec<u8>>) -> Vec<u8> {
+    archive.into_inner().expect("a vector takes all")
 }
 
 #[cfg(test)]
@@ -122,6 +110,11 @@ mod tests {
     fn the_same_program_is_the_same_image_and_another_one_is_not() {
         let image = build("events", b"program");
         assert_eq!(image.archive, build("events", b"program").archive);
+        // A host that has an image of an earlier version of this command is not sent it again.
+        assert_eq!(
+            sha256(&image.archive),
+            "84f7e25b2530dc4dcaeb0b6af4147f3b6bdf2c96a939a7403e98a2f62257ce5b"
+        );
         assert_ne!(image.tag, build("events", b"other").tag);
         assert_ne!(image.tag, build("notifications", b"program").tag);
     }

@@ -42,7 +42,7 @@ impl Load {
         let authority = execution.endpoint().authority();
         let prepared = scenario.requests.iter();
         let token = execution.token.as_ref();
-        let prepared = prepared.map(|it| Prepared::new(it, authority, token, scenario.keepalive));
+        let prepared = prepared.map(|it| Prepared::new(it, &authority, token, scenario.keepalive));
         let shard = |_| Mutex::new(Stats::new(scenario.requests.len(), execution.rate.is_some()));
         Self {
             requests: prepared.collect(),

@@ -1,5 +1,6 @@
 //! Commands that run on a host, and their output.
 
+use std::borrow::Cow;
 use std::io::{self, PipeReader, PipeWriter};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -185,13 +186,11 @@ impl Output {
     }
 }
 
-/// A word that a POSIX shell reads as this text.
+/// Quotes text so that a POSIX shell reads it as one word.
 pub fn quote(text: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./:=@,+".contains(&b);
-    if !text.is_empty() && text.bytes().all(plain) {
-        return text.into();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
+    // Nothing but NUL can be refused. It is in no argument and in no file name.
+    let quoted = shlex::Quoter::new().allow_nul(true).quote(text);
+    quoted.map_or_else(|_| "''".into(), Cow::into_owned)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! answers are bounded.
 
 use std::fmt;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::str::FromStr;
@@ -12,10 +13,11 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::handshake;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use hyper::{Method, Request, StatusCode, Uri};
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
+use url::{Host, Position, Url};
 
 use crate::chain;
 use crate::token::Token;
@@ -23,11 +25,11 @@ use crate::token::Token;
 /// The list of a service is read whole; more than this is not seed data.
 const MOST_BYTES: usize = 256 << 20;
 
-/// Where a service answers: scheme, host and port.
+/// Where a service answers over HTTP: host and port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    /// `host:port`.
-    authority: String,
+    host: Host<String>,
+    port: u16,
 }
 
 /// A way to a service that nobody can listen on.
@@ -79,14 +81,18 @@ pub struct HttpError {
 }
 
 impl Endpoint {
-    /// The endpoint at an address of this machine.
+    /// The endpoint at an address.
     pub fn at(address: SocketAddr) -> Self {
-        Self { authority: address.to_string() }
+        let host = match address.ip() {
+            IpAddr::V4(ip) => Host::Ipv4(ip),
+            IpAddr::V6(ip) => Host::Ipv6(ip),
+        };
+        Self { host, port: address.port() }
     }
 
     /// `host:port`, as the `Host` header has it.
-    pub fn authority(&self) -> &str {
-        &self.authority
+    pub fn authority(&self) -> String {
+        format!("{}:{}", self.host, self.port)
     }
 
     /// The URL of a path below it.
@@ -96,9 +102,19 @@ impl Endpoint {
 
     /// Whether requests to it do not leave this machine.
     pub fn is_local(&self) -> bool {
-        let host = self.authority.rsplit_once(':').map_or("", |(host, _)| host);
-        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        address.map_or(host == "localhost", |address| address.is_loopback())
+        match &self.host {
+            Host::Domain(name) => name == "localhost",
+            Host::Ipv4(ip) => ip.is_loopback(),
+            Host::Ipv6(ip) => ip.is_loopback(),
+        }
+    }
+
+    async fn connect(&self) -> io::Result<TcpStream> {
+        match &self.host {
+            Host::Domain(name) => TcpStream::connect((name.as_str(), self.port)).await,
+            Host::Ipv4(ip) => TcpStream::connect((*ip, self.port)).await,
+            Host::Ipv6(ip) => TcpStream::connect((*ip, self.port)).await,
+        }
     }
 
     /// Asks for a path, without a token.
@@ -161,7 +177,7 @@ impl Client {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
-            .header(HOST, &self.endpoint.authority)
+            .header(HOST, self.endpoint.authority())
             .header(CONTENT_TYPE, "application/json");
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, token.header());
@@ -177,7 +193,7 @@ impl Client {
         if let Some(tunnel) = &self.through {
             return exchange(tunnel.open().await?, request).await;
         }
-        let stream = TcpStream::connect(&self.endpoint.authority).await?;
+        let stream = self.endpoint.connect().await?;
         stream.set_nodelay(true)?;
         exchange(stream, request).await
     }
@@ -207,7 +223,7 @@ async fn exchange(
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}", self.authority)
+        write!(f, "http://{}", self.authority())
     }
 }
 
@@ -215,15 +231,15 @@ impl FromStr for Endpoint {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let uri: Uri = text.parse().map_err(|error| format!("`{text}` is no URL: {error}"))?;
-        let (Some("http"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+        let url = Url::parse(text).map_err(|error| format!("`{text}` is not a URL: {error}"))?;
+        let ("http", Some(host)) = (url.scheme(), url.host()) else {
             return Err(format!("`{text}` must be like http://HOST:PORT"));
         };
-        if uri.path() != "/" || uri.query().is_some() || authority.as_str().contains('@') {
+        let has_user = !url.username().is_empty() || url.password().is_some();
+        if has_user || &url[Position::BeforePath..] != "/" {
             return Err(format!("`{text}` must end after the port: http://HOST:PORT"));
         }
-        let port = authority.port_u16().unwrap_or(80);
-        Ok(Self { authority: format!("{}:{port}", authority.host()) })
+        Ok(Self { host: host.to_owned(), port: url.port_or_known_default().unwrap_or(80) })
     }
 }
 
@@ -249,12 +265,16 @@ mod tests {
         assert_eq!(read.endpoint.url("/events"), "http://127.0.0.1:8000/events");
         let read: Endpoint = "http://example.org/".parse().unwrap();
         assert_eq!(read.url("/readyz"), "http://example.org:80/readyz");
+        let at = Endpoint::at("[2001:db8::1]:8000".parse().unwrap());
+        assert_eq!(at, "http://[2001:db8::1]:8000".parse().unwrap());
     }
 
     #[test]
     fn a_token_stays_on_this_machine() {
         let client = |url: &str| Client::local(url.parse().unwrap(), Token::new("eventpost_x"));
-        for url in ["http://127.0.0.1:8000", "http://localhost:8000", "http://[::1]:80"] {
+        for url in
+            ["http://127.0.0.1:8000", "http://LOCALHOST:8000", "http://[::1]:80", "http://127.1"]
+        {
             assert!(client(url).token.is_some(), "{url}");
         }
         for url in ["http://10.0.0.1", "http://localhost.example.org", "http://[2001:db8::1]"] {
@@ -264,8 +284,17 @@ mod tests {
 
     #[test]
     fn other_urls_are_refused_with_the_form_to_use() {
-        for text in ["", "localhost", "https://a:1", "http://a:1/events", "http://u:p@a", "/events"]
-        {
+        for text in [
+            "",
+            "localhost",
+            "https://a:1",
+            "http://a:1/events",
+            "http://a:1/?q",
+            "http://a:1/#f",
+            "http://u:p@a",
+            "http://u@a",
+            "/events",
+        ] {
             assert!(text.parse::<Endpoint>().is_err(), "{text}");
         }
         assert!("http://127.0.0.1".parse::<ServiceUrl>().unwrap_err().contains("events=http://"));
