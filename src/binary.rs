@@ -1,5 +1,5 @@
-//! Provides a service's program: built from its package by cargo, or found beside this program
-//! where there are no sources.
+//! Provides static programs, of services and for load tests: built from their packages by cargo,
+//! or found beside this program where there are no sources.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,9 @@ use tokio::process::{ChildStderr, Command};
 
 use crate::config::{Config, Service, Source};
 use crate::environment;
+
+/// The program that runs load tests on hosts.
+pub const LOAD_TEST: &str = "eventpost-load";
 
 /// Why there is no program to run.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -29,30 +32,30 @@ pub enum BinaryError {
     },
     /// Neither sources nor a built program.
     #[error(
-        "services.{service}.build: there is no {manifest}, nor a built program at {program}: run \
-         this in a checkout, or put the program there"
+        "{wanted}: there is no {manifest}, nor a built program at {program}: run this in a \
+         checkout, or put the program there"
     )]
     Missing {
-        /// The service.
-        service: String,
+        /// What needs the program.
+        wanted: String,
         /// The manifest that was looked for.
         manifest: String,
         /// The program that was looked for.
         program: String,
     },
     /// Cargo could not be run.
-    #[error("cargo, which builds {service}, cannot be run ({cause}): install Rust")]
+    #[error("cargo, which builds {program}, cannot be run ({cause}): install Rust")]
     Cargo {
-        /// The service.
-        service: String,
+        /// The program.
+        program: String,
         /// What the system said.
         cause: String,
     },
     /// The build failed.
-    #[error("building {service} failed:\n{output}")]
+    #[error("building {program} failed:\n{output}")]
     Build {
-        /// The service.
-        service: String,
+        /// The program.
+        program: String,
         /// What cargo said.
         output: String,
     },
@@ -71,36 +74,50 @@ pub async fn provide(
             return Err(BinaryError::IsImage { service, image });
         }
     };
+    // A package's program has the name of its folder.
+    let program = folder.file_name().unwrap_or(service.name.as_str().as_ref());
+    let wanted = format!("services.{}.build", service.name);
+    build_or_find(&folder, program, wanted, reporter).await
+}
+
+/// Builds or finds the program that runs load tests on hosts.
+pub async fn provide_load_test(
+    config: &Config,
+    reporter: Reporter<'_>,
+) -> Result<PathBuf, BinaryError> {
+    let folder = config.origin.base().join("crates/loadtest");
+    build_or_find(&folder, LOAD_TEST.as_ref(), "--from host".into(), reporter).await
+}
+
+async fn build_or_find(
+    folder: &Path,
+    program: &OsStr,
+    wanted: String,
+    reporter: Reporter<'_>,
+) -> Result<PathBuf, BinaryError> {
     let manifest = folder.join("Cargo.toml");
     if manifest.is_file() {
-        return build(service, &manifest, program_name(&folder, service), reporter).await;
+        return build(&manifest, program, reporter).await;
     }
-    let name = program_name(&folder, service);
-    let beside = std::env::current_exe().unwrap_or_default().with_file_name(name);
+    let beside = std::env::current_exe().unwrap_or_default().with_file_name(program);
     if beside.is_file() {
         return Ok(beside);
     }
     Err(BinaryError::Missing {
-        service: service.name.to_string(),
+        wanted,
         manifest: manifest.display().to_string(),
         program: beside.display().to_string(),
     })
 }
 
-/// A package's program has the name of its folder.
-fn program_name<'a>(folder: &'a Path, service: &'a Service) -> &'a OsStr {
-    folder.file_name().unwrap_or(service.name.as_str().as_ref())
-}
-
 async fn build(
-    service: &Service,
     manifest: &Path,
     program: &OsStr,
     reporter: Reporter<'_>,
 ) -> Result<PathBuf, BinaryError> {
-    let name = service.name.to_string();
+    let name = program.to_string_lossy().into_owned();
     let cargo = |error: std::io::Error| BinaryError::Cargo {
-        service: name.clone(),
+        program: name.clone(),
         cause: error.to_string(),
     };
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
@@ -129,9 +146,9 @@ async fn build(
     let status = child.wait().await.map_err(cargo)?;
     match executable(&messages) {
         Some(program) if status.success() => Ok(program),
-        Some(_) | None if !status.success() => Err(BinaryError::Build { service: name, output }),
+        Some(_) | None if !status.success() => Err(BinaryError::Build { program: name, output }),
         _ => Err(BinaryError::Build {
-            service: name,
+            program: name,
             output: format!("{} has no program (a [[bin]] target)", manifest.display()),
         }),
     }

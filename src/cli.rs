@@ -265,7 +265,7 @@ pub struct Plan {
     pub stack: Stack,
 }
 
-impl std::convert::From<Plan> for Up {
+impl From<Plan> for Up {
     fn from(plan: Plan) -> Self {
         Self {
             placement: plan.placement,
@@ -331,8 +331,8 @@ pub struct Bench {
     pub hosts: Vec<HostAddress>,
 
     /// Where requests are sent from: this machine, the services' own hosts, or both in turn
-    #[arg(long, value_enum, default_value_t = From::Laptop)]
-    pub from: From,
+    #[arg(long, value_enum, default_value_t = LoadSource::Laptop)]
+    pub from: LoadSource,
 
     /// Send so many requests a second whether or not they are answered (an open loop), in
     /// each execution or in one scenario's; may be repeated
@@ -359,11 +359,6 @@ pub struct Bench {
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
 
-    /// Say what happens as lines of JSON on standard output, for the machine that has sent
-    /// this one its load
-    #[arg(long, hide = true, conflicts_with_all = ["html", "csv", "baseline"])]
-    pub relayed: bool,
-
     /// What it sends to services
     #[command(flatten)]
     pub token: TokenArgs,
@@ -373,14 +368,14 @@ pub struct Bench {
     pub stack: Stack,
 }
 
-/// Where a load comes from.
+/// Where the requests of a load test are sent from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum From {
-    /// This machine: the services and the network between.
+pub enum LoadSource {
+    /// This machine, to measure the services and the network
     Laptop,
-    /// Each service's own host: the service alone.
+    /// Each service's own host, to measure the service alone
     Host,
-    /// The one, and then the other.
+    /// This machine first, then the hosts
     Both,
 }
 

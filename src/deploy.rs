@@ -131,7 +131,7 @@ pub fn make<'a>(config: &'a Config, service: &'a Service, sink: &'a dyn EventSin
         let program = binary::provide(config, service, reporter).await;
         let program = program.inspect_err(|_| reporter.failed(format!("{name} has no program")))?;
         let bytes = tokio::fs::read(&program).await.map_err(|error| BinaryError::Cargo {
-            service: service.name.to_string(),
+            program: service.name.to_string(),
             cause: format!("{}: {error}", program.display()),
         })?;
         let image = image::build(name, &bytes);

@@ -198,7 +198,7 @@ fn a_load_from_the_host_has_a_token_and_leaves_none_there() {
         default-address: http://127.0.0.1:1\n    requests:\n    - {url: /events, method: POST, body-file: event.json}\n    - {url: /events}\n";
     fs::write(stack.world.path().join("load.yml"), script).unwrap();
     stack.run(&["up"]).succeeded();
-    stack.world.link_statically();
+    stack.world.add_load_test_program();
     let bench = stack.run(&["bench", "load.yml", "--from", "host", "--output", "json"]);
     let result = bench.succeeded().json();
     assert_eq!(result["executions"][0]["errors"], 0, "{result}");

@@ -37,7 +37,7 @@ fn stack(name: &str) -> (Stack, String) {
 /// What a load left on a host: files, and processes of it.
 fn remains(instance: &str) -> String {
     let look =
-        "ls -d /tmp/eventpost* /home/*/eventpost* 2>/dev/null; pgrep -f '[e]ventpost bench'; true";
+        "ls -d /tmp/eventpost* /home/*/eventpost* 2>/dev/null; pgrep -f '[e]ventpost-load'; true";
     on_host(instance, &["sh", "-c", look])
 }
 
@@ -46,12 +46,16 @@ fn remains(instance: &str) -> String {
 fn a_load_comes_from_the_host_and_leaves_nothing_there() {
     let (stack, instance) = stack("load");
     let bench = ["bench", "load.yml", "--from", "both", "--output", "json"];
-    // What is linked to this machine's libraries could not run there.
     let refused = stack.run(&bench);
-    assert_eq!(refused.code, Some(2), "{refused:?}");
-    assert!(refused.stderr.contains("so no other can run it"), "{refused:?}");
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("nor a built program at"), "{refused:?}");
+    // What needs this machine's libraries could not run there.
+    fs::copy("/bin/true", stack.world.path().join("eventpost-load")).unwrap();
+    let refused = stack.run(&bench);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("needs libraries that hosts may lack"), "{refused:?}");
 
-    stack.world.link_statically();
+    stack.world.add_load_test_program();
     let result = stack.run(&bench).succeeded().json();
     let executions = result["executions"].as_array().unwrap();
     let from: Vec<_> = executions.iter().map(|it| it["from"].as_str().unwrap()).collect();
@@ -81,13 +85,13 @@ fn a_load_comes_from_the_host_and_leaves_nothing_there() {
 #[ignore = "needs root and Docker: run scripts/test"]
 fn a_load_on_a_host_ends_with_the_command_that_wanted_it() {
     let (stack, instance) = stack("load-cut");
-    stack.world.link_statically();
+    stack.world.add_load_test_program();
     let long = ["bench", "load.yml", "--from", "host", "-o", "execution.0.iterations=400000000"];
     // With a question whether to stop, and without.
     for (sent, code) in [(Signal::INT, Some(130)), (Signal::KILL, None)] {
         let child = stack.begin(&long);
         wait_for("the load on the host", || {
-            remains(&instance).contains("eventpost-bench").then_some(())
+            remains(&instance).contains("eventpost-load").then_some(())
         });
         signal(child.id(), sent);
         let ran = Ran::of(child.wait_with_output().unwrap());

@@ -10,7 +10,7 @@ use rest::data_dir::{DataDir, Holder};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::{free_ports, program, temp_dir, wait_for};
+use super::{build_statically, free_ports, program, temp_dir, wait_for};
 
 pub(crate) struct World {
     dir: TempDir,
@@ -25,35 +25,13 @@ pub(crate) struct Ran {
     pub(crate) stderr: String,
 }
 
-/// The command as it was built for the tests. Building it statically puts another in its
-/// place, so it is linked elsewhere first.
-fn eventpost() -> &'static Path {
-    static LINKED: OnceLock<PathBuf> = OnceLock::new();
-    LINKED.get_or_init(|| link(env!("CARGO_BIN_EXE_eventpost").as_ref(), "eventpost"))
-}
-
-/// The command without any libraries, as `scripts/start` builds it.
-fn static_eventpost() -> &'static Path {
+/// The load-test program for hosts, built as the command builds it.
+fn load_test_program() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
-        eventpost();
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["rustc", "--locked", "--quiet", "-p", "eventpost", "--bin", "eventpost"]);
-        if !cfg!(debug_assertions) {
-            cargo.arg("--release");
-        }
-        cargo.args(["--", "-C", "target-feature=+crt-static", "-C", "strip=debuginfo"]);
-        let status = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap();
-        assert!(status.success(), "the command does not build");
-        link(env!("CARGO_BIN_EXE_eventpost").as_ref(), "eventpost-static")
+        build_statically("loadtest", "eventpost-load");
+        Path::new(env!("CARGO_BIN_EXE_eventpost")).with_file_name("eventpost-load")
     })
-}
-
-fn link(program: &Path, name: &str) -> PathBuf {
-    let link = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = fs::remove_file(&link);
-    fs::hard_link(program, &link).unwrap();
-    link
 }
 
 impl World {
@@ -72,7 +50,7 @@ impl World {
             fs::hard_link(program(service), world.path().join(service)).unwrap();
         }
         // The command looks for programs beside itself.
-        fs::hard_link(eventpost(), world.path().join("eventpost")).unwrap();
+        fs::hard_link(env!("CARGO_BIN_EXE_eventpost"), world.path().join("eventpost")).unwrap();
         world
     }
 
@@ -80,12 +58,11 @@ impl World {
         self.dir.path()
     }
 
-    /// Puts a program that needs no libraries in the place of the command, so that it can
-    /// go to hosts.
-    pub(crate) fn link_statically(&self) {
-        let command = self.path().join("eventpost");
-        fs::remove_file(&command).unwrap();
-        fs::hard_link(static_eventpost(), command).unwrap();
+    /// Puts the load-test program for hosts beside the command.
+    pub(crate) fn add_load_test_program(&self) {
+        let program = self.path().join("eventpost-load");
+        let _ = fs::remove_file(&program);
+        fs::hard_link(load_test_program(), program).unwrap();
     }
 
     /// Writes the deployment's description.

@@ -35,18 +35,22 @@ pub(crate) fn program(service: &str) -> PathBuf {
     let eventpost = Path::new(env!("CARGO_BIN_EXE_eventpost"));
     BUILT.get_or_init(|| {
         for name in ["events", "notifications"] {
-            // As the command builds them: the same program, whoever is first.
-            let mut cargo = Command::new(env!("CARGO"));
-            cargo.args(["rustc", "--locked", "--quiet", "-p", name, "--bin", name]);
-            if !cfg!(debug_assertions) {
-                cargo.arg("--release");
-            }
-            cargo.args(["--", "-C", "target-feature=+crt-static", "-C", "strip=debuginfo"]);
-            let status = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap();
-            assert!(status.success(), "the services do not build");
+            build_statically(name, name);
         }
     });
     eventpost.with_file_name(service)
+}
+
+/// Builds a program as the command does: the same program, whoever is first.
+fn build_statically(package: &str, program: &str) {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["rustc", "--locked", "--quiet", "-p", package, "--bin", program]);
+    if !cfg!(debug_assertions) {
+        cargo.arg("--release");
+    }
+    cargo.args(["--", "-C", "target-feature=+crt-static", "-C", "strip=debuginfo"]);
+    let status = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap();
+    assert!(status.success(), "{program} does not build");
 }
 
 impl Service {

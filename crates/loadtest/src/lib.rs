@@ -16,10 +16,12 @@
 //! outcome     the result
 //! machine     the machine it came from
 //! page        the result as a page with charts
+//! job         a load test for another machine, and what that machine sends back
 //! ```
 
 mod connection;
 mod exchange;
+pub mod job;
 mod judge;
 mod live;
 mod load;

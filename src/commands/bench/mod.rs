@@ -4,19 +4,18 @@ mod baseline;
 mod csv;
 mod host;
 mod program;
-mod relay;
 mod tables;
 mod target;
 
 use std::process::ExitCode;
 
-use loadtest::outcome::{HOST, LAPTOP, Machine, Outcome};
+use loadtest::outcome::{LAPTOP, Machine, Outcome};
 use loadtest::page;
 use loadtest::script::{self, Script};
 use serde::Serialize;
 use support::event::EventSink;
 
-use crate::cli::{Bench, From, Output};
+use crate::cli::{Bench, LoadSource, Output};
 use crate::commands::destination::Destination;
 use crate::error::Error;
 use crate::progress;
@@ -24,8 +23,7 @@ use crate::report;
 use crate::signals::{Caught, Signals};
 
 use baseline::Change;
-use relay::Relay;
-use target::Targets;
+use target::StackHosts;
 
 /// The exit code of a load that failed a criterion, as of unhealthy services.
 const FAILED: u8 = 3;
@@ -48,13 +46,10 @@ pub(super) async fn run(args: &Bench) -> Result<ExitCode, Error> {
     let baseline = args.baseline.as_deref().map(baseline::read).transpose()?;
     let html = Destination::maybe(args.html.as_deref())?;
     let table = Destination::maybe(args.csv.as_deref())?;
-    let targets = signals.race(target::find(args, &mut script)).await;
-    let targets = targets.map_err(|caught| caught.into_error("no load was put on anything"))??;
-    if args.relayed {
-        return relayed(&script, &mut signals).await;
-    }
+    let hosts = signals.race(target::find(args, &mut script)).await;
+    let hosts = hosts.map_err(|caught| caught.into_error("no request was sent"))??;
     let display = progress::display();
-    let measured = measure(args, &script, &targets, display.as_ref(), &mut signals).await;
+    let measured = measure(args, &script, hosts.as_ref(), display.as_ref(), &mut signals).await;
     drop(display);
     let (outcome, interrupted) = measured?;
     let changes = baseline.map(|before| baseline::changes(&before, &outcome));
@@ -86,12 +81,19 @@ fn set_rates(args: &Bench, script: &mut Script) -> Result<(), Error> {
 async fn measure(
     args: &Bench,
     script: &Script,
-    targets: &Targets,
+    hosts: Option<&StackHosts>,
     sink: &dyn EventSink,
     signals: &mut Signals,
 ) -> Result<(Outcome, Option<Caught>), Error> {
+    let program = async {
+        let Some(hosts) = hosts else { return Ok(None) };
+        Ok::<_, Error>(Some((hosts, program::provide(&hosts.config, sink).await?)))
+    };
+    // What the hosts run must be there before anything is sent.
+    let from_hosts = signals.race(program).await;
+    let from_hosts = from_hosts.map_err(|caught| caught.into_error("no request was sent"))??;
     let mut outcome = Outcome { command: command_line(), ..Outcome::empty() };
-    if args.from != From::Host {
+    if args.from != LoadSource::Host {
         let ran = loadtest::run(script, LAPTOP, sink, signals.caught()).await?;
         outcome.machines.push(Machine::this(LAPTOP));
         outcome.executions.extend(ran.executions);
@@ -100,8 +102,8 @@ async fn measure(
             return Ok((outcome, ran.interrupted));
         }
     }
-    if args.from != From::Laptop {
-        let ran = match signals.race(host::measure(args, script, targets, sink)).await {
+    if let Some((hosts, program)) = from_hosts {
+        let ran = match signals.race(host::measure(script, hosts, &program, sink)).await {
             Ok(ran) => ran?,
             Err(caught) if outcome.executions.is_empty() => {
                 return Err(caught.into_error("the load has ended"));
@@ -113,22 +115,6 @@ async fn measure(
         outcome.criteria.extend(ran.criteria);
     }
     Ok((outcome, None))
-}
-
-/// Runs the load for another machine, which hears of it line by line and in the end gets
-/// the result.
-async fn relayed(script: &Script, signals: &mut Signals) -> Result<ExitCode, Error> {
-    let ran = loadtest::run(script, HOST, &Relay, signals.caught()).await?;
-    if let Some(caught) = ran.interrupted {
-        return Err(caught.into_error("the load has ended"));
-    }
-    relay::finish(Outcome {
-        machines: vec![Machine::this(HOST)],
-        executions: ran.executions,
-        criteria: ran.criteria,
-        ..Outcome::empty()
-    });
-    Ok(ExitCode::SUCCESS)
 }
 
 fn print(output: Output, outcome: &Outcome, changes: Option<&[Change]>) -> Result<(), Error> {

@@ -1,23 +1,31 @@
-//! Reads the program that is uploaded to a host: this one.
+//! Provides the load-test program that is uploaded to hosts.
 
 use std::fs;
 
+use support::event::{EventSink, Reporter};
+
+use crate::binary::{self, LOAD_TEST};
+use crate::config::Config;
 use crate::error::Error;
 
 /// The ELF type of a program header that names a loader (elf(5), `PT_INTERP`).
 const INTERPRETER: u32 = 3;
 
-/// This program's bytes. It must be linked statically: a host may have any libraries.
-pub(super) fn read() -> Result<Vec<u8>, Error> {
-    let path = std::env::current_exe().map_err(Error::Runtime)?;
+/// The program's bytes. It must be linked statically: a host may have any libraries.
+pub(super) async fn provide(config: &Config, sink: &dyn EventSink) -> Result<Vec<u8>, Error> {
+    let reporter = Reporter::new(sink, LOAD_TEST);
+    reporter.step("building");
+    let program = binary::provide_load_test(config, reporter).await;
+    let path = program.inspect_err(|_| reporter.failed("there is no load-test program"))?;
     let bytes = fs::read(&path).map_err(Error::Runtime)?;
     if is_static(&bytes) {
+        reporter.done("built");
         return Ok(bytes);
     }
-    Err(Error::Request(format!(
-        "--from host: {} is linked to this machine's libraries, so no other can run it. \
-         `scripts/start` builds one that is not, as does `cargo rustc --release --bin eventpost -- \
-         -C target-feature=+crt-static`",
+    reporter.failed("not linked statically");
+    Err(Error::Failed(format!(
+        "--from host: {} needs libraries that hosts may lack; build it with `cargo rustc --release \
+         -p loadtest --bin {LOAD_TEST} -- -C target-feature=+crt-static`",
         path.display()
     )))
 }

@@ -7,27 +7,28 @@ use support::http::{Client, Endpoint};
 use support::wait::Deadline;
 
 use crate::access::Token;
-use crate::cli::{Bench, From};
+use crate::cli::{Bench, LoadSource};
 use crate::commands::access;
 use crate::commands::endpoints::{self, ServiceHost};
 use crate::config::{self, Config};
 use crate::error::Error;
 use crate::health;
 
-/// The services are said to run already.
-const READY_LIMIT: Duration = Duration::from_secs(10);
+/// How long services that run already may take to be ready.
+const READY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where a load goes.
+/// The hosts of a stack's services, from which requests are sent.
 #[derive(Debug)]
-pub(super) enum Targets {
-    /// To addresses alone.
-    Addresses,
-    /// To services on hosts that can be logged in to, with a token where they want one.
-    Hosts(Vec<ServiceHost>, Option<Token>),
+pub(super) struct StackHosts {
+    pub(super) config: Config,
+    pub(super) hosts: Vec<ServiceHost>,
+    /// The token that requests carry, if the services need one.
+    pub(super) token: Option<Token>,
 }
 
-/// Finds the services that the command line means, and sends the requests there.
-pub(super) async fn find(args: &Bench, script: &mut Script) -> Result<Targets, Error> {
+/// Finds the services that the command line names, and has the script send its requests there.
+/// Returns their hosts where these are to send the requests, too.
+pub(super) async fn find(args: &Bench, script: &mut Script) -> Result<Option<StackHosts>, Error> {
     if args.as_written || !args.url.is_empty() {
         let token = access::given(&args.token)?;
         for url in &args.url {
@@ -37,7 +38,7 @@ pub(super) async fn find(args: &Bench, script: &mut Script) -> Result<Targets, E
         if let Some(token) = token {
             script.authorize(&token);
         }
-        return Ok(Targets::Addresses);
+        return Ok(None);
     }
     let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
     if args.local {
@@ -47,16 +48,16 @@ pub(super) async fn find(args: &Bench, script: &mut Script) -> Result<Targets, E
             // Known before the load, whose requests would all fail.
             for (service, endpoint) in config.services.iter().zip(endpoints) {
                 let client = Client::local(endpoint, Some(token.clone()));
-                let deadline = Deadline::after(READY_LIMIT);
+                let deadline = Deadline::after(READY_TIMEOUT);
                 health::wait_ready(service.name.as_str(), &client, &service.health, deadline)
                     .await?;
             }
             script.authorize(&token);
         }
-        return Ok(Targets::Addresses);
+        return Ok(None);
     }
     let token = access::token_for_hosts(&config, (&args.stack, &args.token))?;
-    if token.is_some() && args.from != From::Host {
+    if token.is_some() && args.from != LoadSource::Host {
         return Err(Error::Request(
             "the services need an access token, which would cross the network unencrypted: use \
              --from host"
@@ -66,11 +67,11 @@ pub(super) async fn find(args: &Bench, script: &mut Script) -> Result<Targets, E
     let deployed = endpoints::deployed(&config, &args.hosts).await?;
     let endpoints: Vec<_> = deployed.iter().map(|it| it.endpoint.clone()).collect();
     direct(script, &config, &endpoints)?;
-    if args.from == From::Laptop {
-        return Ok(Targets::Addresses);
+    if args.from == LoadSource::Laptop {
+        return Ok(None);
     }
     let hosts = endpoints::targets(&config, &args.stack, deployed)?;
-    Ok(Targets::Hosts(hosts, token))
+    Ok(Some(StackHosts { config, hosts, token }))
 }
 
 fn direct(script: &mut Script, config: &Config, endpoints: &[Endpoint]) -> Result<(), Error> {

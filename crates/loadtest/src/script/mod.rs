@@ -6,14 +6,16 @@ mod assert;
 mod criteria;
 mod duration;
 mod extract;
-mod part;
+mod files;
 mod read;
 mod reply;
+mod subset;
 mod template;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,7 +33,7 @@ pub use criteria::Criterion;
 pub(super) use criteria::{Chosen, Condition, Logic, Measure};
 pub use extract::Extractor;
 pub(super) use extract::Matched;
-pub use part::Portable;
+use files::Files;
 pub(super) use reply::Reply;
 use reply::Subject;
 pub use template::{Template, Variables};
@@ -52,8 +54,6 @@ pub struct Script {
     pub criteria: Vec<Criterion>,
     /// The script as YAML, with the changes of the command line.
     source: Value,
-    /// Where files that it names are.
-    folder: PathBuf,
 }
 
 /// A scenario and its load.
@@ -110,6 +110,8 @@ pub struct Request {
     pub headers: Vec<(HeaderName, Template)>,
     /// Its body.
     pub body: Option<Template>,
+    /// The file that the body was read from.
+    pub(super) body_file: Option<String>,
     /// How long its answer may take.
     pub timeout: Duration,
     /// How long the user pauses after it.
@@ -141,11 +143,16 @@ pub struct Override {
 pub fn load(file: Option<&Path>, overrides: &[Override]) -> Result<Script, ScriptErrors> {
     let file = file.or_else(|| Some(Path::new(FILE)).filter(|file| file.exists()));
     let Some(file) = file else {
-        return parse(DEFAULT, "the built-in script".into(), Path::new(""), overrides);
+        return parse(
+            DEFAULT,
+            "the built-in script".into(),
+            &Files::beside(Path::new("")),
+            overrides,
+        );
     };
     let name = file.display().to_string();
     match fs::read_to_string(file) {
-        Ok(text) => parse(&text, name, file.parent().unwrap_or(Path::new("")), overrides),
+        Ok(text) => parse(&text, name, &Files::beside(file), overrides),
         Err(error) => {
             let problems = vec![Located::whole(format!("cannot be read: {error}"))];
             Err(ScriptErrors { name, problems })
@@ -153,18 +160,18 @@ pub fn load(file: Option<&Path>, overrides: &[Override]) -> Result<Script, Scrip
     }
 }
 
-/// Reads a script's text. Files that it names are relative to `folder`.
+/// Reads a script's text, and the files that it names.
 fn parse(
     text: &str,
     name: String,
-    folder: &Path,
+    files: &Files,
     overrides: &[Override],
 ) -> Result<Script, ScriptErrors> {
     let script = yaml::value(text).and_then(|mut root| {
         for change in overrides {
             change.apply(&mut root).map_err(|message| vec![Located::whole(message)])?;
         }
-        yaml::read(text, &root, |root, problems| read::script(root, folder, problems))
+        yaml::read(text, &root, |root, problems| read::script(root, files, problems))
     });
     script.map_err(|problems| ScriptErrors { name, problems })
 }
@@ -172,7 +179,8 @@ fn parse(
 /// Reads a text as a script of the name `load.yml`, without files.
 #[cfg(test)]
 pub(super) fn read_text(text: &str) -> Result<Script, String> {
-    parse(text, "load.yml".into(), Path::new(""), &[]).map_err(|errors| errors.to_string())
+    parse(text, "load.yml".into(), &Files::beside(Path::new("")), &[])
+        .map_err(|errors| errors.to_string())
 }
 
 impl Execution {
@@ -219,6 +227,14 @@ impl Request {
 }
 
 impl Script {
+    /// Reads a script whose files come with it.
+    pub(super) fn bundled(
+        text: &str,
+        files: BTreeMap<String, String>,
+    ) -> Result<Self, ScriptErrors> {
+        parse(text, "the load test's script".into(), &Files::Bundled(files), &[])
+    }
+
     /// Makes open loops of the executions of a scenario, or of all where none is named.
     /// False where there is none.
     pub fn set_rate(&mut self, scenario: Option<&str>, rate: f64) -> bool {

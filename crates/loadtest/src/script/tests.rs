@@ -15,7 +15,7 @@ scenarios:
 
 #[test]
 fn the_built_in_script_is_valid() {
-    let script = parse(DEFAULT, "built-in".into(), Path::new(""), &[]).unwrap();
+    let script = parse(DEFAULT, "built-in".into(), &Files::beside(Path::new("")), &[]).unwrap();
     let users: Vec<_> = script.executions.iter().map(|execution| execution.users).collect();
     assert_eq!(users, [7, 3, 7, 3]);
     let read = &script.executions[0];
@@ -94,11 +94,13 @@ fn values_are_changed_from_the_command_line() {
     let changes: Vec<Override> = ["execution.0.hold-for=5s", "execution.0.throughput=12.5"]
         .map(|text| text.parse().unwrap())
         .into();
-    let script = parse(SMALL, "load.yml".into(), Path::new(""), &changes).unwrap();
+    let script = parse(SMALL, "load.yml".into(), &Files::beside(Path::new("")), &changes).unwrap();
     assert_eq!(script.executions[0].hold_for, Some(Duration::from_secs(5)));
     assert_eq!(script.executions[0].throughput, Some(12.5));
     let beyond = ["execution.7.hold-for=5s".parse().unwrap()];
-    let error = parse(SMALL, "load.yml".into(), Path::new(""), &beyond).unwrap_err().to_string();
+    let error = parse(SMALL, "load.yml".into(), &Files::beside(Path::new("")), &beyond)
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("-o execution.7.hold-for: there is no `7`"), "{error}");
     assert!("hold-for".parse::<Override>().is_err());
 }
@@ -204,7 +206,7 @@ fn a_file_s_body_is_sent_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("body.txt"), "${id} ${__time()}").unwrap();
     let text = SMALL.replace("- /events", "- {url: /events, body-file: body.txt}");
-    let script = parse(&text, "load.yml".into(), dir.path(), &[]).unwrap();
+    let script = parse(&text, "load.yml".into(), &Files::Folder(dir.path().into()), &[]).unwrap();
     let body = script.executions[0].scenario.requests[0].body.as_ref().unwrap();
     let (mut sent, variables) = (Vec::new(), Variables::from([("id".into(), "7".into())]));
     body.fill(&variables, &mut sent);

@@ -6,7 +6,6 @@ mod scenario;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use serde_yaml::Value;
 use support::yaml::{Problems, Section, kind};
 
 use super::criteria::Criterion;
+use super::files::Files;
 use super::template::Template;
 use super::{Execution, Scenario, Script, duration};
 
@@ -30,12 +30,12 @@ type Scenarios = BTreeMap<String, Option<Arc<Scenario>>>;
 type Placed = (Vec<String>, Criterion);
 
 /// Reads the whole script.
-pub(super) fn script(root: &Value, folder: &Path, problems: &Problems) -> Option<Script> {
+pub(super) fn script(root: &Value, files: &Files, problems: &Problems) -> Option<Script> {
     let mut top = Section::new(root, Vec::new(), problems);
     let scenarios = top.required("scenarios", |top| top.section("scenarios"));
     let mut criteria = Vec::new();
     let (scenarios, theirs) =
-        scenarios.map(|section| scenario::all(section, folder)).unwrap_or_default();
+        scenarios.map(|section| scenario::all(section, files)).unwrap_or_default();
     let items = top.required("execution", |top| top.list("execution")).unwrap_or_default();
     let mut executions = Vec::new();
     for (number, (path, value)) in items.into_iter().enumerate() {
@@ -63,7 +63,7 @@ pub(super) fn script(root: &Value, folder: &Path, problems: &Problems) -> Option
         check_label(criterion, &executions, path, problems);
     }
     let criteria = criteria.into_iter().map(|(_, criterion)| criterion).collect();
-    Some(Script { executions, criteria, source: root.clone(), folder: folder.into() })
+    Some(Script { executions, criteria, source: root.clone() })
 }
 
 fn execution(mut section: Section<'_>, scenarios: &Scenarios) -> (Option<Execution>, Vec<Placed>) {

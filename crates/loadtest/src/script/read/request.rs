@@ -1,9 +1,6 @@
 //! Reads a scenario's requests: what is sent, what is extracted from the response, and what is
 //! asserted about it.
 
-use std::fs;
-use std::path::Path;
-
 use hyper::Method;
 use regex::bytes::Regex;
 use serde_json_path::JsonPath;
@@ -11,7 +8,7 @@ use serde_yaml::Value;
 use support::yaml::kind;
 
 use super::scenario::{Common, headers, redirects};
-use super::{Problems, Section, Template, duration, spelled_out, template};
+use super::{Files, Problems, Section, Template, duration, spelled_out, template};
 use crate::script::assert::{Assertion, Pattern};
 use crate::script::extract::{Extractor, Group, Source};
 use crate::script::reply::Subject;
@@ -37,7 +34,7 @@ pub(super) fn one(
     value: &Value,
     path: Vec<String>,
     common: &Common,
-    folder: &Path,
+    files: &Files,
     problems: &Problems,
 ) -> Option<Request> {
     let value = spelled_out(value, "url");
@@ -52,7 +49,8 @@ pub(super) fn one(
     }
     let method = section.parsed("method", |text| text.to_uppercase().parse().ok(), "a method");
     let label = section.text("label").or(section.text("url")).unwrap_or_default().to_owned();
-    let body = body(&mut section, folder);
+    let body = body(&mut section, files);
+    let body_file = section.text("body-file").map(str::to_owned);
     let own = section.section("headers").map(headers).unwrap_or_default();
     let mut headers = common.headers.clone();
     headers.retain(|(name, _)| own.iter().all(|(other, _)| name != other));
@@ -71,6 +69,7 @@ pub(super) fn one(
         path: url?,
         headers,
         body,
+        body_file,
         timeout,
         think_time,
         extractors,
@@ -80,10 +79,10 @@ pub(super) fn one(
 }
 
 /// The body: of a file it is what the file has, without any variables.
-fn body(section: &mut Section<'_>, folder: &Path) -> Option<Template> {
+fn body(section: &mut Section<'_>, files: &Files) -> Option<Template> {
     match (template(section, "body"), section.text("body-file")) {
         (body, None) => body,
-        (None, Some(name)) => match fs::read_to_string(folder.join(name)) {
+        (None, Some(name)) => match files.read(name) {
             Ok(text) => Some(Template::raw(&text)),
             Err(error) => {
                 section.problem("body-file", format!("`{name}` cannot be read: {error}"));

@@ -1,7 +1,6 @@
 //! Reads scenarios.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +8,9 @@ use hyper::header::{self, HeaderName};
 use support::http::Endpoint;
 use support::yaml::kind;
 
-use super::{Placed, Scenario, Scenarios, Section, Template, criteria, duration, filled, request};
+use super::{
+    Files, Placed, Scenario, Scenarios, Section, Template, criteria, duration, filled, request,
+};
 use crate::script::in_header;
 
 /// Answers that take longer have failed, where the script says nothing; Taurus's default.
@@ -48,19 +49,19 @@ pub(super) struct Common {
 /// Reads all scenarios, and the criteria of each.
 pub(super) fn all(
     mut section: Section<'_>,
-    folder: &Path,
+    files: &Files,
 ) -> (Scenarios, BTreeMap<String, Vec<Placed>>) {
     let (mut scenarios, mut criteria) = (Scenarios::new(), BTreeMap::new());
     for (name, value) in section.entries() {
         let section = Section::new(value, section.path_of(&name), section.problems());
-        let (scenario, its) = one(section, &name, folder);
+        let (scenario, its) = one(section, &name, files);
         scenarios.insert(name.clone(), scenario.map(Arc::new));
         criteria.insert(name, its);
     }
     (scenarios, criteria)
 }
 
-fn one(mut section: Section<'_>, name: &str, folder: &Path) -> (Option<Scenario>, Vec<Placed>) {
+fn one(mut section: Section<'_>, name: &str, files: &Files) -> (Option<Scenario>, Vec<Placed>) {
     let address = section.required("default-address", |section| section.text("default-address"));
     let endpoint = address.and_then(|text| {
         let endpoint = text.trim_end_matches('/').parse::<Endpoint>();
@@ -82,7 +83,7 @@ fn one(mut section: Section<'_>, name: &str, folder: &Path) -> (Option<Scenario>
     let requests: Vec<_> = items
         .unwrap_or_default()
         .into_iter()
-        .map(|(path, value)| request::one(value, path, &common, folder, problems))
+        .map(|(path, value)| request::one(value, path, &common, files, problems))
         .collect();
     section.unsupported(UNSUPPORTED);
     section.finish();

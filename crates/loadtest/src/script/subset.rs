@@ -1,58 +1,40 @@
-//! Takes parts out of a script: what one host needs of it.
+//! Takes some executions out of a script, for the host that is to run them.
 
-use std::fs;
+use std::collections::BTreeMap;
 
 use serde_yaml::{Mapping, Value};
 
 use super::{Criterion, Script};
 
-/// A script that needs nothing but the files that come with it.
-#[derive(Debug)]
-pub struct Portable {
-    /// The script.
-    pub text: String,
-    /// The files that it names.
-    pub files: Vec<(String, Vec<u8>)>,
-}
-
 impl Script {
-    /// The script of some executions alone, whose requests go to `address`.
-    pub fn part(&self, numbers: &[usize], address: &str) -> Portable {
+    /// The script of some executions alone, as YAML, whose requests go to `address`.
+    pub(crate) fn only(&self, numbers: &[usize], address: &str) -> String {
         let mut root = Mapping::new();
         let items = self.source.get("execution").and_then(Value::as_sequence);
         let items = items.map_or(&[][..], Vec::as_slice);
         let own = numbers.iter().filter_map(|number| items.get(*number).cloned());
         root.insert("execution".into(), Value::Sequence(own.collect()));
-        let mut files = Vec::new();
         let mut scenarios = Mapping::new();
         for number in numbers {
             let name = self.executions[*number].scenario.name.as_str();
-            if scenarios.contains_key(name) {
-                continue;
-            }
             let mut scenario = self.source["scenarios"][name].clone();
             scenario["default-address"] = address.into();
-            self.take_files_along(&mut scenario, &mut files);
             scenarios.insert(name.into(), scenario);
         }
         root.insert("scenarios".into(), scenarios.into());
         root.insert("reporting".into(), self.reporting(numbers));
-        let text = serde_yaml::to_string(&root).unwrap_or_default();
-        Portable { text, files }
+        serde_yaml::to_string(&root).unwrap_or_default()
     }
 
-    /// Gives each file that a request names a name of its own beside the script.
-    fn take_files_along(&self, scenario: &mut Value, files: &mut Vec<(String, Vec<u8>)>) {
-        let requests = scenario.get_mut("requests").and_then(Value::as_sequence_mut);
-        for request in requests.into_iter().flatten() {
-            let Some(file) = request.get("body-file").and_then(Value::as_str) else { continue };
-            // It was there when the script was read; where it has gone, the host will say so.
-            if let Ok(bytes) = fs::read(self.folder.join(file)) {
-                let name = format!("body-{}", files.len());
-                files.push((name.clone(), bytes));
-                request["body-file"] = name.into();
-            }
-        }
+    /// The files that some executions name, with their content.
+    pub(crate) fn files_of(&self, numbers: &[usize]) -> BTreeMap<String, String> {
+        let executions = numbers.iter().map(|number| &self.executions[*number]);
+        let requests = executions.flat_map(|execution| &execution.scenario.requests);
+        let file = |request: &super::Request| {
+            let body = request.body.as_ref().map_or("", |body| body.start());
+            Some((request.body_file.clone()?, body.to_owned()))
+        };
+        requests.filter_map(file).collect()
     }
 
     /// The criteria about all together, of those whose labels there are.
