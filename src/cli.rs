@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use loadtest::script::Override;
 use support::http::ServiceUrl;
 use support::wait::{self, in_words};
@@ -35,6 +35,22 @@ pub struct Cli {
     /// What to do
     #[command(subcommand)]
     pub command: Command,
+
+    /// Log API calls, commands on hosts and retries to standard error; -vv shows scripts, too.
+    /// `RUST_LOG` selects other parts and levels
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// Whether `-v` or `--verbose` is on the command line: what asks for the version ends the
+/// parsing before these are counted.
+pub fn is_verbose() -> bool {
+    std::env::args().skip(1).any(|argument| {
+        argument == "--verbose"
+            || argument.strip_prefix('-').is_some_and(|rest| {
+                !rest.is_empty() && rest.chars().all(|c| c == 'v' || c == 'V') && rest.contains('v')
+            })
+    })
 }
 
 /// The commands.

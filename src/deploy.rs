@@ -203,7 +203,8 @@ async fn wait_ready(
     let endpoint = Client::from(Endpoint::at((site.target.address.ip(), service.port).into()));
     reporter.step("waiting until it is ready");
     let deadline = Deadline::after(READY_LIMIT);
-    let waited = health::wait_ready(service.name.as_str(), &endpoint, &service.health, deadline);
+    let (name, path) = (service.name.as_str(), &service.health);
+    let waited = health::wait_ready(name, &endpoint, path, deadline, reporter);
     // A container that comes to its end again and again will never be ready.
     let gave_up = async {
         loop {

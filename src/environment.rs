@@ -18,6 +18,15 @@ pub const CREDENTIALS: [&str; 10] = [
     support::token::VARIABLE,
 ];
 
+/// Those of them whose values are secret themselves.
+pub const SECRETS: [&str; 5] = [
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    support::token::VARIABLE,
+];
+
 /// What a local service gets besides its `env:`. On a host its container gives it little
 /// more than a PATH, so a service that needs other variables would work nowhere but here. PATH finds
 /// an interpreter, TMPDIR and TZ belong to this machine, the library path to a program that

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 use serde::Deserialize;
+use support::event::Reporter;
 use support::http::{Client, Endpoint};
-use support::wait::{Backoff, Deadline};
+use support::wait::{Backoff, Deadline, Failure, retry};
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -137,20 +138,20 @@ pub async fn wait_ready(
     client: &Client,
     path: &str,
     deadline: Deadline,
+    reporter: Reporter<'_>,
 ) -> Result<Ready, HealthError> {
-    let mut backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(500));
-    loop {
-        let last = match check(service, client, path).await {
-            Ok(ready) => return Ok(ready),
-            Err(cause @ NotReady::Refused { .. }) => {
-                return Err(HealthError::Refused { service: service.into(), cause });
-            }
-            Err(NotReady::Other(last)) => last,
-        };
-        if deadline.has_passed() {
+    let backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(500));
+    let ready = retry("it to be ready", deadline, backoff, reporter, async || {
+        check(service, client, path).await.map_err(|problem| match problem {
+            NotReady::Refused { .. } => Failure::Permanent(problem),
+            NotReady::Other(reason) => Failure::Transient(reason),
+        })
+    });
+    ready.await.map_err(|failure| match failure {
+        Failure::Permanent(cause) => HealthError::Refused { service: service.into(), cause },
+        Failure::Transient(last) => {
             let seconds = deadline.limit().as_secs();
-            return Err(HealthError::TimedOut { service: service.into(), seconds, last });
+            HealthError::TimedOut { service: service.into(), seconds, last }
         }
-        backoff.pause(deadline).await;
-    }
+    })
 }

@@ -22,7 +22,7 @@
 //!
 //! Beside them: `access` (tokens), `terminal` (what others wrote is escaped before it is
 //! shown), `environment` (which variables child processes get), `progress` (how events are
-//! shown) and `signals`. Hosts (`ssh`), EC2 (`ec2`), load tests (`loadtest`) and what these
+//! shown), `logging` (what `-v` shows), `version` and `signals`. Hosts (`ssh`), EC2 (`ec2`), load tests (`loadtest`) and what these
 //! need (`support`) are crates of their own.
 
 pub mod access;
@@ -41,6 +41,7 @@ pub mod health;
 pub mod image;
 pub mod lease;
 pub mod local;
+pub mod logging;
 pub mod plan;
 pub mod progress;
 pub mod report;
@@ -48,5 +49,6 @@ pub mod secrets;
 pub mod seed;
 mod signals;
 pub mod terminal;
+pub mod version;
 
 pub use commands::run;

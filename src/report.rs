@@ -1,6 +1,8 @@
 //! Prints results to standard output: tables for people, JSON for programs. Nothing else is
 //! written there.
 
+mod layout;
+
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
@@ -52,7 +54,7 @@ fn shown(text: &str) -> String {
 /// not where `NO_COLOR` is set.
 pub fn print<T: Table>(rows: &[T], output: Output) -> Result<(), Error> {
     let text = match output {
-        Output::Text => table(rows),
+        Output::Text => layout::table(rows, layout::terminal_width()),
         Output::Json => return json(&rows),
     };
     write(&text)
@@ -80,58 +82,5 @@ fn write(text: &str) -> Result<(), Error> {
         // A reader like `head` has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map_err(Error::Output),
-    }
-}
-
-/// Lays out the rows in columns; one that has nothing in any row is left out.
-fn table<T: Table>(rows: &[T]) -> String {
-    let bold = Style::new().bold();
-    let rows: Vec<_> = rows.iter().map(Table::cells).collect();
-    let is_used = |n: &usize| rows.is_empty() || rows.iter().any(|cells| cells[*n].text != NOTHING);
-    let used: Vec<_> = (0..T::HEADINGS.len()).filter(is_used).collect();
-    let headings = T::HEADINGS.iter().map(|text| Cell { text: (*text).into(), style: bold });
-    let mut lines = vec![headings.collect::<Vec<_>>()];
-    lines.extend(rows.iter().cloned());
-    let width = |n: usize| lines.iter().map(|cells| cells[n].text.chars().count()).max();
-    let line = |cells: &Vec<Cell>| {
-        let padded = used.iter().map(|&n| {
-            let Cell { text, style } = &cells[n];
-            // No blanks at the end of a line.
-            let width = if Some(&n) == used.last() { 0 } else { width(n).unwrap_or(0) };
-            let blanks = " ".repeat(width.saturating_sub(text.chars().count()));
-            format!("{style}{text}{style:#}{blanks}")
-        });
-        padded.collect::<Vec<_>>().join("  ") + "\n"
-    };
-    lines.iter().map(line).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[derive(Serialize)]
-    struct Row(&'static str, Option<u64>, Option<u64>);
-
-    impl Table for Row {
-        const HEADINGS: &'static [&'static str] = &["NAME", "COUNT", "PROBLEM"];
-
-        fn cells(&self) -> Vec<Cell> {
-            vec![Cell::text(Some(self.0)), Cell::text(self.1), Cell::text(self.2)]
-        }
-    }
-
-    #[test]
-    fn columns_are_aligned_and_those_without_a_value_left_out() {
-        let rows = [Row("a", Some(1), None), Row("longer", None, None)];
-        let plain = anstream::adapter::strip_str(&table(&rows)).to_string();
-        assert_eq!(plain, "NAME    COUNT\na       1\nlonger  -\n");
-    }
-
-    #[test]
-    fn a_cell_is_one_line_that_commands_no_terminal() {
-        let rows = [Row("a\u{1b}[2J\nb", Some(1), None)];
-        let plain = anstream::adapter::strip_str(&table(&rows)).to_string();
-        assert_eq!(plain, "NAME           COUNT\na\\u{1b}[2J\\nb  1\n");
     }
 }

@@ -22,3 +22,4 @@ mod page;
 mod search;
 mod service_process;
 mod storage;
+mod verbose;

@@ -131,7 +131,7 @@ async fn seed_one(target: &Target<'_>, force: bool, display: &dyn EventSink) -> 
         reporter.step("seeding");
         let name = service.name.as_str();
         let deadline = Deadline::after(READY_LIMIT);
-        let ready = health::wait_ready(name, client, &service.health, deadline).await?;
+        let ready = health::wait_ready(name, client, &service.health, deadline, reporter).await?;
         let collection = service.collection();
         let seeded = seed::apply(&ready, &collection, fixtures, force, reporter).await?;
         reporter.done(format!("{} added, {} were there", seeded.added, seeded.present));

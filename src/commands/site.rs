@@ -54,6 +54,7 @@ impl<'a> Site<'a> {
     pub(super) async fn wait_ready(&self, limit: Duration) -> Result<Ready, Error> {
         let (name, health) = (self.service.name.as_str(), &self.service.health);
         let client = Client::from(self.endpoint.clone());
-        Ok(health::wait_ready(name, &client, health, Deadline::after(limit)).await?)
+        let deadline = Deadline::after(limit);
+        Ok(health::wait_ready(name, &client, health, deadline, self.reporter).await?)
     }
 }

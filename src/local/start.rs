@@ -77,7 +77,7 @@ impl Job<'_> {
         if self.action == Action::Keep {
             reporter.step("runs already, checking it");
             let deadline = Deadline::after(KEEP_LIMIT);
-            return Ok(health::wait_ready(name, &endpoint, path, deadline).await?);
+            return Ok(health::wait_ready(name, &endpoint, path, deadline, reporter).await?);
         }
         match &self.action {
             Action::Restart { reason } => reporter.step(format!("starting it anew: {reason}")),
@@ -86,7 +86,7 @@ impl Job<'_> {
         let mut child = self.start(begun)?;
         let deadline = Deadline::after(START_LIMIT);
         let ready = tokio::select! {
-            ready = health::wait_ready(name, &endpoint, path, deadline) => {
+            ready = health::wait_ready(name, &endpoint, path, deadline, reporter) => {
                 ready.map_err(|error| self.not_ready(error.to_string(), &child))
             }
             status = child.ended() => {

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
 use support::event::{Event, EventSink, Kind};
@@ -25,12 +25,32 @@ pub(super) struct Bars {
 #[derive(Debug)]
 struct Line {
     bar: ProgressBar,
+    since: Instant,
     step: String,
+}
+
+/// The live lines that are on the terminal now. A command has one display at a time.
+static SHOWN: Mutex<Option<MultiProgress>> = Mutex::new(None);
+
+/// Writes to the terminal while the live lines, if any, are taken away.
+pub(super) fn suspended<T>(write: impl FnOnce() -> T) -> T {
+    // A copy: whoever writes may take as long as it likes.
+    let shown = SHOWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match shown {
+        Some(shown) => shown.suspend(write),
+        None => write(),
+    }
+}
+
+fn set_shown(shown: Option<MultiProgress>) {
+    *SHOWN.lock().unwrap_or_else(PoisonError::into_inner) = shown;
 }
 
 impl Bars {
     pub(super) fn new() -> Self {
-        Self::default()
+        let bars = Self::default();
+        set_shown(Some(bars.all.clone()));
+        bars
     }
 
     fn begin(&self, subject: &str) -> Line {
@@ -38,7 +58,15 @@ impl Bars {
         bar.set_style(style("{spinner:.cyan}"));
         bar.set_prefix(format!("{subject:<SUBJECT_WIDTH$}"));
         bar.enable_steady_tick(Duration::from_millis(100));
-        Line { bar, step: String::new() }
+        Line { bar, since: Instant::now(), step: String::new() }
+    }
+}
+
+impl Line {
+    fn finish(&self, prefix: &str, mark: &str, text: &str) {
+        let style = style(mark).template(&format!("{mark} {prefix} {{msg}}"));
+        self.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        self.bar.finish_with_message(format!("{text} ({})", in_words(self.since.elapsed())));
     }
 }
 
@@ -49,13 +77,15 @@ impl EventSink for Bars {
         match kind {
             Kind::Step(text) => {
                 line.bar.set_message(text.clone());
+                // The bar shows how long the step takes; `since` is for all of them.
+                line.bar.reset_elapsed();
                 line.step = text;
             }
             Kind::Detail(text) => line.bar.set_message(text),
             Kind::Bytes { what, moved, all } => line.bar.set_message(bytes(&what, moved, all)),
             Kind::Warning(text) => self.all.suspend(|| warn(&line.bar.prefix(), &text)),
-            Kind::Done(text) => finish(&line.bar, "{prefix:.green}", "✓", &text),
-            Kind::Failed(text) => finish(&line.bar, "{prefix:.red}", "✗", &text),
+            Kind::Done(text) => line.finish("{prefix:.green}", "✓", &text),
+            Kind::Failed(text) => line.finish("{prefix:.red}", "✗", &text),
         }
     }
 }
@@ -63,9 +93,10 @@ impl EventSink for Bars {
 impl Drop for Bars {
     /// A subject that came to no end was interrupted: its line says in what.
     fn drop(&mut self) {
+        set_shown(None);
         let lines = self.lines.get_mut().unwrap_or_else(PoisonError::into_inner);
         for line in lines.values().filter(|line| !line.bar.is_finished()) {
-            finish(&line.bar, "{prefix:.yellow}", "-", &format!("{}: not finished", line.step));
+            line.finish("{prefix:.yellow}", "-", &format!("{}: not finished", line.step));
         }
         if !lines.is_empty() {
             // The library leaves the cursor at the end of the last line.
@@ -81,14 +112,11 @@ fn bytes(what: &str, moved: u64, all: u64) -> String {
     format!("{what} [{bar}] {} of {}", HumanBytes(moved), HumanBytes(all))
 }
 
-fn finish(bar: &ProgressBar, prefix: &str, mark: &str, text: &str) {
-    bar.set_style(style(mark).template(&format!("{mark} {prefix} {{msg}}")).unwrap_or(style(mark)));
-    bar.finish_with_message(format!("{text} ({})", in_words(bar.elapsed())));
-}
-
 fn style(spinner: &str) -> ProgressStyle {
-    ProgressStyle::with_template(&format!("{spinner} {{prefix:.bold}} {{wide_msg}}"))
-        .unwrap_or_else(|_| ProgressStyle::default_spinner())
+    ProgressStyle::with_template(&format!(
+        "{spinner} {{prefix:.bold}} {{wide_msg}} {{elapsed:.dim}}"
+    ))
+    .unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 #[expect(clippy::print_stderr, reason = "it is this module's purpose")]

@@ -20,6 +20,11 @@ pub fn display() -> Box<dyn EventSink> {
     }
 }
 
+/// Writes to standard error above the live lines, where there are some.
+pub fn above<T>(write: impl FnOnce() -> T) -> T {
+    bars::suspended(write)
+}
+
 /// Has a display show each text of an event as one line of some length, which commands no
 /// terminal: a host's output and a service's answers are among them.
 struct Escaped<D>(D);

@@ -63,7 +63,7 @@ unreachable_methods! {
     /// Waits until an instance runs and has an address.
     wait_running(machine: &Machine, reporter: Reporter<'_>) -> Result<Machine, Ec2Error>;
     /// Ends instances.
-    terminate(machines: &[Machine]) -> Result<(), Ec2Error>;
+    terminate(machines: &[Machine], reporter: Reporter<'_>) -> Result<(), Ec2Error>;
     /// Has an instance's metadata service want tokens.
     require_metadata_tokens(id: &str) -> Result<(), Ec2Error>;
     /// Notes the host keys of an instance.
@@ -91,5 +91,5 @@ unreachable_methods! {
     /// The security group that the stack's hosts should be in.
     group_state(spec: &GroupSpec) -> Result<GroupState, Ec2Error>;
     /// Removes the groups that the stack made.
-    delete_groups(stack: &str) -> Result<(), Ec2Error>;
+    delete_groups(stack: &str, reporter: Reporter<'_>) -> Result<(), Ec2Error>;
 }

@@ -27,6 +27,8 @@ pub struct Command {
     pub prints: Prints,
     /// What runs the line.
     pub shell: Shell,
+    /// The script that it reads, which a log may show; other input may be secret.
+    script: Option<&'static str>,
 }
 
 /// What runs a command's line.
@@ -96,6 +98,7 @@ impl Command {
             limit: Duration::from_secs(60),
             prints: Prints::Kept,
             shell: Shell::Posix,
+            script: None,
         }
     }
 
@@ -110,7 +113,18 @@ impl Command {
     pub fn script(script: &'static str, arguments: &[&str]) -> Self {
         let arguments: Vec<_> = arguments.iter().map(|argument| quote(argument)).collect();
         let line = format!("sudo sh -s -- {}", arguments.join(" "));
-        Self::new(line).stdin(Bytes::from_static(script.as_bytes()))
+        let command = Self::new(line).stdin(Bytes::from_static(script.as_bytes()));
+        Self { script: Some(script), ..command }
+    }
+
+    /// What a log may show of it: never its input, nor what the user wrote, in which secrets
+    /// may be.
+    pub(super) fn log_text(&self) -> String {
+        match (self.shell, self.script) {
+            (Shell::Login, _) => "(the user's own command)".into(),
+            (Shell::Posix, None) => self.line.clone(),
+            (Shell::Posix, Some(script)) => format!("{}\n{script}", self.line),
+        }
     }
 
     /// With something to read.
@@ -204,6 +218,16 @@ mod tests {
             let output = std::process::Command::new("sh").args(["-c", &line]).output().unwrap();
             assert_eq!(String::from_utf8(output.stdout).unwrap(), text);
         }
+    }
+
+    #[test]
+    fn a_log_shows_scripts_and_neither_input_nor_what_the_user_wrote() {
+        let script = Command::script("echo \"$1\"\n", &["it's"]).log_text();
+        assert_eq!(script, "sudo sh -s -- \"it's\"\necho \"$1\"\n");
+        let line = Command::new("cat > file").stdin("hunter2").log_text();
+        assert_eq!(line, "cat > file");
+        let own = Command::new("mysql -phunter2").in_login_shell().log_text();
+        assert_eq!(own, "(the user's own command)");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use support::event::Reporter;
-use support::wait::{Backoff, Deadline};
+use support::wait::{Backoff, Deadline, Failure, retry};
 
 use super::ssh::{ConnectError, Ssh};
 use super::{Host, HostError, Identity, Trust};
@@ -27,35 +27,37 @@ pub struct Target {
     pub trust: Trust,
 }
 
-/// Connects, again and again until it succeeds, the host proves to be another one, or
-/// the deadline has passed.
+/// Connects, and retries until it succeeds, another host answers at the address, or the
+/// deadline has passed.
 pub async fn connect(
     target: &Target,
     deadline: Deadline,
     reporter: Reporter<'_>,
 ) -> Result<Host, HostError> {
     let denied = Deadline::after(DENIED_LIMIT.min(deadline.left()));
-    let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
-    loop {
-        let last = match attempt(target).await {
-            Ok(ssh) => return Ok(Host::new(&target.name, ssh)),
-            Err(ConnectError::WrongHostKey(found)) => return Err(wrong_key(target, found)),
-            Err(ConnectError::Denied(cause)) if denied.has_passed() => {
+    let backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
+    let connected = retry("SSH", deadline, backoff, reporter, async || {
+        attempt(target).await.map_err(|error| match error {
+            ConnectError::WrongHostKey(found) => Failure::Permanent(wrong_key(target, found)),
+            ConnectError::Denied(cause) if denied.has_passed() => {
                 let Target { name: host, address, user, .. } = target.clone();
-                return Err(HostError::Denied { host, address: address.to_string(), user, cause });
+                let address = address.to_string();
+                Failure::Permanent(HostError::Denied { host, address, user, cause })
             }
-            Err(ConnectError::Denied(last) | ConnectError::NotYet(last)) => last,
-        };
-        if deadline.has_passed() {
-            return Err(HostError::Unreachable {
-                host: target.name.clone(),
-                address: target.address.to_string(),
-                seconds: deadline.limit().as_secs(),
-                last,
-            });
-        }
-        reporter.detail(format!("waiting for SSH: {last}"));
-        backoff.pause(deadline).await;
+            ConnectError::Denied(reason) | ConnectError::NotYet(reason) => {
+                Failure::Transient(reason)
+            }
+        })
+    });
+    match connected.await {
+        Ok(ssh) => Ok(Host::new(&target.name, ssh)),
+        Err(Failure::Permanent(error)) => Err(error),
+        Err(Failure::Transient(last)) => Err(HostError::Unreachable {
+            host: target.name.clone(),
+            address: target.address.to_string(),
+            seconds: deadline.limit().as_secs(),
+            last,
+        }),
     }
 }
 

@@ -11,10 +11,18 @@ mod tunnel;
 use std::fmt;
 use std::os::unix::net::UnixStream;
 use std::thread;
+use std::time::Instant;
 
 use support::event::Reporter;
 use support::http::{Opening, Tunnel};
+use support::wait::in_words;
 use tokio::sync::{mpsc, oneshot};
+use tracing::{debug, info};
+
+/// The version of OpenSSL that is linked.
+pub const OPENSSL_VERSION: &str = env!("OPENSSL_VERSION");
+/// The version of libssh2 that is linked.
+pub const LIBSSH2_VERSION: &str = env!("LIBSSH2_VERSION");
 
 pub use command::{Command, More, Output, Prints, Progress, Shell, quote};
 pub use connect::{Target, connect};
@@ -244,6 +252,8 @@ impl Host {
     ) -> Result<Output, HostError> {
         let broken = |cause: String| HostError::Broken { host: self.name.clone(), doing, cause };
         let gone = || broken("the connection is gone".into());
+        let begun = Instant::now();
+        debug!("{}: {doing}: {}", self.name, command.log_text());
         let (reply, mut answer) = oneshot::channel();
         let (progress, mut news) = mpsc::channel(64);
         let job = Job::Command { command, progress, reply };
@@ -253,7 +263,10 @@ impl Host {
                 biased;
                 Some(what) = news.recv() => report(what),
                 done = &mut answer => {
-                    return done.map_err(|_| gone())?.map_err(|error| broken(error.to_string()));
+                    let done = done.map_err(|_| gone())?;
+                    let ended = done.as_ref().map_or_else(ToString::to_string, Output::status);
+                    info!("{}: {doing}: {ended}, in {}", self.name, in_words(begun.elapsed()));
+                    return done.map_err(|error| broken(error.to_string()));
                 }
             }
         }

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -17,10 +17,12 @@ use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
+use tracing::debug;
 use url::{Host, Position, Url};
 
 use crate::chain;
 use crate::token::Token;
+use crate::wait::in_words;
 
 /// The list of a service is read whole; more than this is not seed data.
 const MOST_BYTES: usize = 256 << 20;
@@ -183,10 +185,19 @@ impl Client {
             request = request.header(AUTHORIZATION, token.header());
         }
         let request = request.body(Full::new(body)).map_err(|error| failed(error.to_string()))?;
-        match tokio::time::timeout(timeout, self.send(request)).await {
+        let (what, begun) = (request.method().clone(), Instant::now());
+        let answer = match tokio::time::timeout(timeout, self.send(request)).await {
             Ok(answer) => answer.map_err(|error| failed(chain(&*error))),
             Err(_) => Err(failed(format!("no answer within {} s", timeout.as_secs_f32()))),
+        };
+        let took = in_words(begun.elapsed());
+        match &answer {
+            Ok(Answer { status, .. }) => {
+                debug!("{what} {}: {status}, in {took}", self.endpoint.url(path));
+            }
+            Err(error) => debug!("{what} {error}, in {took}"),
         }
+        answer
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<Answer, ConnectionError> {

@@ -3,6 +3,10 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use tracing::{debug, info};
+
+use crate::event::Reporter;
+
 /// The point in time at which waiting ends.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline {
@@ -52,6 +56,43 @@ impl Backoff {
     }
 }
 
+/// Why an attempt failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure<E> {
+    /// A later attempt may succeed; the text says what this one met.
+    Transient(String),
+    /// No later attempt can succeed.
+    Permanent(E),
+}
+
+/// Attempts something until it succeeds, fails permanently, or the deadline has passed, which
+/// returns the failure of the last attempt. `what` completes "waiting for …". What each attempt
+/// met is reported, so that a display can say why it takes so long.
+pub async fn retry<T, E>(
+    what: &str,
+    deadline: Deadline,
+    mut backoff: Backoff,
+    reporter: Reporter<'_>,
+    mut attempt: impl AsyncFnMut() -> Result<T, Failure<E>>,
+) -> Result<T, Failure<E>> {
+    let mut last = String::new();
+    loop {
+        let reason = match attempt().await {
+            Err(Failure::Transient(reason)) if !deadline.has_passed() => reason,
+            ended => return ended,
+        };
+        // An attempt every 50 ms would fill a log with one and the same reason.
+        if reason == last {
+            debug!("waiting for {what}: {reason}");
+        } else {
+            info!("waiting for {what}: {reason}");
+        }
+        reporter.detail(format!("waiting for {what}: {reason}"));
+        last = reason;
+        backoff.pause(deadline).await;
+    }
+}
+
 /// Seconds since 1970.
 pub fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
@@ -98,10 +139,60 @@ pub fn parse(text: &str) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
+    use crate::event::{Event, EventSink, Kind};
+
+    /// The details that attempts report.
+    #[derive(Default)]
+    struct Details(Mutex<Vec<String>>);
+
+    impl EventSink for Details {
+        fn emit(&self, event: Event) {
+            let Kind::Detail(text) = event.kind else { panic!("{event:?}") };
+            self.0.lock().unwrap().push(text);
+        }
+    }
+
+    /// Runs attempts with these results, for some milliseconds at most.
+    fn attempts(
+        results: Vec<Result<u8, Failure<&'static str>>>,
+        millis: u64,
+    ) -> (Result<u8, Failure<&'static str>>, Vec<String>) {
+        let details = Details::default();
+        let mut results = results.into_iter();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let ended = runtime.block_on(retry(
+            "SSH",
+            Deadline::after(Duration::from_millis(millis)),
+            Backoff::new(Duration::from_millis(5), Duration::from_millis(5)),
+            Reporter::new(&details, "events"),
+            async || results.next().unwrap_or(Err(Failure::Transient("no answer".into()))),
+        ));
+        (ended, details.0.into_inner().unwrap())
+    }
 
     #[test]
-    fn durations_are_humane() {
+    fn attempts_end_with_success_or_a_permanent_failure() {
+        let refused = || Err(Failure::Transient("refused".into()));
+        let (ended, details) = attempts(vec![refused(), refused(), Ok(7)], 60_000);
+        assert_eq!(ended, Ok(7));
+        assert_eq!(details, ["waiting for SSH: refused"; 2]);
+        let (ended, details) = attempts(vec![Err(Failure::Permanent("another host"))], 60_000);
+        assert_eq!((ended, details.len()), (Err(Failure::Permanent("another host")), 0));
+    }
+
+    #[test]
+    fn after_the_deadline_the_last_failure_is_returned() {
+        let (ended, details) = attempts(vec![Err(Failure::Transient("refused".into()))], 30);
+        assert_eq!(ended, Err(Failure::Transient("no answer".into())));
+        assert_eq!(details[0], "waiting for SSH: refused");
+        assert!(details.len() > 1 && details[1] == "waiting for SSH: no answer", "{details:?}");
+    }
+
+    #[test]
+    fn durations_are_in_words() {
         for (millis, text) in [
             (7_000, "7 s"),
             (440, "0.4 s"),

@@ -11,6 +11,10 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use rustix::fs::Mode;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::access::origins::{Origin, Origins};
 use crate::access::{AccessArgs, AccessError, Guard};
@@ -234,11 +238,20 @@ pub fn run<R: Resource, E: Extension>(version: &'static str, about: &'static str
     }
 }
 
+/// Logs from level `info` on, or what `RUST_LOG` says, such as `warn,rest::access=debug`.
 fn init_logging(format: LogFormat) {
-    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false);
+    let given = std::env::var("RUST_LOG").ok().filter(|text| !text.is_empty());
+    let parsed = given.map(|text| text.parse::<Targets>()).transpose();
+    let usual = || Targets::new().with_default(LevelFilter::INFO);
+    let levels = parsed.as_ref().map_or_else(|_| usual(), |it| it.clone().unwrap_or_else(usual));
+    let log = fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let registry = tracing_subscriber::registry().with(levels);
     match format {
-        LogFormat::Text => log.with_ansi(false).init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
+        LogFormat::Text => registry.with(log.with_ansi(false)).init(),
+        LogFormat::Json => registry.with(log.json().flatten_event(true)).init(),
+    }
+    if let Err(error) = parsed {
+        tracing::warn!(%error, "RUST_LOG is not valid: logging from level info on");
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use loadtest::script::Script;
+use support::event::{Reporter, Silence};
 use support::http::{Client, Endpoint};
 use support::wait::Deadline;
 
@@ -49,8 +50,9 @@ pub(super) async fn find(args: &Bench, script: &mut Script) -> Result<Option<Sta
             for (service, endpoint) in config.services.iter().zip(endpoints) {
                 let client = Client::local(endpoint, Some(token.clone()));
                 let deadline = Deadline::after(READY_TIMEOUT);
-                health::wait_ready(service.name.as_str(), &client, &service.health, deadline)
-                    .await?;
+                let (name, path) = (service.name.as_str(), &service.health);
+                let reporter = Reporter::new(&Silence, name);
+                health::wait_ready(name, &client, path, deadline, reporter).await?;
             }
             script.authorize(&token);
         }

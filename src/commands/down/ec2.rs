@@ -55,12 +55,12 @@ async fn end(
     let name = config.stack.as_str();
     let reporter = Reporter::new(display, "hosts");
     reporter.step("ending");
-    ec2.terminate(machines).await.inspect_err(|e| reporter.failed(e.to_string()))?;
+    ec2.terminate(machines, reporter).await.inspect_err(|e| reporter.failed(e.to_string()))?;
     reporter.done(format!("{} ended", machines.len()));
     if !args.keep_network {
         let reporter = Reporter::new(display, "network");
         reporter.step("removing the security group and key pairs");
-        let removed = tokio::try_join!(ec2.delete_groups(name), ec2.delete_keys(name));
+        let removed = tokio::try_join!(ec2.delete_groups(name, reporter), ec2.delete_keys(name));
         removed.inspect_err(|error| reporter.failed(error.to_string()))?;
         reporter.done("removed");
     }

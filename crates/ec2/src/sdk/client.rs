@@ -12,6 +12,7 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 use super::Ec2Error;
+use super::log::CallLog;
 
 /// With a third of all calls throttled, one in 60,000 fails eight times in a row.
 const ATTEMPTS: u32 = 8;
@@ -53,7 +54,8 @@ impl Ec2 {
             return Err(Ec2Error::new("connecting", "AWS", problem));
         };
         let access_key = access_key(&config, &region).await?;
-        Ok(Self { client: aws_sdk_ec2::Client::new(&config), region, access_key })
+        let logged = aws_sdk_ec2::config::Builder::from(&config).interceptor(CallLog).build();
+        Ok(Self { client: aws_sdk_ec2::Client::from_conf(logged), region, access_key })
     }
 
     /// The region.

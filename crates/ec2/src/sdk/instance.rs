@@ -12,7 +12,7 @@ use ssh::Identity;
 use support::digest::sha256;
 use support::event::Reporter;
 use support::machine::Machine;
-use support::wait::{Backoff, Deadline};
+use support::wait::{Backoff, Deadline, Failure, retry};
 
 use super::tags::{self, of_stack, tag};
 use super::{Ec2, Ec2Error, Launch, MachineImage, Wanted};
@@ -98,32 +98,36 @@ impl Ec2 {
         reporter: Reporter<'_>,
     ) -> Result<Machine, Ec2Error> {
         let deadline = Deadline::after(RUNNING_LIMIT);
-        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
-        loop {
-            let now = self.describe(&machine.id).await?;
-            match &now {
-                Some(now) if now.state == "running" && now.address.is_some() => {
-                    return Ok(now.clone());
-                }
+        let backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+        let id = &machine.id;
+        let what = format!("{id} to run");
+        let running = retry(&what, deadline, backoff, reporter, async || {
+            match self.describe(id).await.map_err(Failure::Permanent)? {
+                Some(now) if now.state == "running" && now.address.is_some() => Ok(now),
                 Some(now) if !now.is_alive() => {
-                    let message = format!("{} is {} instead of running", now.id, now.state);
-                    return Err(Ec2Error::new("waiting", &self.region, message));
+                    let message = format!("{id} is {} instead of running", now.state);
+                    Err(Failure::Permanent(Ec2Error::new("waiting", &self.region, message)))
                 }
-                _ => {}
+                Some(now) => Err(Failure::Transient(format!("it is {}", now.state))),
+                None => Err(Failure::Transient("it is not visible yet".into())),
             }
-            let state = now.map_or_else(|| "not visible yet".into(), |now| now.state);
-            if deadline.has_passed() {
-                let (id, seconds) = (&machine.id, RUNNING_LIMIT.as_secs());
-                let message = format!("{id} does not run after {seconds} s: it is {state}");
-                return Err(Ec2Error::new("waiting", &self.region, message));
+        });
+        running.await.map_err(|failure| match failure {
+            Failure::Permanent(error) => error,
+            Failure::Transient(last) => {
+                let seconds = RUNNING_LIMIT.as_secs();
+                let message = format!("{id} does not run after {seconds} s: {last}");
+                Ec2Error::new("waiting", &self.region, message)
             }
-            reporter.detail(format!("waiting for {}: {state}", machine.id));
-            backoff.pause(deadline).await;
-        }
+        })
     }
 
-    /// Ends instances and waits until they are gone.
-    pub async fn terminate(&self, machines: &[Machine]) -> Result<(), Ec2Error> {
+    /// Terminates instances and waits until they are.
+    pub async fn terminate(
+        &self,
+        machines: &[Machine],
+        reporter: Reporter<'_>,
+    ) -> Result<(), Ec2Error> {
         let ids: Vec<_> = machines.iter().map(|machine| machine.id.clone()).collect();
         if ids.is_empty() {
             return Ok(());
@@ -131,19 +135,19 @@ impl Ec2 {
         let ended = self.client.terminate_instances().set_instance_ids(Some(ids.clone())).send();
         ended.await.map_err(|e| self.failed("TerminateInstances", &e))?;
         let deadline = Deadline::after(TERMINATED_LIMIT);
-        let mut backoff = Backoff::new(Duration::from_millis(300), Duration::from_secs(5));
-        loop {
-            let left = self.not_terminated(&ids).await?;
+        let backoff = Backoff::new(Duration::from_millis(300), Duration::from_secs(5));
+        let terminated = retry("the end of the hosts", deadline, backoff, reporter, async || {
+            let left = self.not_terminated(&ids).await.map_err(Failure::Permanent)?;
             if left.is_empty() {
                 return Ok(());
             }
-            if deadline.has_passed() {
-                let states = left.iter().map(|now| format!("{} is still {}", now.id, now.state));
-                let message = states.collect::<Vec<_>>().join(", ");
-                return Err(Ec2Error::new("TerminateInstances", &self.region, message));
-            }
-            backoff.pause(deadline).await;
-        }
+            let states = left.iter().map(|now| format!("{} is still {}", now.id, now.state));
+            Err(Failure::Transient(states.collect::<Vec<_>>().join(", ")))
+        });
+        terminated.await.map_err(|failure| match failure {
+            Failure::Permanent(error) => error,
+            Failure::Transient(last) => Ec2Error::new("TerminateInstances", &self.region, last),
+        })
     }
 
     /// Which of these are not gone, in one call for all. As a filter, since ids that EC2

@@ -7,6 +7,7 @@ mod image;
 mod instance;
 mod keys;
 mod lease;
+mod log;
 mod network;
 mod tags;
 

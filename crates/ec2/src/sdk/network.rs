@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, ResourceType, SecurityGroup as SdkGroup};
+use support::event::Reporter;
 use support::http::Endpoint;
-use support::wait::{Backoff, Deadline};
+use support::wait::{Backoff, Deadline, Failure, retry};
 
 use super::group::{Found, Group, wanted};
 use super::tags::{self, filter, of_stack, tag};
@@ -78,26 +79,29 @@ impl Ec2 {
 
     /// Removes the groups that the stack made. They are released some time after the
     /// last instance is gone.
-    pub async fn delete_groups(&self, stack: &str) -> Result<(), Ec2Error> {
+    pub async fn delete_groups(&self, stack: &str, reporter: Reporter<'_>) -> Result<(), Ec2Error> {
         let mut groups = self.groups(vec![of_stack(stack)]).await?;
         groups.retain(|group| tags::are_of(group.tags(), stack));
         for id in groups.iter().filter_map(SdkGroup::group_id) {
             let deadline = Deadline::after(RELEASE_LIMIT);
-            let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(5));
-            loop {
+            let backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(5));
+            let what = format!("{id} to be free");
+            let deleted = retry(&what, deadline, backoff, reporter, async || {
                 let deleted = self.client.delete_security_group().group_id(id).send().await;
-                let error = match deleted {
-                    Ok(_) => break,
-                    Err(error) => self.failed("DeleteSecurityGroup", &error),
-                };
-                if error.is(&["InvalidGroup.NotFound"]) {
-                    break;
+                match deleted.map_err(|e| self.failed("DeleteSecurityGroup", &e)) {
+                    Err(error) if error.is(&["InvalidGroup.NotFound"]) => Ok(()),
+                    Err(error) if error.is(&["DependencyViolation"]) && !deadline.has_passed() => {
+                        Err(Failure::Transient(error.to_string()))
+                    }
+                    deleted => deleted.map(drop).map_err(Failure::Permanent),
                 }
-                if !error.is(&["DependencyViolation"]) || deadline.has_passed() {
-                    return Err(error);
+            });
+            deleted.await.map_err(|failure| match failure {
+                Failure::Permanent(error) => error,
+                Failure::Transient(last) => {
+                    Ec2Error::new("DeleteSecurityGroup", &self.region, last)
                 }
-                backoff.pause(deadline).await;
-            }
+            })?;
         }
         Ok(())
     }

@@ -186,7 +186,7 @@ impl Load<'_> {
         docker::run_data(&to.host, service, DataStep::Forget).await?;
         let (name, path) = (service.name.as_str(), service.health.as_str());
         let deadline = Deadline::after(READY_LIMIT);
-        let there = health::wait_ready(name, to.ready.client(), path, deadline).await?;
+        let there = health::wait_ready(name, to.ready.client(), path, deadline, *reporter).await?;
         to.ready = there;
         Ok(())
     }

@@ -249,7 +249,7 @@ impl Work<'_> {
         }
         let reporter = Reporter::new(self.display, "old hosts");
         reporter.step(format!("ending {}", plan.replaced_ids()));
-        let ended = self.ec2.terminate(&plan.replaced).await;
+        let ended = self.ec2.terminate(&plan.replaced, reporter).await;
         ended.inspect_err(|error| reporter.failed(error.to_string()))?;
         reporter.done(format!("ended {}", plan.replaced_ids()));
         Ok(())

@@ -1,0 +1,96 @@
+//! Logs what the command does to standard error, for those who ask for it with `-v`, `-vv` or
+//! `RUST_LOG`. A line never tears a live display, commands no terminal, and holds no secret.
+
+use std::io::{self, Write};
+
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::doctor::Redactor;
+use crate::environment::SECRETS;
+use crate::progress;
+use crate::terminal;
+
+/// The variable that says which parts log, and how much: `ssh=debug,aws_config=debug`.
+const VARIABLE: &str = "RUST_LOG";
+
+/// The project's own crates that the command consists of.
+const OWN: [&str; 6] = ["eventpost", "ec2", "loadtest", "rest", "ssh", "support"];
+/// Those of AWS's SDK that say something about calls.
+const SDK: [&str; 4] = ["aws_config", "aws_runtime", "aws_sdk_ec2", "aws_smithy_runtime"];
+
+/// Begins to log, if that is asked for: `verbose` is how often `-v` was given. `RUST_LOG` comes
+/// first. Without either there is no log.
+pub fn init(verbose: u8) -> Result<(), String> {
+    let given = std::env::var(VARIABLE).ok().filter(|text| !text.is_empty());
+    let targets = match given {
+        Some(text) => {
+            let problem = |error| format!("{VARIABLE}: `{text}` is not valid: {error}");
+            text.parse::<Targets>().map_err(problem)?
+        }
+        None if verbose > 0 => targets(verbose),
+        None => return Ok(()),
+    };
+    let redactor = Redactor::new(SECRETS.iter().filter_map(|name| std::env::var(name).ok()));
+    let lines =
+        fmt::layer().with_timer(fmt::time::uptime()).with_ansi(false).with_writer(Log(redactor));
+    // What libraries log below this level includes signed requests with private keys in them.
+    let levels = targets.clone();
+    let _ =
+        tracing_subscriber::registry().with(LevelFilter::DEBUG).with(levels).with(lines).try_init();
+    Ok(())
+}
+
+fn targets(verbose: u8) -> Targets {
+    let own = if verbose > 1 { LevelFilter::DEBUG } else { LevelFilter::INFO };
+    let sdk = if verbose > 1 { LevelFilter::DEBUG } else { LevelFilter::WARN };
+    let own = OWN.into_iter().map(|name| (name, own));
+    Targets::new().with_targets(own.chain(SDK.into_iter().map(|name| (name, sdk))))
+}
+
+/// Where the lines go.
+struct Log(Redactor);
+
+/// A line on its way.
+struct Line<'a>(&'a Redactor);
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Line<'a>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        Line(&self.0)
+    }
+}
+
+impl Write for Line<'_> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = self.0.clean(&terminal::escape(&String::from_utf8_lossy(line)));
+        progress::above(|| io::stderr().lock().write_all(text.as_bytes()))?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn each_v_says_more() {
+        let (info, debug) = (targets(1), targets(2));
+        assert!(info.would_enable("ssh", &Level::INFO));
+        assert!(!info.would_enable("ssh", &Level::DEBUG));
+        assert!(!info.would_enable("aws_smithy_runtime::client", &Level::DEBUG));
+        assert!(debug.would_enable("ssh::connect", &Level::DEBUG));
+        assert!(debug.would_enable("aws_smithy_runtime::client", &Level::DEBUG));
+        assert!(!debug.would_enable("hyper", &Level::DEBUG));
+    }
+}
