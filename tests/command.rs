@@ -8,15 +8,13 @@ use crate::harness::cli::{Ran, World};
 #[test]
 fn a_command_that_lacks_something_says_what() {
     let world = World::new();
-    for (args, missing) in [
-        (vec!["seed", "--url", "events"], "events=http://HOST:PORT"),
-        (vec!["up", "--hosts", "events"], "events=203.0.113.10"),
-        (vec!["up", "--hosts", "events=127.0.0.1"], "there is no address for notifications"),
-        (vec!["down", "--purge"], "--local"),
+    for (name, args) in [
+        ("seed-without-an-address", &["seed", "--url", "events"][..]),
+        ("up-without-an-address", &["up", "--hosts", "events"]),
+        ("up-without-one-of-two-hosts", &["up", "--hosts", "events=127.0.0.1"]),
+        ("purge-of-hosts", &["down", "--purge"]),
     ] {
-        let ran = world.run(&args);
-        assert_eq!(ran.code, Some(2), "{args:?}: {ran:?}");
-        assert!(ran.stderr.contains(missing), "{args:?}: {ran:?}");
+        world.assert_shown("command", name, &world.run(args));
     }
 }
 
@@ -26,11 +24,7 @@ fn a_description_that_is_wrong_stops_every_command_before_it_begins() {
     world.describe("stack: test\nservices:\n  events: {build: events, prot: 80}\n");
     for command in ["up", "status", "seed", "down"] {
         let ran = world.run(&[command, "--local"]);
-        assert_eq!(ran.code, Some(78), "{command}: {ran:?}");
-        let problem = "eventpost.yml: line 3: services.events.prot: is not a key here; did you \
-            mean `port`?";
-        assert!(ran.stderr.contains(problem), "{command}: {ran:?}");
-        assert_eq!(ran.stdout, "");
+        world.assert_shown("command", "unknown-key", &ran);
     }
     assert!(!world.path().join("state").exists());
 }
@@ -40,8 +34,7 @@ fn a_fixtures_file_that_is_wrong_is_named_before_anything_starts() {
     let world = World::new();
     fs::write(world.path().join("notifications.yml"), "- just text\n").unwrap();
     let ran = world.up();
-    assert_eq!(ran.code, Some(78), "{ran:?}");
-    assert!(ran.stderr.contains("notifications.yml: item 1 must be a mapping"), "{ran:?}");
+    world.assert_shown("command", "fixtures-that-are-wrong", &ran);
     assert_eq!(world.holder("events"), None);
 }
 
@@ -50,9 +43,7 @@ fn a_service_without_program_or_sources_says_where_it_looked() {
     let world = World::new();
     fs::remove_file(world.path().join("notifications")).unwrap();
     let ran = world.up();
-    assert_eq!(ran.code, Some(1), "{ran:?}");
-    assert!(ran.stderr.contains("services.notifications.build"), "{ran:?}");
-    assert!(ran.stderr.contains("notifications/Cargo.toml"), "{ran:?}");
+    world.assert_shown("command", "service-without-program", &ran);
     assert_eq!(world.holder("events"), None);
 }
 
@@ -61,8 +52,7 @@ fn an_image_cannot_run_locally() {
     let world = World::new();
     world.describe("stack: test\nservices:\n  events: {image: a/b:1}\n");
     let ran = world.up();
-    assert_eq!(ran.code, Some(1), "{ran:?}");
-    assert!(ran.stderr.contains("services.events: is the image a/b:1"), "{ran:?}");
+    world.assert_shown("command", "image-on-this-machine", &ran);
 }
 
 #[test]
@@ -74,9 +64,7 @@ fn nowhere_to_keep_state_is_said() {
         .env_remove("HOME")
         .output()
         .unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(stderr.contains("--state-dir"), "{stderr}");
+    world.assert_shown("command", "no-state-folder", &Ran::of(output));
 }
 
 #[test]
@@ -102,13 +90,12 @@ fn shells_manuals_and_editors_are_given_what_they_need() {
 fn a_first_description_is_written_and_never_over_another() {
     let world = World::new();
     let refused = world.run(&["init"]);
-    assert_eq!(refused.code, Some(1), "{refused:?}");
-    assert!(refused.stderr.contains("eventpost.yml exists already"), "{refused:?}");
+    world.assert_shown("command", "init-over-another", &refused);
     let mut command = world.command(&["init", "mine.yml", "--stack", "mine"]);
     command.env("AWS_REGION", "eu-west-1").env("AWS_ACCESS_KEY_ID", "a");
     command.env("AWS_SECRET_ACCESS_KEY", "b").env("AWS_EC2_METADATA_DISABLED", "true");
     let ran = Ran::of(command.output().unwrap()).succeeded();
-    assert!(ran.stderr.contains("mine.yml is there"), "{ran:?}");
+    world.assert_shown("command", "init", &ran);
     let text = fs::read_to_string(world.path().join("mine.yml")).unwrap();
     assert!(text.contains("\nstack: mine\n") && text.contains("\nregion: eu-west-1\n"), "{text}");
 }

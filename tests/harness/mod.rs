@@ -5,6 +5,7 @@ pub(crate) mod browser;
 pub(crate) mod cli;
 pub(crate) mod http;
 pub(crate) mod region;
+pub(crate) mod snapshot;
 pub(crate) mod tokens;
 
 use std::net::SocketAddr;

@@ -19,7 +19,7 @@ fn local_services_with_tokens_are_used_by_the_command_and_no_one_else() {
     let world = World::new();
     world.describe(TOKENS);
     let up = world.up().succeeded();
-    assert!(up.stderr.contains("made the access token `operator` (admin)"), "{up:?}");
+    world.assert_shown("local", "up-with-tokens", &up);
     let own = fs::read_to_string(world.path().join("state/eventpost/keys/test.token")).unwrap();
     assert!(!(up.stdout + &up.stderr).contains(own.trim()));
 
@@ -57,8 +57,7 @@ fn local_services_with_tokens_are_used_by_the_command_and_no_one_else() {
     world.up().succeeded();
     assert_eq!(ask(address(), "GET", "/notifications", &bearer(&reader), "").status, 401);
     let unknown = world.run(&["token", "revoke", "reader"]);
-    assert_eq!(unknown.code, Some(1));
-    assert!(unknown.stderr.contains("has no token named `reader`"), "{unknown:?}");
+    world.assert_shown("local", "revoke-an-unknown-token", &unknown);
 }
 
 #[test]
@@ -73,24 +72,17 @@ fn a_given_token_is_sent_within_this_machine_and_named_where_it_is_wrong() {
     let up = ["up", "--local", "--port-base", &world.port.to_string()].map(str::to_owned);
     let up: Vec<_> = up.iter().map(String::as_str).collect();
     let weak = with(&up, "hunter2");
-    assert_eq!(weak.code, Some(1), "{weak:?}");
-    assert!(weak.stderr.contains("cannot become the first"), "{weak:?}");
+    world.assert_shown("local", "weak-first-token", &weak);
     with(&up, &given).succeeded();
     let url = format!("notifications=http://127.0.0.1:{}", world.port + 1);
     let seed = ["seed", "--url", &url];
     with(&seed, &given).succeeded();
-    for (token, told) in [
-        ("eventpost_wrong", "refuses the access token"),
-        ("two words", "EVENTPOST_TOKEN does not hold an access token"),
-    ] {
+    for (token, name) in [("eventpost_wrong", "unknown-token"), ("two words", "no-token")] {
         let refused = with(&seed, token);
-        assert_eq!(refused.code, Some(1), "{refused:?}");
-        assert!(refused.stderr.contains(told), "{refused:?}");
+        world.assert_shown("local", name, &refused);
         assert!(!refused.stderr.contains(token), "a token is not printed: {refused:?}");
     }
-    let without = world.run(&seed);
-    assert_eq!(without.code, Some(1));
-    assert!(without.stderr.contains("--token-file"), "{without:?}");
+    world.assert_shown("local", "seed-without-a-token", &world.run(&seed));
 }
 
 #[test]
@@ -107,8 +99,6 @@ fn local_services_are_open_unless_the_file_says_otherwise_and_never_send_mails_f
     );
     for command in ["up", "plan", "deploy"] {
         let refused = world.run(&[command, "--hosts", "notifications=127.0.0.99"]);
-        assert_eq!(refused.code, Some(78), "{refused:?}");
-        let told = "eventpost.yml: line 2: access: `open` cannot be combined with services.notifications.mail";
-        assert!(refused.stderr.contains(told), "{refused:?}");
+        world.assert_shown("local", "open-access-with-mail-on-hosts", &refused);
     }
 }

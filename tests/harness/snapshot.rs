@@ -1,0 +1,89 @@
+//! Compares what a program prints with the files in tests/snapshots. To accept what it prints now:
+//! `INSTA_UPDATE=always cargo test --test main -- NAME`.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::cli::{Ran, World};
+
+/// What differs from run to run, and what a snapshot has in its place.
+const VOLATILE: [(&str, &str); 8] = [
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[WHEN]"),
+    (r"\bpid \d+", "pid [PID]"),
+    // Of a row of `status`: the columns PID and UPTIME.
+    (r"(http://\S+ +)\d+ +\d+ s +", "$1[PID]  [TIME]  "),
+    (r"\.eventpost-\w{6}\b", ".eventpost-[RANDOM]"),
+    (r"\d+ bytes free", "[N] bytes free"),
+    (r"\(\d+\.\d s\)", "([TIME])"),
+    (r"\b[0-9a-f]{64}\b", "[SHA-256]"),
+    (r"full to \d+ %", "full to [N] %"),
+];
+
+/// Compares a text with the snapshot of a name in a folder.
+pub(crate) fn assert_text(folder: &str, name: &str, text: &str) {
+    assert_filtered(folder, name, text, &[]);
+}
+
+/// The names of the snapshots in a folder.
+pub(crate) fn names(folder: &str) -> BTreeSet<String> {
+    let entries = fs::read_dir(path(folder)).unwrap().map(|entry| entry.unwrap().file_name());
+    let name = |file: OsString| Some(file.to_str()?.strip_suffix(".snap")?.to_owned());
+    entries.filter_map(name).collect()
+}
+
+fn path(folder: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots").join(folder)
+}
+
+fn assert_filtered(folder: &str, name: &str, text: &str, filters: &[(&str, &str)]) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(path(folder));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    for (pattern, replacement) in filters {
+        settings.add_filter(pattern, *replacement);
+    }
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}
+
+impl World {
+    /// Compares what a run printed, and its exit code, with the snapshot of a name in a folder.
+    pub(crate) fn assert_shown(&self, folder: &str, name: &str, ran: &Ran) {
+        let code = ran.code.map_or("none".to_owned(), |code| code.to_string());
+        let stdout = self.without_places(&ran.stdout);
+        let stderr = self.without_places(&ran.stderr);
+        let stderr = if ran.code == Some(0) { by_service(&stderr) } else { from_error(&stderr) };
+        let text = format!("exit code: {code}\n--- stdout\n{stdout}--- stderr\n{stderr}");
+        assert_filtered(folder, name, &text, &VOLATILE);
+    }
+
+    /// Puts names in the place of this world's folder and ports, which are as long as ports.
+    fn without_places(&self, text: &str) -> String {
+        let mut text = text.replace(&self.path().display().to_string(), "[DIR]");
+        for (n, port) in (self.port..self.port + 3).enumerate() {
+            text = text.replace(&port.to_string(), &format!("PORT{n}"));
+        }
+        text
+    }
+}
+
+/// Services are worked on at the same time: their lines are sorted, each one's as they came.
+fn by_service(text: &str) -> String {
+    let service = |line: &&str| {
+        let before = line.split(':').next().unwrap();
+        ["events", "notifications"].iter().position(|name| before == *name).unwrap_or(2)
+    };
+    let mut lines: Vec<_> = text.lines().collect();
+    lines.sort_by_key(service);
+    lines.iter().flat_map(|line| [*line, "\n"]).collect()
+}
+
+/// How far the others were when a run failed is a matter of time: its error, without their lines.
+fn from_error(text: &str) -> String {
+    text.lines()
+        .skip_while(|line| !line.starts_with("error:"))
+        .flat_map(|line| [line, "\n"])
+        .collect()
+}
