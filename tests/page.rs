@@ -69,7 +69,7 @@ fn people_search_open_an_event_and_are_reminded_by_mail() {
     // The keyboard alone: to the search, and from what is found to the event.
     browser.run("document.querySelector('#q').focus()");
     browser.press(&format!("harvest{ENTER}"));
-    browser.wait_for_text("h1", "Events found");
+    browser.wait_for_text("h1", "Search results");
     let found = browser.text("ul.events");
     assert!(found.contains("Harvest market <script>") && !found.contains("Café"), "{found}");
     browser.run("document.querySelector('summary').focus()");
@@ -79,14 +79,14 @@ fn people_search_open_an_event_and_are_reminded_by_mail() {
     let text = browser.text("#description");
     assert!(text.contains("farms.\nChildren are <b>welcome</b>."), "{text}");
 
-    assert_eq!(browser.label("#mail"), "Mail address");
+    assert_eq!(browser.label("#mail"), "Email address");
     let room = "return document.documentElement.scrollWidth <= innerWidth";
     assert_eq!(browser.run(room), true, "the page is wider than a phone");
     // Only what is still to come can be chosen.
-    assert_eq!(browser.text("#before"), "when it begins");
+    assert_eq!(browser.text("#before"), "when it starts");
     browser.write("#mail", "somebody@example.org");
     browser.click("#remind button");
-    browser.wait_for_text("#said", "A mail will remind somebody@example.org on");
+    browser.wait_for_text("#status", "We will send a reminder to somebody@example.org on");
     wait_for("the mail", || (!relay.taken().is_empty()).then_some(()));
     let mail = relay.taken().remove(0);
     assert_eq!(mail["to"], "somebody@example.org");
@@ -97,18 +97,18 @@ fn people_search_open_an_event_and_are_reminded_by_mail() {
 
     // The event has begun by now.
     browser.go(&format!("http://{events}{soon}"));
-    browser.wait_for_text("#said", "This event has begun.");
+    browser.wait_for_text("#status", "This event has started.");
     // Where reminders cannot be made, people are told.
     let later = make(events, &event("Another market", 20 * 86_400));
     browser.go(&format!("http://{events}{later}"));
     browser.write("#mail", "nobody@example");
     browser.click("#remind button");
-    browser.wait_for_text("#said", "The mail address must be a mail address");
+    browser.wait_for_text("#status", "The email address must be an email address");
     let pid = world.holder("notifications").unwrap().pid;
     crate::harness::signal(pid, crate::harness::Signal::KILL);
     wait_for("its end", || std::net::TcpStream::connect(notifications).is_err().then_some(()));
     browser.click("#remind button");
-    browser.wait_for_text("#said", "The reminders cannot be reached.");
+    browser.wait_for_text("#status", "The reminder service cannot be reached.");
     assert!(!browser.picture().is_empty());
     world.run(&["down", "--local"]).succeeded();
 }
@@ -130,14 +130,14 @@ fn where_changes_need_a_token_people_search_and_are_told_why_nothing_reminds_the
     browser.wait_for_text("main", "Café philosophique");
     browser.run("document.querySelector('#q').focus()");
     browser.press(&format!("harvest{ENTER}"));
-    browser.wait_for_text("h1", "Events found");
+    browser.wait_for_text("h1", "Search results");
     assert!(!browser.text("ul.events").contains("Café"));
     browser.click("ul.events a");
     browser.wait_for_text("h1", "Harvest market");
     assert_eq!(browser.run("return location.pathname"), json!(shown));
     let text = browser.text("#closed");
     assert!(text.starts_with("Reminders are turned off"), "{text}");
-    let count = "return document.querySelectorAll('form, script, #remind, #said').length";
+    let count = "return document.querySelectorAll('form, script, #remind, #status').length";
     assert_eq!(browser.run(count), 0);
     assert_eq!(browser.complaints(), Vec::<Value>::new());
     // The page has nobody to send anything to, and its policy says so.
@@ -155,7 +155,7 @@ fn pages_are_strict_and_files_of_theirs_are_kept() {
     assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
     let policy = page.header("content-security-policy").unwrap();
     assert!(policy.starts_with("default-src 'none'; ") && !policy.contains("unsafe"), "{policy}");
-    assert!(page.body.contains("Nothing is coming up."), "{page:?}");
+    assert!(page.body.contains("There are no upcoming events."), "{page:?}");
     for outside in ["http:", "https:", "<style", "onclick", "<script"] {
         assert!(!page.body.contains(outside), "{outside}: {page:?}");
     }

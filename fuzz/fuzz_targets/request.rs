@@ -15,7 +15,7 @@ use rest::access::{Access, Guard};
 use rest::data_dir::DataDir;
 use rest::id::IdGenerator;
 use rest::store::LogStore;
-use rest::{AccessLog, Api, BodyLimits, Content, LogFormat, Logged, ApiParts, Plain, ServerMetrics};
+use rest::{AccessLog, Api, ApiParts, BodyLimits, Content, LogFormat, LoggedRequests, NoExtension, ServerMetrics};
 use tokio::runtime::Runtime;
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("threads"));
@@ -25,7 +25,7 @@ static API: LazyLock<Arc<Api<Event, LogStore>>> = LazyLock::new(|| {
     let store = LogStore::open(&dir, "events").expect("an empty log");
     // The process ends without notice: the folder goes now, the open log stays usable.
     std::fs::remove_dir_all(&folder).expect("a folder of its own");
-    let log = AccessLog::start(Logged::Off, LogFormat::Text).expect("nothing to start");
+    let log = AccessLog::start(LoggedRequests::Off, LogFormat::Text);
     let ids = IdGenerator::new().expect("randomness");
     let server = ServerMetrics::default();
     Arc::new(Api::new(ApiParts {
@@ -41,7 +41,7 @@ static API: LazyLock<Arc<Api<Event, LogStore>>> = LazyLock::new(|| {
             origins: Origins::default(),
             loopback: false,
         }),
-        extension: Plain,
+        extension: NoExtension,
     }))
 });
 

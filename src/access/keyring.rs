@@ -95,7 +95,7 @@ impl Keyring {
         role: Role,
         expires: Option<Timestamp>,
     ) -> Result<(Token, TokenList), AccessError> {
-        let NewToken { secret, digest } = NewToken::make().map_err(AccessError::Unmakable)?;
+        let NewToken { secret, digest } = NewToken::generate().map_err(AccessError::Unmakable)?;
         Ok((Token::made(&secret), self.with(name, role, digest, expires)?))
     }
 

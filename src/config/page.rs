@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use hyper::Uri;
 use rest::access::origins::Origin;
 use support::yaml::Section;
 
@@ -33,9 +32,7 @@ fn reminders(text: &str) -> Option<Reminders> {
     if let Some(name) = Name::new(text) {
         return Some(Reminders::Service(name));
     }
-    let url: Uri = text.parse().ok()?;
-    let valid = Origin::of(&url).is_some() && url.query().is_none();
-    valid.then(|| Reminders::Url(text.to_owned()))
+    Origin::of_base_url(text).map(|_| Reminders::Url(text.to_owned()))
 }
 
 /// Finds pages whose reminders have nowhere to go.

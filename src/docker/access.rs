@@ -2,7 +2,7 @@
 //! containers find it, whichever of them runs: going back to an earlier container brings
 //! back no token that was revoked.
 
-use rest::access::tokens::{MOST_BYTES, TokenList, TokenListError};
+use rest::access::tokens::{MAX_LIST_BYTES, TokenList, TokenListError};
 use ssh::{Command, Host, HostError, quote};
 use support::digest::sha256;
 
@@ -20,7 +20,7 @@ pub async fn read_tokens(
 ) -> Result<Option<Result<TokenList, TokenListError>>, HostError> {
     const DOING: &str = "reading the list of tokens";
     let file = quote(&format!("{}/tokens", folder(service)));
-    let line = format!("! [ -e {file} ] || head -c {} {file}", MOST_BYTES + 1);
+    let line = format!("! [ -e {file} ] || head -c {} {file}", MAX_LIST_BYTES + 1);
     let command = Command::new(format!("sudo sh -c {}", quote(&line)));
     let text = host.run(DOING, command).await?.stdout;
     if text.is_empty() {

@@ -24,7 +24,7 @@ impl Tokens {
 
     /// Makes another token.
     pub(crate) fn add(&mut self, name: &str, role: Role, expires: Option<Timestamp>) {
-        let NewToken { secret, digest } = NewToken::make().unwrap();
+        let NewToken { secret, digest } = NewToken::generate().unwrap();
         let entry = Entry { name: name.into(), role, digest, expires, created: None };
         self.list.add(entry).unwrap();
         self.secrets.push((name.into(), secret));

@@ -441,7 +441,7 @@ fn settings_that_make_no_sense_are_refused() {
     assert!(code == Some(2) && text.contains("--mail-from"), "{text}");
     let plain = [&relay[..], &["--mail-user", "u", "--mail-security", "none"]].concat();
     let (code, text) = refused(&plain);
-    assert!(code == Some(78) && text.contains("would show the password of u"), "{text}");
+    assert!(code == Some(78) && text.contains("would send the password of u"), "{text}");
     let (code, text) = refused(&[&relay[..], &["--mail-user", "u"]].concat());
     assert!(code == Some(78) && text.contains("--mail-password-file"), "{text}");
     let missing = ["--mail-user", "u", "--mail-password-file", "/no/such/file"];

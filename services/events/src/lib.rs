@@ -1,15 +1,15 @@
-//! The events service: what an event is made of, finding some, and showing them to people.
+//! The events service: the fields of an event, the search, and the pages for people.
 
-mod extras;
+mod extension;
 mod page;
 mod search;
 
 use jiff::civil::{Date, Time};
+use rest::Resource;
 use rest::fields::Fields;
 use rest::json::ObjectWriter;
-use rest::{Resource, datetime};
 
-pub use extras::Extras;
+pub use extension::EventsExtension;
 pub use page::PageArgs;
 
 /// Something that happens at a place and a time.
@@ -27,10 +27,10 @@ pub struct Event {
 impl Resource for Event {
     const COLLECTION: &'static str = "events";
     const PRIVATE: bool = false;
-    const DESCRIPTION: &'static str = include_str!("../openapi.json");
+    const OPENAPI: &'static str = include_str!("../openapi.json");
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        // Each field is read before any is used, so that all problems are found.
+        // Read every field before using one, so that all problems are found.
         let title = fields.text("title", 1..=60);
         let description = fields.text("description", 20..=400);
         let date = fields.date("date");
@@ -52,8 +52,8 @@ impl Resource for Event {
     fn write(&self, out: &mut ObjectWriter<'_>) {
         out.text("title", &self.title)
             .text("description", &self.description)
-            .text("date", &datetime::format_date(self.date))
-            .text("time", &datetime::format_time(self.time))
+            .text("date", &self.date.to_string())
+            .text("time", &self.time.to_string())
             .text("place", &self.place)
             .text("organizer", &self.organizer)
             .text("topics", &self.topics);

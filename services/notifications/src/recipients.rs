@@ -1,7 +1,7 @@
 //! Finds the notifications for an address.
 //!
-//! The index keeps a hash of each address, not the address: a notification costs some 70 bytes
-//! of memory. A notification whose hash matches is read from the store to be certain.
+//! The index keeps a hash of each address, not the address: a notification takes some 70 bytes of
+//! memory. A notification whose hash matches is read from the store to compare the address.
 
 use std::collections::hash_map::RandomState;
 use std::collections::{BTreeSet, HashMap};
@@ -13,25 +13,25 @@ use rest::follow::{Followed, Index};
 use rest::store::StoreError;
 use serde::Deserialize;
 
-/// The notifications by a hash of their address.
+/// The notifications by the hash of their address.
 #[derive(Debug, Default)]
 pub(crate) struct Recipients {
-    /// With keys of its own: nobody can choose addresses that have the same hash.
+    /// With random keys: nobody can choose addresses with the same hash.
     hash: RandomState,
     by_hash: BTreeSet<(u64, ObjectId)>,
     hashes: HashMap<ObjectId, u64>,
 }
 
-/// What is read of a notification as it is stored.
+/// The address of a stored notification.
 #[derive(Deserialize)]
-struct Stored {
+struct StoredAddress {
     to_mail: String,
 }
 
 impl Index for Recipients {
     fn set(&mut self, id: ObjectId, document: &[u8]) {
         self.remove(id);
-        if let Ok(Stored { to_mail }) = serde_json::from_slice(document) {
+        if let Ok(StoredAddress { to_mail }) = serde_json::from_slice(document) {
             let hash = self.hash_of(&to_mail);
             self.hashes.insert(id, hash);
             self.by_hash.insert((hash, id));
@@ -46,12 +46,12 @@ impl Index for Recipients {
 }
 
 impl Recipients {
-    /// Of an address in lower case: letters are not told apart by it.
+    /// The hash of an address, regardless of case.
     fn hash_of(&self, address: &str) -> u64 {
         self.hash.hash_one(address.to_ascii_lowercase())
     }
 
-    /// Those that may be for an address, by ascending id, greater than `after`.
+    /// The notifications that may be for an address, by ascending id, greater than `after`.
     fn candidates(&self, address: &str, after: Option<ObjectId>) -> Vec<ObjectId> {
         let hash = self.hash_of(address);
         let least = ObjectId::from_bytes([0; 12]);
@@ -81,7 +81,7 @@ pub(crate) async fn for_address(
                 break;
             }
             if let Some(document) = recipients.store().read(id)?
-                && let Ok(Stored { to_mail }) = serde_json::from_slice(&document.bytes)
+                && let Ok(StoredAddress { to_mail }) = serde_json::from_slice(&document.bytes)
                 && to_mail.eq_ignore_ascii_case(&address)
             {
                 found.push(id);
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn those_of_an_address_are_found_however_it_is_written_and_as_they_are_now() {
+    fn current_notifications_for_an_address_are_found_regardless_of_case() {
         let mut index = Recipients::default();
         for (n, mail) in [(1, "a@b.org"), (2, "A@B.org"), (3, "c@b.org")] {
             index.set(id(n), format!(r#"{{"id": "x", "to_mail": "{mail}"}}"#).as_bytes());

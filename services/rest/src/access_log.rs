@@ -1,36 +1,38 @@
 //! Writes the access log: one line on standard output for each request. A thread of its own
-//! writes the lines, so that no request waits for the reader; when the reader is too slow,
-//! lines are dropped and counted.
+//! writes the lines, so that no request waits for the log's reader; when the reader is too
+//! slow, lines are dropped and counted.
 
-use std::io::{self, Write};
+use std::fmt;
+use std::io::{self, BufWriter, Write};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use clap::ValueEnum;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
 use serde::Serialize;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 
+use crate::metrics;
 use crate::terminal;
 
-/// Lines that may wait to be written, some 2 MiB.
-const WAITING: usize = 8192;
-/// Bytes that are written at once at most.
-const WRITE_BYTES: usize = 64 << 10;
+/// The lines that may wait to be written, some 2 MiB.
+const MAX_WAITING_LINES: usize = 8192;
+/// The bytes that are written at once.
+const BUFFER_BYTES: usize = 64 << 10;
 
-/// Which requests have a line.
+/// The requests that are logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Logged {
+pub enum LoggedRequests {
     /// None.
     Off,
-    /// Those that the service failed to carry out: status 500 and above.
+    /// Those that failed in the service: status 500 and above.
     Failed,
     /// All.
     All,
 }
 
-/// How a line looks.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// For people.
@@ -41,89 +43,100 @@ pub enum LogFormat {
 
 /// A request and its answer.
 #[derive(Debug, Serialize)]
-pub(crate) struct Line<'a> {
+pub(crate) struct AccessLogEntry<'a> {
     pub(crate) time: String,
     pub(crate) remote: SocketAddr,
     pub(crate) method: &'a str,
     /// The path and query as they were sent.
     pub(crate) path: &'a str,
     pub(crate) status: u16,
-    /// Of the body, where its length is known.
+    /// The length of the body, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) bytes: Option<u64>,
-    /// Until the answer was ready to be sent, in microseconds.
+    /// The time until the answer was ready to be sent, in microseconds.
     pub(crate) micros: u64,
     pub(crate) request_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) trace_id: Option<&'a str>,
 }
 
-/// The log; dropping it writes what waits.
+/// The access log. When it is dropped, the waiting lines are written, for at most a second.
 #[derive(Debug)]
 pub struct AccessLog {
-    logged: Logged,
+    logged: LoggedRequests,
     format: LogFormat,
-    lines: Option<SyncSender<String>>,
-    thread: Option<JoinHandle<()>>,
-    dropped: AtomicU64,
+    worker: Option<Worker>,
 }
+
+/// The thread that writes, and the way to it.
+#[derive(Debug)]
+struct Worker {
+    lines: NonBlocking,
+    /// Ends the thread when it is dropped.
+    _guard: WorkerGuard,
+}
+
+/// The metrics of an access log.
+#[derive(Debug)]
+pub(crate) struct AccessLogMetrics(Option<ErrorCounter>);
 
 impl AccessLog {
-    /// A log on standard output. Fails only where the system has no thread for it.
-    pub fn start(logged: Logged, format: LogFormat) -> io::Result<Self> {
-        let mut log =
-            Self { logged, format, lines: None, thread: None, dropped: AtomicU64::new(0) };
-        if logged != Logged::Off {
-            let (lines, waiting) = sync_channel(WAITING);
-            let thread = thread::Builder::new().name("access-log".into());
-            log.thread = Some(thread.spawn(move || write_lines(&waiting, &mut io::stdout()))?);
-            log.lines = Some(lines);
-        }
-        Ok(log)
+    /// A log on standard output.
+    pub fn start(logged: LoggedRequests, format: LogFormat) -> Self {
+        let worker = (logged != LoggedRequests::Off).then(|| Worker::start(io::stdout()));
+        Self { logged, format, worker }
     }
 
-    /// Whether an answer of this status has a line.
-    pub(crate) fn wants(&self, status: u16) -> bool {
+    /// Whether a request with this status is logged.
+    pub(crate) fn includes(&self, status: u16) -> bool {
         match self.logged {
-            Logged::Off => false,
-            Logged::Failed => status >= 500,
-            Logged::All => true,
+            LoggedRequests::Off => false,
+            LoggedRequests::Failed => status >= 500,
+            LoggedRequests::All => true,
         }
     }
 
-    pub(crate) fn write(&self, line: &Line<'_>) {
-        let Some(lines) = &self.lines else { return };
-        let text = match self.format {
-            LogFormat::Text => line.text(),
-            LogFormat::Json => line.json(),
+    pub(crate) fn write(&self, entry: &AccessLogEntry<'_>) {
+        let Some(worker) = &self.worker else { return };
+        let line = match self.format {
+            LogFormat::Text => entry.text(),
+            LogFormat::Json => entry.json(),
         };
-        if lines.try_send(text).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-        }
+        // A lossy writer drops lines instead of failing.
+        let _ = worker.lines.clone().write_all(line.as_bytes());
     }
 
-    /// Lines that were dropped.
-    pub(crate) fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
+    pub(crate) fn metrics(&self) -> AccessLogMetrics {
+        AccessLogMetrics(self.worker.as_ref().map(|worker| worker.lines.error_counter()))
     }
 }
 
-impl Drop for AccessLog {
-    fn drop(&mut self) {
-        self.lines = None;
-        if let Some(thread) = self.thread.take() {
-            // A panic has been printed when it happened.
-            let _ = thread.join();
-        }
+impl Worker {
+    /// Starts the thread. It writes as many lines at once as are waiting.
+    fn start(out: impl Write + Send + 'static) -> Self {
+        let (lines, guard) = NonBlockingBuilder::default()
+            .lossy(true)
+            .buffered_lines_limit(MAX_WAITING_LINES)
+            .thread_name("access-log")
+            .finish(BufWriter::with_capacity(BUFFER_BYTES, out));
+        Self { lines, _guard: guard }
     }
 }
 
-impl Line<'_> {
+impl Collector for AccessLogMetrics {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let dropped = self.0.as_ref().map_or(0, ErrorCounter::dropped_lines);
+        let help = "Lines of the access log that were dropped because its reader is too slow.";
+        metrics::counter(&mut encoder, "eventpost_access_log_dropped", help, dropped as u64)
+    }
+}
+
+impl AccessLogEntry<'_> {
     fn text(&self) -> String {
         let Self { time, remote, method, path, status, micros, request_id, .. } = self;
         let took = Duration::from_micros(*micros);
         let bytes = self.bytes.map_or("-".into(), |bytes| bytes.to_string());
-        // A path may hold any character above ASCII, and thereby commands to a terminal.
+        // A path may hold any character above ASCII, and so terminal control sequences.
         let path = terminal::escape_line(path);
         let trace = self.trace_id.map_or(String::new(), |trace| format!(" trace={trace}"));
         format!(
@@ -137,28 +150,14 @@ impl Line<'_> {
     }
 }
 
-/// Writes lines until their senders are gone, as many at once as there are.
-fn write_lines(waiting: &Receiver<String>, out: &mut impl Write) {
-    let mut text = String::new();
-    while let Ok(line) = waiting.recv() {
-        text.push_str(&line);
-        while text.len() < WRITE_BYTES
-            && let Ok(line) = waiting.try_recv()
-        {
-            text.push_str(&line);
-        }
-        // Nobody is left to be told that nobody reads the log.
-        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-        text.clear();
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
     use super::*;
 
-    fn line() -> Line<'static> {
-        Line {
+    fn entry() -> AccessLogEntry<'static> {
+        AccessLogEntry {
             time: "2026-01-02T03:04:05.678Z".into(),
             remote: "127.0.0.1:5000".parse().unwrap(),
             method: "GET",
@@ -171,59 +170,85 @@ mod tests {
         }
     }
 
+    /// A writer that blocks until what it writes is received.
+    struct Blocking(SyncSender<Vec<u8>>);
+
+    impl Write for Blocking {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.send(bytes.to_vec()).map_err(io::Error::other)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn log() -> (AccessLog, Receiver<Vec<u8>>) {
+        let (written, received) = sync_channel(0);
+        let worker = Some(Worker::start(Blocking(written)));
+        let (logged, format) = (LoggedRequests::All, LogFormat::Text);
+        (AccessLog { logged, format, worker }, received)
+    }
+
     #[test]
-    fn a_line_names_the_request_in_both_formats() {
+    fn a_line_describes_the_request_in_both_formats() {
         assert_eq!(
-            line().text(),
+            entry().text(),
             "2026-01-02T03:04:05.678Z 127.0.0.1:5000 GET /events?\" 200 - 1.234ms request=abc trace=def\n"
         );
-        let json: serde_json::Value = serde_json::from_str(&line().json()).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&entry().json()).unwrap();
         assert_eq!(json["path"], "/events?\"");
         assert_eq!(json["micros"], 1234);
         assert_eq!(json.get("bytes"), None);
     }
 
     #[test]
-    fn a_path_cannot_command_the_terminal_that_shows_the_log() {
+    fn a_path_cannot_control_the_terminal_that_shows_the_log() {
         // CSI as one character of ISO 6429, and text from right to left.
-        let line = Line { path: "/events/\u{9b}2J\u{202e}é", ..line() };
-        assert!(line.text().contains(" /events/\\u{9b}2J\\u{202e}é "), "{}", line.text());
-        let json = line.json();
+        let entry = AccessLogEntry { path: "/events/\u{9b}2J\u{202e}é", ..entry() };
+        assert!(entry.text().contains(" /events/\\u{9b}2J\\u{202e}é "), "{}", entry.text());
+        let json = entry.json();
         assert!(json.contains("/events/\\u009b2J\\u202eé"), "{json}");
         let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-        assert_eq!(json["path"], line.path);
+        assert_eq!(json["path"], entry.path);
     }
 
     #[test]
-    fn what_waits_is_written_in_order() {
-        let (lines, waiting) = sync_channel(10);
-        for n in 0..3 {
-            lines.send(format!("{n}\n")).unwrap();
+    fn waiting_lines_are_written_in_order_when_the_log_is_dropped() {
+        let (log, received) = log();
+        for status in 200..203 {
+            log.write(&AccessLogEntry { status, ..entry() });
         }
-        drop(lines);
-        let mut out = Vec::new();
-        write_lines(&waiting, &mut out);
-        assert_eq!(out, b"0\n1\n2\n");
+        let reader = std::thread::spawn(move || received.iter().flatten().collect::<Vec<u8>>());
+        drop(log);
+        let text = String::from_utf8(reader.join().unwrap()).unwrap();
+        let statuses: Vec<_> = text.lines().filter_map(|line| line.split(' ').nth(4)).collect();
+        assert_eq!(statuses, ["200", "201", "202"]);
     }
 
     #[test]
-    fn lines_nobody_reads_in_time_are_dropped_and_counted() {
-        let mut log = AccessLog::start(Logged::Off, LogFormat::Text).unwrap();
-        let (lines, _waiting) = sync_channel(1);
-        log.lines = Some(lines);
-        log.write(&line());
-        assert_eq!(log.dropped(), 0);
-        log.write(&line());
-        assert_eq!(log.dropped(), 1);
+    fn lines_that_nobody_reads_are_dropped_and_counted() {
+        let (log, received) = log();
+        let dropped = || log.metrics().0.unwrap().dropped_lines();
+        // Those in the worker's buffer wait, too.
+        let lines = MAX_WAITING_LINES + BUFFER_BYTES / entry().text().len() + 10;
+        for _ in 0..lines {
+            log.write(&entry());
+        }
+        assert!((1..lines).contains(&dropped()), "{}", dropped());
+        drop(received);
     }
 
     #[test]
-    fn only_the_requests_that_were_asked_for_have_a_line() {
-        for (logged, failed, fine) in
-            [(Logged::Off, false, false), (Logged::Failed, true, false), (Logged::All, true, true)]
-        {
-            let log = AccessLog::start(logged, LogFormat::Text).unwrap();
-            assert_eq!((log.wants(507), log.wants(404)), (failed, fine), "{logged:?}");
+    fn only_the_chosen_requests_are_logged() {
+        for (logged, failed, successful) in [
+            (LoggedRequests::Off, false, false),
+            (LoggedRequests::Failed, true, false),
+            (LoggedRequests::All, true, true),
+        ] {
+            let log = AccessLog { logged, format: LogFormat::Text, worker: None };
+            assert_eq!((log.includes(507), log.includes(404)), (failed, successful), "{logged:?}");
         }
     }
 }

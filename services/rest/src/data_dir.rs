@@ -1,8 +1,8 @@
-//! The folder where a service keeps its data: creates it, locks it against a second process,
-//! and tells which process holds it.
+//! The folder where a service keeps its data: creates it, locks it against other processes, and
+//! reports which process holds it.
 //!
-//! The lock is the operating system's (`flock`), so it ends with the process however
-//! that ends: a held lock means a living service, never a stale file.
+//! The lock is the operating system's (`flock`) and ends with the process, however that ends:
+//! a lock that is held means a running service, never a stale file.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
@@ -37,7 +37,7 @@ pub struct DataDir {
 /// Why a data folder cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DataDirError {
-    /// It cannot be made or written.
+    /// It cannot be created or written.
     #[error(
         "the data folder {path} cannot be written ({source}): make it writable for this user, \
          or choose another with --data"
@@ -57,29 +57,29 @@ pub enum DataDirError {
     Locked {
         /// The folder.
         path: PathBuf,
-        /// Who holds it, where it has said so.
+        /// Who holds it, if it has described itself.
         holder: Option<Holder>,
     },
 }
 
 pub(crate) const LOCK_FILE: &str = "lock";
-/// A glance at the lock by [`DataDir::holder`] takes it for microseconds; a service
-/// that starts just then tries again instead of giving up.
-const LOCK_TRIES: u32 = 10;
-const LOCK_PAUSE: Duration = Duration::from_millis(20);
+/// [`DataDir::holder`] takes the lock for microseconds; a service that starts at that moment
+/// retries instead of giving up.
+const LOCK_ATTEMPTS: u32 = 10;
+const LOCK_RETRY_DELAY: Duration = Duration::from_millis(20);
 
 impl DataDir {
-    /// Makes the folder where it is missing, for this user only, and locks it.
+    /// Locks the folder; creates it, for this user only, if it does not exist.
     pub fn lock(path: &Path) -> Result<Self, DataDirError> {
         let unwritable = |source| DataDirError::Unwritable { path: path.into(), source };
         create(path).map_err(unwritable)?;
         let mut options = File::options();
         options.create(true).truncate(false).read(true).write(true);
         let lock = private::open(&mut options, &path.join(LOCK_FILE)).map_err(unwritable)?;
-        for _ in 0..LOCK_TRIES {
+        for _ in 0..LOCK_ATTEMPTS {
             match lock.try_lock() {
                 Ok(()) => return Ok(Self { path: path.into(), lock }),
-                Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_RETRY_DELAY),
                 Err(TryLockError::Error(source)) => return Err(unwritable(source)),
             }
         }
@@ -101,8 +101,8 @@ impl DataDir {
             .map_err(|source| DataDirError::Unwritable { path: self.path.clone(), source })
     }
 
-    /// Who holds the folder at `path` now; `None` where nobody does, and an error
-    /// where somebody does that has not (yet) said who it is.
+    /// Who holds the folder at `path` now; `None` if nobody does. It is an error if the process
+    /// that holds it has not described itself (yet).
     pub fn holder(path: &Path) -> Result<Option<Holder>, DataDirError> {
         let lock = match File::open(path.join(LOCK_FILE)) {
             Ok(lock) => lock,
@@ -122,10 +122,10 @@ impl DataDir {
     }
 }
 
-/// Makes a data folder where it is missing. One that holds other things than data is left as
-/// open as it is; what is made in it is private all the same.
+/// Creates a data folder if it does not exist. One that holds other files keeps its mode; what
+/// is created in it is private all the same.
 pub(crate) fn create(path: &Path) -> io::Result<()> {
-    private::make_dir_all(path)?;
+    private::create_dir_all_keeping_mode(path)?;
     let is_new = fs::read_dir(path)?.next().is_none();
     if is_new || path.join(LOCK_FILE).exists() { private::create_dir_all(path) } else { Ok(()) }
 }
@@ -159,22 +159,22 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_of_an_earlier_version_is_closed_and_a_folder_of_other_things_is_not() {
+    fn a_data_folder_becomes_private_and_a_folder_of_other_files_does_not() {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        for (found, is_closed) in [(None, true), (Some("lock"), true), (Some("other"), false)] {
+        for (existing, is_private) in [(None, true), (Some("lock"), true), (Some("other"), false)] {
             let dir = tempfile::tempdir().unwrap();
             fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
-            if let Some(name) = found {
+            if let Some(name) = existing {
                 fs::write(dir.path().join(name), "").unwrap();
             }
             DataDir::lock(dir.path()).unwrap();
-            assert_eq!(mode(dir.path()), if is_closed { 0o700 } else { 0o755 }, "{found:?}");
+            assert_eq!(mode(dir.path()), if is_private { 0o700 } else { 0o755 }, "{existing:?}");
             assert_eq!(mode(&dir.path().join("lock")), 0o600);
         }
     }
 
     #[test]
-    fn a_lock_ends_with_its_holder_though_the_file_stays() {
+    fn a_lock_ends_with_its_holder_even_if_the_file_stays() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(DataDir::holder(dir.path()).unwrap(), None);
         let held = DataDir::lock(dir.path()).unwrap();

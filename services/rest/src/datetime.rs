@@ -1,28 +1,30 @@
-//! Parses and formats dates and times as the API reads and writes them. Numbers may be unpadded
-//! on input and are padded on output; any other text around them is refused.
+//! Parses dates and times as the API accepts them, with `jiff`. Numbers may be unpadded; the API
+//! writes them padded, which is how `jiff` displays dates and times.
+//!
+//! `strptime` accepts more than the first EventPost did (signs, spaces, a 60th second), which is
+//! refused here.
 
+use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime, Time};
-use jiff::{SignedDuration, civil};
 
-/// Years that the first EventPost could store (Python's `datetime`).
+/// The years that the first EventPost could store (Python's `datetime`).
 const YEARS: std::ops::RangeInclusive<i16> = 1..=9999;
 
-/// Reads `YYYY-MM-DD`, unpadded or not: `2020-1-2` is the second of January.
+/// Parses `YYYY-MM-DD`, padded or not: `2020-1-2` is the second of January.
 pub fn parse_date(text: &str) -> Option<Date> {
-    let [year, month, day] = numbers(text, '-', [4, 2, 2])?;
-    let date = Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()?;
+    let date = Date::strptime("%Y-%m-%d", digits_and(b'-', text)?).ok()?;
     YEARS.contains(&date.year()).then_some(date)
 }
 
-/// Reads `HH:MM:SS`, unpadded or not, from 00:00:00 to 23:59:59.
+/// Parses `HH:MM:SS`, padded or not, from 00:00:00 to 23:59:59.
 pub fn parse_time(text: &str) -> Option<Time> {
-    let [hour, minute, second] = numbers(text, ':', [2, 2, 2])?;
-    let part = |number: i16| i8::try_from(number).ok();
-    Time::new(part(hour)?, part(minute)?, part(second)?, 0).ok()
+    // A leap second would become the second before it.
+    let text = digits_and(b':', text).filter(|text| !text.ends_with(":60"))?;
+    Time::strptime("%H:%M:%S", text).ok()
 }
 
-/// Reads `YYYY-MM-DDTHH:MM:SS`. A fraction of a second is dropped; `Z` or an
-/// offset as RFC 3339 writes it (`+02:00`) turns the time into UTC.
+/// Parses `YYYY-MM-DDTHH:MM:SS`. A fraction of a second is dropped; with `Z` or an offset as in
+/// RFC 3339 (`+02:00`), the time is converted to UTC.
 pub fn parse_datetime(text: &str) -> Option<DateTime> {
     let (date, rest) = text.split_once('T')?;
     let (rest, offset) = split_offset(rest)?;
@@ -36,43 +38,7 @@ pub fn parse_datetime(text: &str) -> Option<DateTime> {
     YEARS.contains(&utc.year()).then_some(utc)
 }
 
-/// `YYYY-MM-DD`.
-pub fn format_date(date: civil::Date) -> String {
-    let mut text = String::with_capacity(10);
-    let year = date.year().unsigned_abs();
-    digits(&mut text, year / 100);
-    digits(&mut text, year % 100);
-    for part in [date.month(), date.day()] {
-        text.push('-');
-        digits(&mut text, part.unsigned_abs().into());
-    }
-    text
-}
-
-/// `HH:MM:SS`.
-pub fn format_time(time: civil::Time) -> String {
-    let mut text = String::with_capacity(8);
-    digits(&mut text, time.hour().unsigned_abs().into());
-    for part in [time.minute(), time.second()] {
-        text.push(':');
-        digits(&mut text, part.unsigned_abs().into());
-    }
-    text
-}
-
-/// `YYYY-MM-DDTHH:MM:SS`.
-pub fn format_datetime(at: civil::DateTime) -> String {
-    [format_date(at.date()), format_time(at.time())].join("T")
-}
-
-/// Two digits of a number below 100.
-fn digits(text: &mut String, number: u16) {
-    for digit in [number / 10 % 10, number % 10] {
-        text.push(char::from(b"0123456789"[usize::from(digit)]));
-    }
-}
-
-/// Splits off `Z` or `±HH:MM`; without either the time is UTC already.
+/// Splits off `Z` or `±HH:MM`; a time without either is in UTC already.
 fn split_offset(text: &str) -> Option<(&str, SignedDuration)> {
     if let Some(time) = text.strip_suffix(['Z', 'z']) {
         return Some((time, SignedDuration::ZERO));
@@ -81,31 +47,15 @@ fn split_offset(text: &str) -> Option<(&str, SignedDuration)> {
         return Some((text, SignedDuration::ZERO));
     };
     let (time, offset) = text.split_at(at);
-    let (hours, minutes) = offset[1..].split_once(':')?;
-    if hours.len() != 2 || minutes.len() != 2 {
-        return None;
-    }
-    let (hours, minutes) = (number(hours)?, number(minutes)?);
-    if hours > 23 || minutes > 59 {
-        return None;
-    }
-    let offset_from_utc = SignedDuration::from_mins(i64::from(hours * 60 + minutes));
-    Some((time, if offset.starts_with('-') { -offset_from_utc } else { offset_from_utc }))
+    let hours_and_minutes = digits_and(b':', &offset[1..]).filter(|text| text.len() == 5)?;
+    let magnitude = Time::strptime("%H:%M", hours_and_minutes).ok()?;
+    let magnitude = magnitude.duration_since(Time::midnight());
+    Some((time, if offset.starts_with('-') { -magnitude } else { magnitude }))
 }
 
-/// Exactly three numbers, of at most so many digits each.
-fn numbers(text: &str, separator: char, digits: [usize; 3]) -> Option<[i16; 3]> {
-    let mut parts = text.split(separator);
-    let mut found = [0; 3];
-    for (found, most) in found.iter_mut().zip(digits) {
-        let part = parts.next().filter(|part| part.len() <= most)?;
-        *found = number(part)?;
-    }
-    parts.next().is_none().then_some(found)
-}
-
-fn number(text: &str) -> Option<i16> {
-    is_number(text).then(|| text.parse().ok())?
+/// The text, if it consists of ASCII digits and separators only.
+fn digits_and(separator: u8, text: &str) -> Option<&str> {
+    text.bytes().all(|b| b.is_ascii_digit() || b == separator).then_some(text)
 }
 
 fn is_number(text: &str) -> bool {
@@ -117,15 +67,15 @@ mod tests {
     use super::*;
 
     fn date(text: &str) -> Option<String> {
-        parse_date(text).map(format_date)
+        parse_date(text).map(|date| date.to_string())
     }
 
     fn time(text: &str) -> Option<String> {
-        parse_time(text).map(format_time)
+        parse_time(text).map(|time| time.to_string())
     }
 
     fn datetime(text: &str) -> Option<String> {
-        parse_datetime(text).map(format_datetime)
+        parse_datetime(text).map(|at| at.to_string())
     }
 
     #[test]
@@ -142,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_date_is_refused() {
+    fn anything_but_a_date_is_refused() {
         for text in [
             "",
             "2020",
@@ -161,6 +111,11 @@ mod tests {
             "2020-1\u{0661}-12",
             "2020-12-1_2",
             "2020/12/12",
+            "+2020-12-12",
+            "-2020-12-12",
+            " 2020-12-12",
+            "2020- 1-12",
+            "02020-12-12",
         ] {
             assert_eq!(date(text), None, "{text}");
         }
@@ -173,9 +128,19 @@ mod tests {
         {
             assert_eq!(time(text).as_deref(), Some(normal), "{text}");
         }
-        for text in
-            ["", "20:50", "24:00:00", "20:60:00", "20:50:60", "20:50:12.5", "20:50:12:99", "-1:0:0"]
-        {
+        for text in [
+            "",
+            "20:50",
+            "24:00:00",
+            "20:60:00",
+            "20:50:60",
+            "20:50:12.5",
+            "20:50:12:99",
+            "-1:0:0",
+            " 1:0:0",
+            "1: 0:0",
+            "001:0:0",
+        ] {
             assert_eq!(time(text), None, "{text}");
         }
     }
@@ -186,6 +151,7 @@ mod tests {
             ("2019-12-28T12:58:15", "2019-12-28T12:58:15"),
             ("2019-1-2T3:4:5", "2019-01-02T03:04:05"),
             ("2019-12-28T12:58:15.123456", "2019-12-28T12:58:15"),
+            ("2019-12-28T12:58:15.12345678901", "2019-12-28T12:58:15"),
             ("2019-12-28T12:58:15Z", "2019-12-28T12:58:15"),
             ("2019-12-28T12:58:15.5z", "2019-12-28T12:58:15"),
             ("2019-12-28T12:58:15+02:00", "2019-12-28T10:58:15"),
@@ -196,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_datetime_is_refused() {
+    fn anything_but_a_datetime_is_refused() {
         for text in [
             "2019-12-28",
             "2019-12-28 12:58:15",
@@ -207,6 +173,9 @@ mod tests {
             "2019-12-28T12:58:15+0200",
             "2019-12-28T12:58:15+24:00",
             "2019-12-28T12:58:15+02:60",
+            "2019-12-28T12:58:15+2:000",
+            "2019-12-28T12:58:15+ 2:00",
+            "2019-12-28T12:58:60",
             "2019-12-28T12:58:15ZZ",
             "2019-12-28T12:58:15\n",
             "0001-01-01T00:00:00+00:01",

@@ -1,5 +1,5 @@
-//! Defines what a service can do besides storing documents and returning them: an [`Extension`]
-//! is told about every change, adds to answers, and has lists and actions of its own.
+//! What a service can do besides storing resources: an [`Extension`] sees every write, selects
+//! resources for lists, and adds fields, actions and pages of its own.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,66 +12,66 @@ use crate::fields::FieldError;
 use crate::id::ObjectId;
 use crate::json::ObjectWriter;
 use crate::store::{LogStore, Page, StoreError};
-use crate::writes::Writes;
+use crate::writes::WriteGate;
 
 /// What a service does besides storing.
 pub trait Extension: Sized + Send + Sync + 'static {
-    /// What it is told on the command line.
+    /// Its arguments on the command line.
     type Args: clap::Args;
 
-    /// The actions that there are: `POST /collection/{id}/{action}`.
+    /// The names of its actions: `POST /{collection}/{id}/{action}`.
     const ACTIONS: &'static [&'static str] = &[];
 
-    /// Begins, within the service's runtime and before the first request. An error is the
-    /// rest of a sentence that begins with the service's name.
-    fn start(args: &Self::Args, given: Given) -> Result<Self, String>;
+    /// Starts the extension, within the service's runtime and before the first request. The
+    /// error is shown after the service's name.
+    fn start(args: &Self::Args, context: ExtensionContext) -> Result<Self, String>;
 
-    /// A document was stored under an id, or removed; nobody has been answered yet. Of two
-    /// changes of one document the later may be told first.
+    /// A document was stored or removed; its client has not been answered yet. Concurrent
+    /// writes to one document may be reported in any order.
     fn changed(&self, _id: ObjectId) {}
 
-    /// What a list's query asks for beyond a page: which documents, in their order. None
-    /// leaves the list to the API.
+    /// Selects the documents that the query of a list asks for. `None` if the query is for
+    /// the API alone.
     fn select(
         &self,
         _query: &str,
         _page: Page,
-    ) -> impl Future<Output = Result<Option<Selection>, NoSelection>> + Send {
+    ) -> impl Future<Output = Result<Option<Selection>, SelectError>> + Send {
         async { Ok(None) }
     }
 
-    /// Whether an item's query asks for what [`Self::describe`] adds.
-    fn wants_description(&self, _query: &str) -> Result<bool, Vec<FieldError>> {
+    /// Whether the query of one resource asks for the fields of
+    /// [`Self::write_extra_fields`].
+    fn wants_extra_fields(&self, _query: &str) -> Result<bool, Vec<FieldError>> {
         Ok(false)
     }
 
-    /// Adds to a document what the extension knows of it.
-    fn describe(&self, _id: ObjectId, _out: &mut ObjectWriter<'_>) {}
+    /// Adds what the extension knows of a resource to its fields.
+    fn write_extra_fields(&self, _id: ObjectId, _out: &mut ObjectWriter<'_>) {}
 
-    /// Does one of the actions.
-    fn act(&self, _id: ObjectId, _action: &str) -> Acted {
-        Acted::NotFound
+    /// Runs one of the actions on a resource.
+    fn run_action(&self, _id: ObjectId, _action: &str) -> ActionOutcome {
+        ActionOutcome::NotFound
     }
 
-    /// Whether it has something for people to look at under a path that the API does not
-    /// know.
+    /// Whether there is a page for people at a path that the API does not know.
     fn has_page(_path: &str) -> bool {
         false
     }
 
-    /// What people look at under such a path.
+    /// The page at such a path.
     fn page(
         &self,
         _path: &str,
         _query: &str,
-    ) -> impl Future<Output = Result<Shown, StoreError>> + Send {
-        async { Ok(Shown::default()) }
+    ) -> impl Future<Output = Result<PageResponse, StoreError>> + Send {
+        async { Ok(PageResponse::default()) }
     }
 
-    /// Adds to what `/readyz` tells.
-    fn about(&self, _out: &mut ObjectWriter<'_>) {}
+    /// Adds the state of the extension to `/readyz`.
+    fn write_status(&self, _out: &mut ObjectWriter<'_>) {}
 
-    /// Comes to its end, with the service: what is at work may finish.
+    /// Stops with the service, after the work in progress.
     fn stop(&self) -> impl Future<Output = ()> + Send {
         async {}
     }
@@ -79,81 +79,81 @@ pub trait Extension: Sized + Send + Sync + 'static {
 
 /// What an extension works with.
 #[derive(Debug, Clone)]
-pub struct Given {
+pub struct ExtensionContext {
     /// The documents.
     pub store: Arc<LogStore>,
     /// The service's data folder, which is locked.
     pub folder: PathBuf,
-    /// Whether anything may be changed at the moment.
-    pub writes: Arc<Writes>,
-    /// Whether everybody may change everything.
-    pub open: bool,
+    /// Whether writes are accepted.
+    pub writes: Arc<WriteGate>,
+    /// Whether everybody may read and write everything.
+    pub is_open: bool,
 }
 
-/// Some documents of a collection.
+/// The documents of a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// Which, in this order. One that is gone by the time it is read is left out.
+    /// Their ids, in order. A document that has been removed before it is read is left out.
     pub ids: Vec<ObjectId>,
-    /// The query of the page after this one, where there is more.
+    /// The query of the next page, if there is one.
     pub next: Option<String>,
-    /// Whether each has what the extension knows of it.
-    pub described: bool,
+    /// Whether each has the fields that the extension adds.
+    pub with_extra_fields: bool,
 }
 
-/// Why nothing is picked out.
+/// Why nothing can be selected.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NoSelection {
-    /// The query makes no sense.
+pub enum SelectError {
+    /// The query is not valid.
     Query(Vec<FieldError>),
-    /// It is to begin after a document that is not there.
+    /// The page is to begin after a document that does not exist.
     NotFound,
 }
 
-impl From<Vec<FieldError>> for NoSelection {
+impl From<Vec<FieldError>> for SelectError {
     fn from(problems: Vec<FieldError>) -> Self {
         Self::Query(problems)
     }
 }
 
-/// Something for people to look at, or a part of it.
+/// A page for people, or a file that it loads.
 #[derive(Debug, Clone, Default)]
-pub struct Shown {
-    /// Whether it is what was asked for.
+pub struct PageResponse {
+    /// The status of the answer.
     pub status: StatusCode,
-    /// Its media type.
-    pub kind: &'static str,
-    /// It.
+    /// The media type of the body.
+    pub media_type: &'static str,
+    /// The body.
     pub body: Bytes,
-    /// Whether it is the same for ever under its URL.
-    pub lasts: bool,
-    /// What it may do in a browser: its `Content-Security-Policy`.
-    pub policy: Option<HeaderValue>,
+    /// Whether the body under this URL never changes.
+    pub immutable: bool,
+    /// What the page may load and do in a browser.
+    pub content_security_policy: Option<HeaderValue>,
 }
 
-/// What became of an action.
+/// How an action ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Acted {
-    /// It was done, or will be.
-    Done,
-    /// There is nothing that it could be done to.
+pub enum ActionOutcome {
+    /// It has been done, or will be.
+    Accepted,
+    /// The resource does not exist.
     NotFound,
-    /// It cannot be done to a document as this one is; the reason, as a sentence.
+    /// The state of the resource does not allow it; the reason, as a sentence.
     Refused(&'static str),
 }
 
-/// Nothing besides storing.
+/// The extension of a service that only stores resources.
 #[derive(Debug, Clone, Copy)]
-pub struct Plain;
+pub struct NoExtension;
 
-/// Nothing on the command line.
+/// No arguments.
 #[derive(Debug, clap::Args)]
 pub struct NoArgs {}
 
-impl Extension for Plain {
+impl Extension for NoExtension {
     type Args = NoArgs;
 
-    fn start(_args: &NoArgs, _given: Given) -> Result<Self, String> {
+    fn start(_args: &NoArgs, _context: ExtensionContext) -> Result<Self, String> {
         Ok(Self)
     }
 }

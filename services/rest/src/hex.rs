@@ -1,4 +1,4 @@
-//! Bytes as hexadecimal digits.
+//! Writes and reads bytes as hexadecimal digits.
 
 /// Writes two lowercase digits for each byte, to the front of `out`.
 pub(crate) fn write(bytes: &[u8], out: &mut [u8]) {
@@ -9,7 +9,7 @@ pub(crate) fn write(bytes: &[u8], out: &mut [u8]) {
     }
 }
 
-/// Reads so many bytes, of two digits each.
+/// Reads `N` bytes from `2 * N` digits.
 pub(crate) fn read<const N: usize>(text: &str) -> Option<[u8; N]> {
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|it| u8::try_from(it).ok());
     let mut bytes = [0; N];

@@ -7,14 +7,14 @@ use std::str::FromStr;
 use std::sync::atomic::{self, AtomicU32};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A 12-byte id that sorts by the time it was made.
+/// A 12-byte id that sorts by the time of its creation.
 ///
 /// Layout as in the [BSON specification](https://www.mongodb.com/docs/manual/reference/bson-types/#objectid):
 /// seconds since 1970 (4 bytes), a random value for each process (5), a counter (3).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ObjectId([u8; 12]);
 
-// By numbers, in a few instructions, the order of the bytes: every read searches by it.
+// The order of the bytes, compared as numbers in a few instructions: every read searches by it.
 impl Ord for ObjectId {
     fn cmp(&self, other: &Self) -> Ordering {
         self.number().cmp(&other.number())
@@ -51,18 +51,18 @@ impl ObjectId {
         )
     }
 
-    /// The id that a document of a service begins with: `{"id": "…"`.
+    /// The id at the beginning of a service's document: `{"id": "…"`.
     pub fn of_document(document: &[u8]) -> Option<Self> {
         let hex = document.strip_prefix(b"{\"id\": \"")?.get(..24)?;
         std::str::from_utf8(hex).ok()?.parse().ok()
     }
 
-    /// When it was made, in seconds since 1970: its first four bytes.
+    /// When it was created, in seconds since 1970: its first four bytes.
     pub fn created(self) -> u64 {
         self.number().0 >> 32
     }
 
-    /// The bytes as a number, which is ordered as they are.
+    /// The bytes as a number, in the same order.
     pub(crate) fn to_u128(self) -> u128 {
         let (high, low) = self.number();
         u128::from(high) << 32 | u128::from(low)
@@ -88,17 +88,17 @@ impl FromStr for ObjectId {
             *byte = high << 4 | low & 0xf;
             all |= high | low;
         }
-        if all == NO_DIGIT { Err(InvalidId) } else { Ok(Self(id)) }
+        if all == NOT_A_DIGIT { Err(InvalidId) } else { Ok(Self(id)) }
     }
 }
 
-/// What [`VALUES`] holds for bytes that are no digits: with its high bits set, it shows
-/// in whatever it is combined with.
-const NO_DIGIT: u8 = 0xff;
+/// What [`VALUES`] holds for bytes that are not digits: its high bits stay set in whatever it is
+/// combined with.
+const NOT_A_DIGIT: u8 = 0xff;
 
 /// The value of each hexadecimal digit.
 const VALUES: [u8; 256] = {
-    let mut values = [NO_DIGIT; 256];
+    let mut values = [NOT_A_DIGIT; 256];
     let mut value: u8 = 0;
     while value < 16 {
         values[b"0123456789abcdef"[value as usize] as usize] = value;
@@ -124,7 +124,7 @@ impl fmt::Debug for ObjectId {
     }
 }
 
-/// Makes ids that no other process makes.
+/// Generates ids that no other process generates.
 #[derive(Debug)]
 pub struct IdGenerator {
     process: [u8; 5],
@@ -132,8 +132,7 @@ pub struct IdGenerator {
 }
 
 impl IdGenerator {
-    /// Draws the process's random value. Fails only where the system has no
-    /// source of randomness.
+    /// Draws the process's random value. Fails only if the system has no source of randomness.
     pub fn new() -> Result<Self, getrandom::Error> {
         let mut process = [0; 5];
         getrandom::fill(&mut process)?;
@@ -141,7 +140,7 @@ impl IdGenerator {
         Ok(Self { process, counter })
     }
 
-    /// Part of the process's random value, for ids of other things.
+    /// Part of the process's random value, for the ids of requests.
     pub(crate) fn process(&self) -> u32 {
         let [a, b, c, d, _] = self.process;
         u32::from_be_bytes([a, b, c, d])
@@ -150,7 +149,7 @@ impl IdGenerator {
     /// A new id, stamped with the current time.
     pub fn next(&self) -> ObjectId {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        // The format has 32 bits for the seconds: they wrap in 2106.
+        // The format has 32 bits for the seconds, which wrap in 2106.
         #[expect(clippy::cast_possible_truncation)]
         let seconds = since_1970.as_secs() as u32;
         let count = self.counter.fetch_add(1, atomic::Ordering::Relaxed);
@@ -167,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_and_bytes_agree() {
+    fn ids_are_parsed_and_formatted() {
         let text = "5e0745fe9c1a2b3c4d5e6f70";
         let id: ObjectId = text.parse().unwrap();
         assert_eq!(id.to_string(), text);

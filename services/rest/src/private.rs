@@ -1,49 +1,48 @@
-//! Makes files and folders that only their owner can use, whatever the umask. Those that an
-//! earlier version left open to others are closed when they are used again.
+//! Creates files and folders that only their owner can use, whatever the umask is. Existing ones
+//! with a wider mode become private when they are used.
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-/// What the group and others may do, and the sticky bit of folders that are meant for all.
+/// The permissions of group and others, and the sticky bit of folders that everybody uses.
 const OTHERS: u32 = 0o077;
 const STICKY: u32 = 0o1000;
 
-/// Makes a folder where it is missing, with those above it. One that is there already, and
-/// belongs to this user, is closed to others.
+/// Creates a folder and its parents. An existing folder that belongs to this user becomes
+/// private.
 pub fn create_dir_all(path: &Path) -> io::Result<()> {
-    make_dir_all(path)?;
-    close(&fs::metadata(path)?, |mode| fs::set_permissions(path, mode));
+    create_dir_all_keeping_mode(path)?;
+    make_private(&fs::metadata(path)?, |mode| fs::set_permissions(path, mode));
     Ok(())
 }
 
-/// Makes a folder where it is missing, with those above it. One that is there already stays
-/// as open as it is: other things may be in it.
-pub fn make_dir_all(path: &Path) -> io::Result<()> {
+/// Creates a folder and its parents. An existing folder keeps its mode: it may hold other files.
+pub fn create_dir_all_keeping_mode(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// Makes a file to write to, or empties the one that is there.
+/// Creates a file for writing, or truncates the existing one.
 pub fn create(path: &Path) -> io::Result<File> {
     open(File::options().write(true).create(true).truncate(true), path)
 }
 
-/// Opens a file; one that is made, or that belongs to this user, is closed to others.
+/// Opens a file. If it is created, or belongs to this user, it becomes private.
 pub fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     let file = options.mode(0o600).open(path)?;
     let metadata = file.metadata()?;
     if metadata.is_file() {
-        close(&metadata, |mode| file.set_permissions(mode));
+        make_private(&metadata, |mode| file.set_permissions(mode));
     }
     Ok(file)
 }
 
-fn close(metadata: &Metadata, set: impl FnOnce(Permissions) -> io::Result<()>) {
+fn make_private(metadata: &Metadata, set: impl FnOnce(Permissions) -> io::Result<()>) {
     let mode = metadata.mode();
     let is_own = metadata.uid() == rustix::process::geteuid().as_raw();
     if is_own && mode & OTHERS != 0 && mode & STICKY == 0 {
-        // A file system that has no modes refuses. It was chosen with that.
+        // File systems without modes refuse; whoever chose one accepts that.
         let _ = set(Permissions::from_mode(mode & 0o7700));
     }
 }
@@ -61,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_made_is_its_owner_s_alone() {
+    fn new_files_and_folders_are_private() {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("a/b");
         create_dir_all(&folder).unwrap();
@@ -72,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_open_to_others_is_closed_when_it_is_used() {
+    fn existing_files_and_folders_become_private_when_they_are_used() {
         let dir = tempfile::tempdir().unwrap();
         let (folder, file) = (dir.path().join("a"), dir.path().join("a/file"));
         fs::create_dir(&folder).unwrap();
@@ -86,13 +85,13 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_meant_for_all_stays_so() {
+    fn a_folder_that_everybody_uses_keeps_its_mode() {
         let dir = tempfile::tempdir().unwrap();
         set_mode(dir.path(), 0o1777);
         create_dir_all(dir.path()).unwrap();
         assert_eq!(mode(dir.path()), 0o1777);
         set_mode(dir.path(), 0o755);
-        make_dir_all(dir.path()).unwrap();
+        create_dir_all_keeping_mode(dir.path()).unwrap();
         assert_eq!(mode(dir.path()), 0o755);
     }
 }

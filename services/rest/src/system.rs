@@ -5,12 +5,12 @@ use std::io;
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// File descriptors for other things than connections: the log and its copies, the
-/// runtime, what comes in the backlog of a refusal.
+/// File descriptors that are not for connections of clients: the store and its backups, the
+/// runtime, connections that are being refused.
 const OTHER_FILES: u64 = 512;
 
-/// Raises the limit on open files as far as the system lets us, and returns how many
-/// connections that is enough for.
+/// Raises the limit on open files as far as the system allows, and returns for how many
+/// connections it is enough.
 pub fn room_for_connections() -> usize {
     let mut limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
@@ -24,9 +24,9 @@ pub fn room_for_connections() -> usize {
     usize::try_from(room).unwrap_or(usize::MAX)
 }
 
-/// Makes a write beyond the limit on file sizes fail like one to a full disk, instead
-/// of ending the process.
+/// Makes a write beyond the limit on file sizes fail like one to a full disk, instead of
+/// terminating the process.
 pub(crate) fn survive_file_size_limit() -> io::Result<()> {
-    // The handler stays for the life of the process, though nobody listens.
+    // The handler stays installed for the life of the process, even though nobody listens.
     signal(SignalKind::from_raw(Signal::XFSZ.as_raw())).map(drop)
 }

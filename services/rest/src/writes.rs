@@ -1,7 +1,7 @@
-//! Decides whether writes are accepted. They can be refused for a while from outside the
-//! process: a file in the data folder says until when, and SIGHUP makes the service read it
-//! again. The refusal ends by itself, so that a process that asked for it and died does not
-//! leave behind a service that accepts no writes.
+//! Decides whether writes are accepted. A service becomes read-only for a while from outside
+//! its process: a file in the data folder holds until when, and SIGHUP makes the service read
+//! it again. It becomes writable again by itself, even if the process that made it read-only
+//! has died.
 
 use std::fs;
 use std::io;
@@ -11,68 +11,71 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::file::replace_file;
 
-/// Holds until when, in milliseconds since 1970.
+/// Holds until when the service is read-only, in milliseconds since 1970.
 const FILE: &str = "read-only";
 
-/// Lets writes through, or not.
+/// Accepts writes or refuses them, and counts those in progress.
 #[derive(Debug, Default)]
-pub struct Writes {
-    /// Until when they are refused, in milliseconds since 1970.
-    refused_until: AtomicU64,
-    at_work: AtomicUsize,
+pub struct WriteGate {
+    /// Until when writes are refused, in milliseconds since 1970.
+    read_only_until: AtomicU64,
+    in_progress: AtomicUsize,
 }
 
-/// A write that was let through, until it is dropped.
+/// A write that was accepted; it is in progress until this is dropped.
 #[derive(Debug)]
-pub struct Permit<'a>(&'a Writes);
+pub struct WritePermit<'a>(&'a WriteGate);
 
-impl Writes {
-    /// Refuses them or not, as the file in the data folder says.
-    pub fn obey(&self, folder: &Path) -> io::Result<()> {
+impl WriteGate {
+    /// Reads from the file in the data folder until when writes are refused.
+    pub fn reload(&self, folder: &Path) -> io::Result<()> {
         let text = match fs::read_to_string(folder.join(FILE)) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => "0".into(),
             Err(error) => return Err(error),
         };
-        let until = text
-            .trim()
-            .parse()
-            .map_err(|_| io::Error::other(format!("{FILE} holds `{}` and no time", text.trim())))?;
-        self.refused_until.store(until, Ordering::SeqCst);
+        let until = text.trim().parse().map_err(|_| {
+            let text = text.trim();
+            io::Error::other(format!(
+                "`{text}` in the file `{FILE}` is not a time: remove the file"
+            ))
+        })?;
+        self.read_only_until.store(until, Ordering::SeqCst);
         Ok(())
     }
 
-    /// Lets a write through unless writes are refused. So does other work that must not
-    /// be done twice: elsewhere, with a copy of the data, and here.
-    pub fn begin(&self) -> Option<Permit<'_>> {
-        // First counted and then looked: who refuses them first says so and then counts,
-        // and one of both sees the other.
-        self.at_work.fetch_add(1, Ordering::SeqCst);
-        let permit = Permit(self);
-        if self.refused() { None } else { Some(permit) }
+    /// Begins a write, unless writes are refused. Other work that must not be done twice, here
+    /// and by a service with a copy of the data, needs a permit too.
+    pub fn begin(&self) -> Option<WritePermit<'_>> {
+        // Count first, then look: `is_drained` looks first, then counts. Whichever comes second
+        // sees the other.
+        self.in_progress.fetch_add(1, Ordering::SeqCst);
+        let permit = WritePermit(self);
+        if self.is_read_only() { None } else { Some(permit) }
     }
 
-    /// Whether none is let through, and none that was is still at work.
-    pub(crate) fn have_ended(&self) -> bool {
-        self.refused() && self.at_work.load(Ordering::SeqCst) == 0
+    /// Whether writes are refused, and none is in progress any more.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.is_read_only() && self.in_progress.load(Ordering::SeqCst) == 0
     }
 
-    fn refused(&self) -> bool {
-        match self.refused_until.load(Ordering::SeqCst) {
+    fn is_read_only(&self) -> bool {
+        match self.read_only_until.load(Ordering::SeqCst) {
             0 => false,
             until => now() < until,
         }
     }
 }
 
-impl Drop for Permit<'_> {
+impl Drop for WritePermit<'_> {
     fn drop(&mut self) {
-        self.0.at_work.fetch_sub(1, Ordering::SeqCst);
+        self.0.in_progress.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
-/// Writes down that writes are refused for so long from now on, or not at all.
-pub fn refuse(folder: &Path, time: Option<Duration>) -> io::Result<()> {
+/// Writes to the file in the data folder for how long the service is to be read-only from now
+/// on; `None` makes it writable.
+pub fn set_read_only(folder: &Path, time: Option<Duration>) -> io::Result<()> {
     let path = folder.join(FILE);
     let Some(time) = time else {
         return match fs::remove_file(path) {
@@ -94,35 +97,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn writes_are_refused_until_it_is_over_or_taken_back() {
+    fn writes_are_refused_until_the_time_is_over_or_taken_back() {
         let dir = tempfile::tempdir().unwrap();
-        let writes = Writes::default();
-        writes.obey(dir.path()).unwrap();
+        let writes = WriteGate::default();
+        writes.reload(dir.path()).unwrap();
         let permit = writes.begin();
-        assert!(permit.is_some() && !writes.have_ended());
+        assert!(permit.is_some() && !writes.is_drained());
 
-        refuse(dir.path(), Some(Duration::from_secs(60))).unwrap();
-        writes.obey(dir.path()).unwrap();
+        set_read_only(dir.path(), Some(Duration::from_secs(60))).unwrap();
+        writes.reload(dir.path()).unwrap();
         assert!(writes.begin().is_none());
-        assert!(!writes.have_ended(), "one is at work");
+        assert!(!writes.is_drained(), "one is in progress");
         drop(permit);
-        assert!(writes.have_ended());
+        assert!(writes.is_drained());
 
-        refuse(dir.path(), None).unwrap();
-        writes.obey(dir.path()).unwrap();
+        set_read_only(dir.path(), None).unwrap();
+        writes.reload(dir.path()).unwrap();
         assert!(writes.begin().is_some());
 
-        refuse(dir.path(), Some(Duration::ZERO)).unwrap();
-        writes.obey(dir.path()).unwrap();
-        assert!(writes.begin().is_some(), "its time is over");
+        set_read_only(dir.path(), Some(Duration::ZERO)).unwrap();
+        writes.reload(dir.path()).unwrap();
+        assert!(writes.begin().is_some(), "the time is over");
     }
 
     #[test]
-    fn a_file_that_holds_no_time_is_an_error_and_changes_nothing() {
+    fn a_file_without_a_time_is_an_error_and_changes_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        let writes = Writes::default();
+        let writes = WriteGate::default();
         fs::write(dir.path().join(FILE), "soon").unwrap();
-        assert!(writes.obey(dir.path()).unwrap_err().to_string().contains("`soon`"));
+        assert!(writes.reload(dir.path()).unwrap_err().to_string().contains("`soon`"));
         assert!(writes.begin().is_some());
     }
 }

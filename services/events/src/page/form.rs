@@ -1,12 +1,11 @@
-//! Reads a search from the address of a page. Without a first day, the search starts today,
-//! unless its last day is in the past: then the latest events come first.
+//! Parses a search from the URL of a page. Without a first day, the search starts today, unless
+//! its last day is in the past: then the latest events come first.
 
 use form_urlencoded::Serializer;
 use jiff::civil::Date;
 use rest::ObjectId;
-use rest::datetime;
 
-/// The fields of the form, as they were filled in.
+/// The fields of the search form, as they were filled in.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Form {
     pub(super) q: String,
@@ -14,14 +13,14 @@ pub(super) struct Form {
     pub(super) place: String,
     pub(super) from: String,
     pub(super) to: String,
-    /// Where the page begins, of the link to it.
+    /// The event that the page begins after, and its time.
     after: String,
     at: String,
 }
 
 impl Form {
-    /// Reads an address's query. Of a field that is there twice the last one counts.
-    pub(super) fn read(query: &str) -> Self {
+    /// Parses the query of a URL. If a field occurs twice, the last one counts.
+    pub(super) fn parse(query: &str) -> Self {
         let mut form = Self::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let field = match &*name {
@@ -44,22 +43,22 @@ impl Form {
         if self.after.is_empty() {
             return Ok(None);
         }
-        self.after.parse().map(Some).map_err(|_| "must be as the link to this page has it")
+        self.after.parse().map(Some).map_err(|_| "must be the one in the link to this page")
     }
 
-    /// Whether nothing is asked for but what is coming up.
+    /// Whether the form is empty, and so asks for all upcoming events.
     pub(super) fn is_empty(&self) -> bool {
-        self.q.is_empty() && !self.has_more()
+        self.q.is_empty() && !self.has_filters()
     }
 
-    /// Whether any of the fields is filled in that few need.
-    pub(super) fn has_more(&self) -> bool {
+    /// Whether any of the fields besides the text is filled in.
+    pub(super) fn has_filters(&self) -> bool {
         ![&self.topic, &self.place, &self.from, &self.to].iter().all(|field| field.is_empty())
     }
 
-    /// The search, as the API takes it.
+    /// The query of the same search in the API.
     pub(super) fn query(&self, today: Date) -> String {
-        let today = datetime::format_date(today);
+        let today = today.to_string();
         let from = if self.begins_today(&today) { &today } else { &self.from };
         let order = if from.is_empty() { "desc" } else { "" };
         let days = [("from", from.as_str()), ("to", &self.to), ("order", order)];
@@ -67,26 +66,26 @@ impl Form {
         serialized(self.fields().into_iter().chain(days).chain(page))
     }
 
-    /// The same search among what is over, where this one begins today.
+    /// The query of the same search in past events, if this one begins today.
     pub(super) fn earlier(&self, today: Date) -> Option<String> {
-        let begins = self.begins_today(&datetime::format_date(today));
+        let begins = self.begins_today(&today.to_string());
         let first = self.after.is_empty() && self.to.is_empty();
-        let yesterday = datetime::format_date(today.yesterday().ok()?);
-        let over = [("to", yesterday.as_str())];
-        (begins && first).then(|| serialized(self.fields().into_iter().chain(over)))
+        let yesterday = today.yesterday().ok()?.to_string();
+        let past = [("to", yesterday.as_str())];
+        (begins && first).then(|| serialized(self.fields().into_iter().chain(past)))
     }
 
-    /// What is said where nothing is found.
-    pub(super) fn nothing(&self, today: Date) -> &'static str {
-        match (self.is_empty(), self.begins_today(&datetime::format_date(today))) {
-            (true, _) => "Nothing is coming up.",
+    /// What the page says if no events are found.
+    pub(super) fn empty_message(&self, today: Date) -> &'static str {
+        match (self.is_empty(), self.begins_today(&today.to_string())) {
+            (true, _) => "There are no upcoming events.",
             (false, true) => "No upcoming events match your search.",
             (false, false) => "No events match your search.",
         }
     }
 
     fn begins_today(&self, today: &str) -> bool {
-        // As they are written, days are ordered as texts are; what is no day is refused later.
+        // Dates in ISO 8601 sort as texts; anything else is refused later.
         self.from.is_empty() && (self.to.is_empty() || *self.to >= *today)
     }
 
@@ -107,8 +106,8 @@ mod tests {
     const TODAY: Date = jiff::civil::date(2026, 11, 24);
 
     #[test]
-    fn a_search_begins_today_unless_it_is_of_other_days() {
-        for (query, asked) in [
+    fn a_search_begins_today_unless_it_names_other_days() {
+        for (query, expected) in [
             ("", "from=2026-11-24"),
             ("q=+Caf%C3%A9+&x=1", "q=Caf%C3%A9&from=2026-11-24"),
             ("to=2026-11-24", "from=2026-11-24&to=2026-11-24"),
@@ -117,13 +116,13 @@ mod tests {
             ("from=2019-1-1", "from=2019-1-1"),
             ("topic=a%26b&after=x&at=y", "topic=a%26b&from=2026-11-24&after=x&at=y"),
         ] {
-            assert_eq!(Form::read(query).query(TODAY), asked, "{query}");
+            assert_eq!(Form::parse(query).query(TODAY), expected, "{query}");
         }
     }
 
     #[test]
-    fn what_is_over_is_a_link_away() {
-        let earlier = |query: &str| Form::read(query).earlier(TODAY);
+    fn past_events_are_one_link_away() {
+        let earlier = |query: &str| Form::parse(query).earlier(TODAY);
         assert_eq!(earlier("q=a+b").as_deref(), Some("q=a+b&to=2026-11-23"));
         for query in ["to=2026-12-01", "from=2026-12-01", "after=5e0745fe9c1a2b3c4d5e6f70"] {
             assert_eq!(earlier(query), None, "{query}");
@@ -131,9 +130,9 @@ mod tests {
     }
 
     #[test]
-    fn a_page_begins_where_its_link_says() {
-        assert_eq!(Form::read("q=x").after(), Ok(None));
-        assert!(Form::read("after=5e0745fe9c1a2b3c4d5e6f70").after().unwrap().is_some());
-        assert!(Form::read("after=here").after().is_err());
+    fn a_page_begins_after_the_event_in_its_link() {
+        assert_eq!(Form::parse("q=x").after(), Ok(None));
+        assert!(Form::parse("after=5e0745fe9c1a2b3c4d5e6f70").after().unwrap().is_some());
+        assert!(Form::parse("after=here").after().is_err());
     }
 }

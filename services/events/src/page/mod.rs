@@ -1,68 +1,67 @@
 //! The pages for people: upcoming events, a search, one event, and a reminder of it.
 //!
 //! ```text
-//! form    a search, as a page's address has it
+//! form    the search in the URL of a page
 //! view    events prepared for display, and the templates
 //! ```
 //!
-//! Everything but the reminder is plain HTML. A reminder is a notification, which the
-//! page's script creates at the notifications service: no page loads anything from
-//! elsewhere, nor may it.
+//! Everything except the reminder is plain HTML. A reminder is a notification, which the page's
+//! script creates at the notifications service. No page loads anything from elsewhere, and its
+//! policy forbids it.
 
 mod form;
 mod view;
 
 use askama::Template;
 use bytes::Bytes;
+use hyper::StatusCode;
 use hyper::header::HeaderValue;
-use hyper::{StatusCode, Uri};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use rest::ObjectId;
 use rest::access::origins::Origin;
-use rest::extension::{NoSelection, Selection, Shown};
+use rest::extension::{PageResponse, SelectError, Selection};
 use rest::fields::FieldError;
 use rest::store::{Page, StoreError, Tag, blocking};
 
 use crate::search::Search;
 use form::Form;
-use view::{Assets, Found, List, Missing, One};
+use view::{Assets, EventPage, EventView, ListPage, NotFoundPage};
 
-/// Events on a page.
-const LIMIT: usize = 20;
-/// Today is over nowhere before it is in the last time zone, UTC-12.
-const LAST_ZONE: SignedDuration = SignedDuration::from_hours(12);
+/// The events of one page.
+const PAGE_SIZE: usize = 20;
+/// The offset of the last time zone, UTC-12: an event is upcoming until its day is over
+/// everywhere.
+const LAST_TIME_ZONE: SignedDuration = SignedDuration::from_hours(12);
 
 const STYLE: &str = include_str!("../../templates/page.css");
 const SCRIPT: &str = include_str!("../../templates/page.js");
 const ICON: &str = include_str!("../../templates/page.svg");
 
-/// The page for people, at /
+/// The arguments about the pages.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Page")]
 pub struct PageArgs {
-    /// Where a browser finds the notifications service; without it, no reminders
+    /// URL of the notifications service for browsers; without it, the pages offer no reminders
     #[arg(long, env = "NOTIFICATIONS_URL", value_name = "URL")]
-    notifications_url: Option<Reminders>,
+    notifications_url: Option<RemindersUrl>,
 }
 
-/// Where reminders are made.
+/// The URL at which reminders are created.
 #[derive(Debug, Clone)]
-struct Reminders {
-    /// Without a slash at its end.
+struct RemindersUrl {
+    /// Without a slash at the end.
     url: String,
     origin: Origin,
 }
 
-impl std::str::FromStr for Reminders {
+impl std::str::FromStr for RemindersUrl {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let url: Option<Uri> = text.parse().ok();
-        let url = url.filter(|url| url.query().is_none() && !text.contains('#'));
-        let origin = url.as_ref().and_then(Origin::of);
-        let origin = origin.ok_or("must be a URL like https://notifications.example.org")?;
+        let origin = Origin::of_base_url(text)
+            .ok_or("must be a URL like https://notifications.example.org")?;
         Ok(Self { url: text.trim_end_matches('/').to_owned(), origin })
     }
 }
@@ -70,128 +69,133 @@ impl std::str::FromStr for Reminders {
 /// The pages.
 #[derive(Debug)]
 pub(crate) struct Pages {
-    reminders: Option<Reminders>,
-    /// Reminders are wanted, but making one would need a token.
-    closed: bool,
+    reminders: Option<RemindersUrl>,
+    /// Whether reminders are off because they would need a token.
+    reminders_need_token: bool,
     assets: Assets,
     policy: HeaderValue,
 }
 
 impl Pages {
-    /// Only where everybody may make notifications, `open`, can a page's visitors be
-    /// reminded.
-    pub(crate) fn new(args: &PageArgs, open: bool) -> Self {
-        let reminders = args.notifications_url.clone().filter(|_| open);
-        let closed = args.notifications_url.is_some() && !open;
+    /// Visitors can only create reminders where everybody may create notifications.
+    pub(crate) fn new(args: &PageArgs, is_open: bool) -> Self {
+        let reminders = args.notifications_url.clone().filter(|_| is_open);
+        let reminders_need_token = args.notifications_url.is_some() && !is_open;
         let tag = |text: &str| format!("{:016x}", Tag::of(text.as_bytes()).0);
         let assets = Assets { css: tag(STYLE), js: tag(SCRIPT), svg: tag(ICON) };
-        Self { policy: policy(reminders.as_ref()), reminders, closed, assets }
+        Self { policy: policy(reminders.as_ref()), reminders, reminders_need_token, assets }
     }
 
-    /// Whether there is something at a path.
+    /// Whether there is a page at a path.
     pub(crate) fn has(path: &str) -> bool {
         matches!(path, "/" | "/page.css" | "/page.js" | "/page.svg") || path.starts_with("/show/")
     }
 
-    /// What there is at a path.
-    pub(crate) async fn show(
+    /// The page at a path.
+    pub(crate) async fn get(
         &self,
         search: &Search,
         path: &str,
         query: &str,
-    ) -> Result<Shown, StoreError> {
+    ) -> Result<PageResponse, StoreError> {
         let Assets { css, js, svg } = &self.assets;
         Ok(match path {
             "/page.css" => asset("text/css; charset=utf-8", STYLE, query == css),
             "/page.js" => asset("text/javascript; charset=utf-8", SCRIPT, query == js),
             "/page.svg" => asset("image/svg+xml", ICON, query == svg),
-            "/" => self.list(search, &Form::read(query)).await?,
+            "/" => self.list(search, &Form::parse(query)).await?,
             _ => self.event(search, path.trim_start_matches("/show/")).await?,
         })
     }
 
-    async fn list(&self, search: &Search, form: &Form) -> Result<Shown, StoreError> {
+    async fn list(&self, search: &Search, form: &Form) -> Result<PageResponse, StoreError> {
         let today = today();
-        let (selection, problems) = match look(search, form, today).await {
+        let (selection, problems) = match select(search, form, today).await {
             Ok(selection) => (selection, Vec::new()),
-            Err(NoSelection::Query(problems)) => (None, problems),
-            Err(NoSelection::NotFound) => return Ok(self.missing()),
+            Err(SelectError::Query(problems)) => (None, problems),
+            Err(SelectError::NotFound) => return Ok(self.not_found()),
         };
         let Selection { ids, next, .. } = selection.unwrap_or_default();
         let reading = search.clone();
         let read = move || {
-            let read = |id| Ok(reading.read(id)?.map(|event| Found::of(id, &event)));
+            let read = |id| Ok(reading.read(id)?.map(|event| EventView::new(id, &event)));
             ids.into_iter().filter_map(|id| read(id).transpose()).collect()
         };
-        let found: Vec<Found> = blocking(read).await?;
+        let events: Vec<EventView> = blocking(read).await?;
         let status = if problems.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
         let problems = problems.iter().map(view::problem).collect();
-        let list = List {
+        let list = ListPage {
             assets: &self.assets,
-            heading: if form.is_empty() { "What is coming up" } else { "Events found" },
-            nothing: form.nothing(today),
+            heading: if form.is_empty() { "Upcoming events" } else { "Search results" },
+            empty_message: form.empty_message(today),
             earlier: form.earlier(today),
             form,
             problems,
-            found,
+            events,
             next,
         };
-        Ok(self.shown(status, &list))
+        Ok(self.response(status, &list))
     }
 
-    async fn event(&self, search: &Search, id: &str) -> Result<Shown, StoreError> {
-        let Ok(id) = id.parse::<ObjectId>() else { return Ok(self.missing()) };
+    async fn event(&self, search: &Search, id: &str) -> Result<PageResponse, StoreError> {
+        let Ok(id) = id.parse::<ObjectId>() else { return Ok(self.not_found()) };
         let reading = search.clone();
         let Some(event) = blocking(move || reading.read(id)).await? else {
-            return Ok(self.missing());
+            return Ok(self.not_found());
         };
-        let event = Found::of(id, &event);
+        let event = EventView::new(id, &event);
         let reminders = self.reminders.as_ref().map(|it| it.url.as_str());
-        let page = One { assets: &self.assets, event, reminders, closed: self.closed };
-        Ok(self.shown(StatusCode::OK, &page))
+        let (assets, reminders_need_token) = (&self.assets, self.reminders_need_token);
+        let page = EventPage { assets, event, reminders, reminders_need_token };
+        Ok(self.response(StatusCode::OK, &page))
     }
 
-    fn missing(&self) -> Shown {
-        self.shown(StatusCode::NOT_FOUND, &Missing { assets: &self.assets })
+    fn not_found(&self) -> PageResponse {
+        self.response(StatusCode::NOT_FOUND, &NotFoundPage { assets: &self.assets })
     }
 
-    fn shown(&self, status: StatusCode, page: &impl Template) -> Shown {
-        // Only what cannot be written fails, and a string always can.
+    fn response(&self, status: StatusCode, page: &impl Template) -> PageResponse {
+        // Rendering into a string cannot fail.
         let body = page.render().unwrap_or_default();
-        Shown {
+        PageResponse {
             status,
-            kind: "text/html; charset=utf-8",
+            media_type: "text/html; charset=utf-8",
             body: body.into(),
-            lasts: false,
-            policy: Some(self.policy.clone()),
+            immutable: false,
+            content_security_policy: Some(self.policy.clone()),
         }
     }
 }
 
-/// What a form asks for, a page of it.
-async fn look(search: &Search, form: &Form, today: Date) -> Result<Option<Selection>, NoSelection> {
+/// The events of a page.
+async fn select(
+    search: &Search,
+    form: &Form,
+    today: Date,
+) -> Result<Option<Selection>, SelectError> {
     let after = form.after().map_err(|message| {
         let message = message.to_owned();
         vec![FieldError { field: "after", message }]
     })?;
-    search.select(&form.query(today), Page { after, limit: LIMIT }).await
+    search.select(&form.query(today), Page { after, limit: PAGE_SIZE }).await
 }
 
 fn today() -> Date {
-    TimeZone::UTC.to_datetime(Timestamp::now() - LAST_ZONE).date()
+    TimeZone::UTC.to_datetime(Timestamp::now() - LAST_TIME_ZONE).date()
 }
 
-fn asset(kind: &'static str, text: &'static str, lasts: bool) -> Shown {
+fn asset(media_type: &'static str, text: &'static str, immutable: bool) -> PageResponse {
     let body = Bytes::from_static(text.as_bytes());
-    Shown { status: StatusCode::OK, kind, body, lasts, policy: None }
+    let status = StatusCode::OK;
+    PageResponse { status, media_type, body, immutable, content_security_policy: None }
 }
 
-/// What a page may load and do: nothing but what is named here.
-fn policy(reminders: Option<&Reminders>) -> HeaderValue {
+/// The content security policy of a page: it may load and do nothing else.
+fn policy(reminders: Option<&RemindersUrl>) -> HeaderValue {
     let mut policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
         base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
         .to_owned();
-    if let Some(Reminders { origin, .. }) = reminders {
+    if let Some(RemindersUrl { origin, .. }) = reminders {
         policy = format!("{policy}; script-src 'self'; connect-src {}", origin.as_str());
     }
     HeaderValue::try_from(policy).expect("an origin is visible ASCII")
@@ -202,8 +206,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_reminders_are_made_is_a_url() {
-        let read = |text: &str| text.parse::<Reminders>();
+    fn the_url_of_reminders_is_validated() {
+        let read = |text: &str| text.parse::<RemindersUrl>();
         let found = read("https://notes.example.org/api/").unwrap();
         assert_eq!(found.url, "https://notes.example.org/api");
         assert_eq!(found.origin.as_str(), "https://notes.example.org");
@@ -214,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_may_reach_nothing_but_the_reminders() {
+    fn a_page_may_connect_to_nothing_but_the_reminders() {
         let text = |reminders: Option<&str>| {
             let reminders = reminders.map(|url| url.parse().unwrap());
             policy(reminders.as_ref()).to_str().unwrap().to_owned()

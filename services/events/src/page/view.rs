@@ -1,15 +1,15 @@
-//! Prepares events for display, and holds the templates. Everything that the templates write is
-//! escaped.
+//! Prepares events for display, and defines the templates, which escape everything that they
+//! write.
 
 use askama::Template;
 use form_urlencoded::Serializer;
+use rest::ObjectId;
 use rest::fields::FieldError;
-use rest::{ObjectId, datetime};
 
 use super::form::Form;
 use crate::Event;
 
-/// What the files that a page loads are told apart by, when they change.
+/// The versions of the files that a page loads, as a part of their URLs.
 #[derive(Debug)]
 pub(super) struct Assets {
     pub(super) css: String,
@@ -17,28 +17,28 @@ pub(super) struct Assets {
     pub(super) svg: String,
 }
 
-/// An event.
-pub(super) struct Found {
+/// An event, as it is shown.
+pub(super) struct EventView {
     id: ObjectId,
     title: String,
     description: String,
-    /// In words.
+    /// For people.
     when: String,
-    /// As HTML's `time` has it.
+    /// For HTML's `time`.
     datetime: String,
     place: String,
     organizer: String,
     topics: Vec<Topic>,
 }
 
-/// A topic, and the search for it.
+/// A topic, and the query that searches for it.
 struct Topic {
     name: String,
     query: String,
 }
 
-impl Found {
-    pub(super) fn of(id: ObjectId, event: &Event) -> Self {
+impl EventView {
+    pub(super) fn new(id: ObjectId, event: &Event) -> Self {
         let at = event.date.to_datetime(event.time);
         let topics = event.topics.split(',').map(str::trim).filter(|topic| !topic.is_empty());
         let query = |name| Serializer::new(String::new()).append_pair("topic", name).finish();
@@ -48,7 +48,7 @@ impl Found {
             title: event.title.clone(),
             description: event.description.clone(),
             when: at.strftime("%A, %-d %B %Y, %H:%M").to_string(),
-            datetime: datetime::format_datetime(at),
+            datetime: at.to_string(),
             place: event.place.clone(),
             organizer: event.organizer.clone(),
             topics: topics.collect(),
@@ -56,10 +56,10 @@ impl Found {
     }
 }
 
-/// What is wrong with a field, as a sentence.
+/// What is wrong with a field of the form, as a sentence.
 pub(super) fn problem(problem: &FieldError) -> String {
     let name = match problem.field {
-        "q" => "What to search for",
+        "q" => "The search text",
         "topic" => "The topic",
         "place" => "The place",
         "from" => "The first day",
@@ -69,38 +69,39 @@ pub(super) fn problem(problem: &FieldError) -> String {
     format!("{name} {}.", problem.message)
 }
 
-/// Some events, and the form to find others.
+/// A list of events, and the search form.
 #[derive(Template)]
 #[template(path = "list.html")]
-pub(super) struct List<'a> {
+pub(super) struct ListPage<'a> {
     pub(super) assets: &'a Assets,
     pub(super) heading: &'static str,
     pub(super) form: &'a Form,
     pub(super) problems: Vec<String>,
-    pub(super) found: Vec<Found>,
-    /// What is said where there are none.
-    pub(super) nothing: &'static str,
-    /// The query of the page after this one.
+    pub(super) events: Vec<EventView>,
+    /// What is shown if there are no events.
+    pub(super) empty_message: &'static str,
+    /// The query of the next page.
     pub(super) next: Option<String>,
-    /// The query of what is over.
+    /// The query of past events.
     pub(super) earlier: Option<String>,
 }
 
-/// One event, and being reminded of it.
+/// One event, and the form for a reminder.
 #[derive(Template)]
 #[template(path = "event.html")]
-pub(super) struct One<'a> {
+pub(super) struct EventPage<'a> {
     pub(super) assets: &'a Assets,
-    pub(super) event: Found,
-    /// Where reminders are made.
+    pub(super) event: EventView,
+    /// The URL of the notifications service.
     pub(super) reminders: Option<&'a str>,
-    pub(super) closed: bool,
+    /// Whether reminders are off because they would need a token.
+    pub(super) reminders_need_token: bool,
 }
 
-/// The word that there is no such event.
+/// There is no such event.
 #[derive(Template)]
-#[template(path = "missing.html")]
-pub(super) struct Missing<'a> {
+#[template(path = "not_found.html")]
+pub(super) struct NotFoundPage<'a> {
     pub(super) assets: &'a Assets,
 }
 
@@ -111,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_people_write_is_text() {
+    fn what_people_write_is_escaped() {
         let event = serde_json::json!({
             "title": "<script>alert(1)</script>",
             "description": "</p><img src=x onerror=alert(1)> & \"more\"",
@@ -124,17 +125,18 @@ mod tests {
         let event = Event::from_body(event.to_string().as_bytes()).unwrap();
         let assets = Assets { css: String::new(), js: String::new(), svg: String::new() };
         let id = ObjectId::from_bytes([1; 12]);
-        let found = || Found::of(id, &event);
+        let view = || EventView::new(id, &event);
         let reminders = Some("http://a/\"x");
-        let one = One { assets: &assets, event: found(), reminders, closed: false };
-        let form = Form::read("q=%22%3E%3Cscript%3E&topic=%3Cu%3E");
-        let list = List {
+        let one =
+            EventPage { assets: &assets, event: view(), reminders, reminders_need_token: false };
+        let form = Form::parse("q=%22%3E%3Cscript%3E&topic=%3Cu%3E");
+        let list = ListPage {
             assets: &assets,
-            heading: "Events found",
+            heading: "Search results",
             form: &form,
             problems: vec!["<s>".into()],
-            found: vec![found()],
-            nothing: "",
+            events: vec![view()],
+            empty_message: "",
             next: Some("q=%22&at=x".into()),
             earlier: None,
         };

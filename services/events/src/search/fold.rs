@@ -1,4 +1,4 @@
-//! Folds texts so that they are compared without regard to case and accents.
+//! Folds texts, so that they are compared without case and accents.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
@@ -8,11 +8,11 @@ pub(super) fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
-    // Lower case first: that of some capitals has marks of its own.
+    // Lower case first: the lower case of some capitals has combining marks.
     text.chars().flat_map(char::to_lowercase).nfd().filter(|c| !is_combining_mark(*c)).collect()
 }
 
-/// The topics of a list of them, folded.
+/// The topics of a comma-separated list, folded.
 pub(super) fn topics(list: &str) -> impl Iterator<Item = String> {
     let topics = list.split(',').map(|topic| fold(topic.trim()));
     topics.filter(|topic| !topic.is_empty()).collect::<Vec<_>>().into_iter()
@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn case_and_accents_do_not_count() {
+    fn case_and_accents_are_ignored() {
         for (one, other) in [
             ("Café", "CAFE"),
             ("Ñandú", "nandu"),
@@ -34,11 +34,11 @@ mod tests {
         ] {
             assert_eq!(fold(one), fold(other), "{one} {other}");
         }
-        assert_ne!(fold("straße"), fold("strasse"), "letters are what they are");
+        assert_ne!(fold("straße"), fold("strasse"), "letters are not replaced by others");
     }
 
     #[test]
-    fn topics_are_taken_apart() {
+    fn topics_are_separated() {
         assert_eq!(topics(" Música ,, Rock&Roll,").collect::<Vec<_>>(), ["musica", "rock&roll"]);
     }
 }

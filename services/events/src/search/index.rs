@@ -347,7 +347,7 @@ mod tests {
     }
 
     fn found(index: &Index, query: &str) -> Vec<ObjectId> {
-        let query = Query::read(query, Page::ALL).unwrap().unwrap();
+        let query = Query::parse(query, Page::ALL).unwrap().unwrap();
         index.candidates(&query).0.into_iter().map(|(_, id)| id).collect()
     }
 

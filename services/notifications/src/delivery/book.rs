@@ -5,14 +5,14 @@ use std::ops::Bound;
 
 use rest::ObjectId;
 
-use super::state::{State, Tried};
+use super::state::{DeliveryState, FailedAttempts, StateName};
 
 /// The states of all notifications.
 #[derive(Debug, Default)]
 pub(super) struct Book {
     entries: BTreeMap<ObjectId, Entry>,
-    /// Those in each state, by the word for it.
-    by_state: BTreeMap<&'static str, BTreeSet<ObjectId>>,
+    /// Those in each state.
+    by_state: BTreeMap<StateName, BTreeSet<ObjectId>>,
     /// What is scheduled, by when it is due.
     due: BTreeSet<(u64, ObjectId)>,
     /// What is to be written down: its state has changed without an attempt.
@@ -22,7 +22,7 @@ pub(super) struct Book {
 /// What is known of a notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
-    pub(super) state: State,
+    pub(super) state: DeliveryState,
     /// The tag of the content that it is the state of.
     pub(super) tag: u64,
 }
@@ -32,7 +32,7 @@ impl Book {
     pub(super) fn set(&mut self, id: ObjectId, entry: Entry) {
         self.remove(id);
         self.due.extend(entry.state.due().map(|due| (due, id)));
-        self.by_state.entry(entry.state.word()).or_default().insert(id);
+        self.by_state.entry(entry.state.name()).or_default().insert(id);
         self.entries.insert(id, entry);
     }
 
@@ -53,7 +53,7 @@ impl Book {
         if let Some(due) = state.due() {
             self.due.remove(&(due, id));
         }
-        if let Some(ids) = self.by_state.get_mut(state.word()) {
+        if let Some(ids) = self.by_state.get_mut(&state.name()) {
             ids.remove(&id);
         }
     }
@@ -78,16 +78,17 @@ impl Book {
     pub(super) fn take_due(&mut self, now: u64) -> Option<(ObjectId, Entry)> {
         let id = self.due.first().filter(|(due, _)| *due <= now)?.1;
         let entry = self.entries.get(&id)?.clone();
-        let tried = entry.state.tried().cloned();
-        self.set(id, Entry { state: State::Sending { tried }, tag: entry.tag });
+        let failures = entry.state.failures().cloned();
+        self.set(id, Entry { state: DeliveryState::Sending { failures }, tag: entry.tag });
         Some((id, entry))
     }
 
     /// Notes how the sending of what was taken has ended, unless it is another
     /// notification by now. True where it was noted.
     pub(super) fn settle(&mut self, id: ObjectId, entry: Entry) -> bool {
-        let at_it =
-            |known: &Entry| known.tag == entry.tag && matches!(known.state, State::Sending { .. });
+        let at_it = |known: &Entry| {
+            known.tag == entry.tag && matches!(known.state, DeliveryState::Sending { .. })
+        };
         let still = self.get(id).is_some_and(at_it);
         if still {
             self.set(id, entry);
@@ -98,11 +99,11 @@ impl Book {
     /// Those in a state, by ascending id, greater than `after`.
     pub(super) fn in_state(
         &self,
-        word: &str,
+        name: StateName,
         after: Option<ObjectId>,
         limit: usize,
     ) -> Vec<ObjectId> {
-        let Some(ids) = self.by_state.get(word) else { return Vec::new() };
+        let Some(ids) = self.by_state.get(&name) else { return Vec::new() };
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         ids.range((from, Bound::Unbounded)).copied().take(limit).collect()
     }
@@ -110,19 +111,20 @@ impl Book {
     /// Has one that was given up be tried again at once, if it was.
     pub(super) fn retry(&mut self, id: ObjectId, now: u64) -> bool {
         let Some(entry) = self.get(id) else { return false };
-        if !matches!(entry.state, State::Failed { .. } | State::Expired { .. }) {
+        if !matches!(entry.state, DeliveryState::Failed { .. } | DeliveryState::Expired { .. }) {
             return false;
         }
         // A day begins anew, and attempts are counted from one.
-        let tried = None::<Tried>;
-        let entry = Entry { state: State::Scheduled { due: now, tried }, tag: entry.tag };
+        let failures = None::<FailedAttempts>;
+        let entry =
+            Entry { state: DeliveryState::Scheduled { due: now, failures }, tag: entry.tag };
         self.set_unwritten(id, entry);
         true
     }
 
     /// How many there are in a state.
-    pub(super) fn count(&self, word: &str) -> u64 {
-        self.by_state.get(word).map_or(0, |ids| ids.len() as u64)
+    pub(super) fn count(&self, name: StateName) -> u64 {
+        self.by_state.get(&name).map_or(0, |ids| ids.len() as u64)
     }
 }
 
@@ -135,7 +137,7 @@ mod tests {
     }
 
     fn scheduled(due: u64, tag: u64) -> Entry {
-        Entry { state: State::Scheduled { due, tried: None }, tag }
+        Entry { state: DeliveryState::Scheduled { due, failures: None }, tag }
     }
 
     #[test]
@@ -146,7 +148,7 @@ mod tests {
         assert_eq!(book.next_due(), Some(10));
         assert_eq!(book.take_due(9), None);
         assert_eq!(book.take_due(30).unwrap().0, id(2));
-        assert_eq!(book.get(id(2)).unwrap().state.word(), "sending");
+        assert_eq!(book.get(id(2)).unwrap().state.name(), StateName::Sending);
         assert_eq!(book.take_due(30).unwrap().0, id(1));
         assert_eq!(book.take_due(30), None);
     }
@@ -157,7 +159,7 @@ mod tests {
         book.set(id(1), scheduled(10, 1));
         let (_, before) = book.take_due(10).unwrap();
         book.set(id(1), scheduled(50, 2));
-        let sent = Entry { state: State::Sent { time: 11, attempts: 1 }, tag: before.tag };
+        let sent = Entry { state: DeliveryState::Sent { time: 11, attempts: 1 }, tag: before.tag };
         assert!(!book.settle(id(1), sent.clone()));
         assert_eq!(book.next_due(), Some(50));
         book.forget(id(1));
@@ -168,12 +170,12 @@ mod tests {
     #[test]
     fn only_what_was_given_up_is_tried_again() {
         let mut book = Book::default();
-        book.set(id(1), Entry { state: State::Expired { time: 1 }, tag: 0 });
-        book.set(id(2), Entry { state: State::Sent { time: 1, attempts: 1 }, tag: 0 });
+        book.set(id(1), Entry { state: DeliveryState::Expired { time: 1 }, tag: 0 });
+        book.set(id(2), Entry { state: DeliveryState::Sent { time: 1, attempts: 1 }, tag: 0 });
         assert!(!book.retry(id(2), 5) && !book.retry(id(3), 5));
         assert!(book.retry(id(1), 5));
         assert_eq!(book.next_due(), Some(5));
-        assert_eq!(book.in_state("scheduled", None, 9), [id(1)]);
-        assert_eq!(book.in_state("sent", Some(id(2)), 9), []);
+        assert_eq!(book.in_state(StateName::Scheduled, None, 9), [id(1)]);
+        assert_eq!(book.in_state(StateName::Sent, Some(id(2)), 9), []);
     }
 }

@@ -7,37 +7,36 @@ use lettre::message::{Mailbox, header};
 use rest::ObjectId;
 use serde::Deserialize;
 
-/// What is read of a notification as it is stored.
+/// A notification, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(super) struct Stored {
+pub(super) struct StoredNotification {
     subject: String,
     content: String,
     to_mail: String,
     scheduled_time: String,
 }
 
-impl Stored {
-    /// Reads what is stored.
-    pub(super) fn read(document: &[u8]) -> Option<Self> {
+impl StoredNotification {
+    pub(super) fn parse(document: &[u8]) -> Option<Self> {
         serde_json::from_slice(document).ok()
     }
 
-    /// When it is due, in milliseconds since 1970; 0 where that is before.
+    /// When it is due, in milliseconds since 1970; 0 if that is earlier.
     pub(super) fn due(&self) -> u64 {
         let time = self.scheduled_time.parse::<DateTime>().ok();
         let stamp = time.map(|time| TimeZone::UTC.to_timestamp(time));
         match stamp {
             Some(Ok(stamp)) => stamp.as_millisecond().try_into().unwrap_or(0),
-            // The last day of the year 9999 is beyond what a timestamp reaches.
+            // Timestamps end before the last day of the year 9999.
             _ => u64::MAX,
         }
     }
 
-    /// It as a mail. The same notification has the same Message-ID each time.
+    /// Builds the mail. The same notification has the same Message-ID each time.
     pub(super) fn mail(&self, id: ObjectId, tag: u64, from: &Mailbox) -> Result<Message, String> {
         let to = self.to_mail.parse::<Mailbox>();
         let to = to.map_err(|error| format!("{}: {error}", self.to_mail))?;
-        // What was stored before line breaks were refused may have some.
+        // Early versions stored subjects with line breaks.
         let subject: String =
             self.subject.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         let name = String::from_utf8_lossy(&id.hex()).into_owned();
@@ -57,7 +56,7 @@ mod tests {
     use super::*;
 
     fn mail(subject: &str, content: &str) -> String {
-        let stored = Stored {
+        let stored = StoredNotification {
             subject: subject.into(),
             content: content.into(),
             to_mail: "a@example.org".into(),
@@ -70,17 +69,17 @@ mod tests {
     }
 
     #[test]
-    fn every_time_has_its_place() {
+    fn times_beyond_timestamps_are_due_first_or_last() {
         let due = |time: &str| {
             let (subject, content, to_mail) = Default::default();
-            Stored { subject, content, to_mail, scheduled_time: time.into() }.due()
+            StoredNotification { subject, content, to_mail, scheduled_time: time.into() }.due()
         };
         assert_eq!(due("1066-10-14T09:00:00"), 0);
         assert_eq!(due("9999-12-31T23:59:59"), u64::MAX);
     }
 
     #[test]
-    fn a_mail_says_whose_it_is_and_which() {
+    fn a_mail_has_its_headers_and_its_content() {
         let text = mail("A subject", "Line one\nand line two");
         for line in [
             "From: EventPost <events@example.com>\r\n",
@@ -94,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn no_subject_makes_another_header_and_none_is_raw() {
+    fn a_subject_cannot_add_headers_and_is_encoded() {
         let text = mail("One\r\nBcc: everybody@example.org", "x");
         assert!(!text.contains("\nBcc:"), "{text}");
         let text = mail("Grüße aus Köln", "Schöne Grüße");

@@ -3,18 +3,18 @@
 //! ```text
 //! settings  the relay, from the command line
 //! state     the state of a delivery, and its transitions
-//! book      the states of all, and which are due
+//! book      the states of all deliveries, and which are due
 //! records   the states on the disk
 //! mail      a notification as a mail
-//! relay     one attempt to send it
-//! worker    sends due mails to the relay, at a bounded rate
-//! query     the query of a list or an item
-//! api       what clients see of deliveries, and can do
+//! relay     one attempt to deliver it
+//! worker    delivers due mails, at a limited rate
+//! query     the query of a list or a notification
+//! api       what clients see and do with deliveries
 //! ```
 //!
-//! A mail is sent at least once: that it was sent is recorded after the relay has
-//! accepted it. Its Message-ID is the same at each attempt, so that receivers can drop a
-//! duplicate.
+//! A mail is delivered at least once: that it was delivered is recorded after the relay has
+//! accepted it. Its Message-ID is the same in each attempt, so that receivers can drop
+//! duplicates.
 
 mod api;
 mod book;
@@ -29,7 +29,7 @@ mod worker;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rest::extension::Given;
+use rest::extension::ExtensionContext;
 use rest::follow::Followed;
 use tokio::sync::Notify;
 
@@ -41,30 +41,30 @@ use settings::Settings;
 
 use crate::recipients::Recipients;
 
-/// Sending, and finding what is to be sent.
+/// Delivers notifications, and finds those for an address.
 #[derive(Debug)]
 pub struct Delivery {
     recipients: Followed<Recipients>,
-    /// None where nobody has asked for it.
-    sending: Option<Arc<Shared>>,
+    /// `None` without a relay.
+    sending: Option<Arc<DeliveryContext>>,
 }
 
-/// What requests and the worker share.
+/// What requests and the worker work with.
 #[derive(Debug)]
-struct Shared {
+struct DeliveryContext {
     settings: Settings,
-    given: Given,
+    service: ExtensionContext,
     relay: Relay,
     records: Records,
     book: Mutex<Book>,
-    /// Something is due earlier than the worker knows.
+    /// Wakes the worker: something may be due earlier than it knows.
     changed: Notify,
-    /// Set once the service is told to stop.
+    /// Becomes true when the service stops.
     stopping: tokio::sync::watch::Sender<bool>,
 }
 
-impl Shared {
-    // A panic while the lock is held cannot leave the book half changed.
+impl DeliveryContext {
+    // A panic while the lock is held does not leave the book inconsistent.
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }

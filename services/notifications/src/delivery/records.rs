@@ -10,7 +10,7 @@ use rest::store::{Condition, LogStore, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 use super::book::Entry;
-use super::state::State;
+use super::state::DeliveryState;
 
 /// The folder below that of the notifications, and what its log is of.
 pub(super) const COLLECTION: &str = "deliveries";
@@ -29,7 +29,7 @@ pub(super) struct Records {
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
     #[serde(flatten)]
-    state: State,
+    state: DeliveryState,
     tag: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Sends a mail to the relay, and judges the result of the attempt.
+//! Sends a mail to the relay, and decides what an error means.
 
 use std::time::Duration;
 
@@ -8,23 +8,23 @@ use lettre::transport::smtp::{Error as SmtpError, PoolConfig};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 
 use super::settings::{Login, Security, Settings};
-use super::state::Attempt;
+use super::state::AttemptOutcome;
 
-/// Connections to the relay at the same time.
+/// The maximum number of connections to the relay.
 pub(super) const CONNECTIONS: u32 = 4;
-/// For each step of the conversation.
-const STEP_LIMIT: Duration = Duration::from_secs(10);
-/// For all of it: writes that are to be refused wait for it.
-const LIMIT: Duration = Duration::from_secs(25);
+/// The timeout of each SMTP command.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
+/// The timeout of an attempt: a service that becomes read-only waits for it.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// A relay.
+/// The connections to a relay.
 #[derive(Debug)]
 pub(super) struct Relay {
     transport: AsyncSmtpTransport<Tokio1Executor>,
 }
 
 impl Relay {
-    /// Connects to nothing yet.
+    /// Prepares the connections; the first is opened when it is needed.
     pub(super) fn new(settings: &Settings) -> Result<Self, String> {
         let tls = |settings: &Settings| {
             let mut tls = TlsParameters::builder(settings.host.clone());
@@ -44,7 +44,7 @@ impl Relay {
             AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(settings.host.clone())
                 .port(settings.port)
                 .tls(tls)
-                .timeout(Some(STEP_LIMIT))
+                .timeout(Some(COMMAND_TIMEOUT))
                 .pool_config(pool);
         if let Some(Login { user, password }) = &settings.login {
             builder = builder.credentials(Credentials::new(user.clone(), password.clone()));
@@ -53,24 +53,26 @@ impl Relay {
     }
 
     /// Makes one attempt.
-    pub(super) async fn send(&self, mail: Message) -> Attempt {
-        match tokio::time::timeout(LIMIT, self.transport.send(mail)).await {
-            Ok(Ok(_)) => Attempt::Taken,
-            Ok(Err(error)) => judge(&error),
-            Err(_) => Attempt::Later(format!("no answer within {} s", LIMIT.as_secs())),
+    pub(super) async fn send(&self, mail: Message) -> AttemptOutcome {
+        match tokio::time::timeout(ATTEMPT_TIMEOUT, self.transport.send(mail)).await {
+            Ok(Ok(_)) => AttemptOutcome::Accepted,
+            Ok(Err(error)) => classify(&error),
+            Err(_) => {
+                AttemptOutcome::Retry(format!("no answer within {} s", ATTEMPT_TIMEOUT.as_secs()))
+            }
         }
     }
 }
 
-/// What an error means for the mail: 5xx is final, unless it is about who we are.
-fn judge(error: &SmtpError) -> Attempt {
-    let why = chain(error);
+/// Whether an error is final for the mail: 5xx is, unless it is about the login.
+fn classify(error: &SmtpError) -> AttemptOutcome {
+    let reason = chain(error);
     let code = error.status().map(u16::from);
     match code {
-        // RFC 4954: these are about the login, and no mail is the worse for it.
-        Some(530 | 534 | 535 | 538) => Attempt::Later(why),
-        Some(500..600) => Attempt::Never(why),
-        _ => Attempt::Later(why),
+        // RFC 4954: these are about the login, not about the mail.
+        Some(530 | 534 | 535 | 538) => AttemptOutcome::Retry(reason),
+        Some(500..600) => AttemptOutcome::Rejected(reason),
+        _ => AttemptOutcome::Retry(reason),
     }
 }
 

@@ -1,86 +1,125 @@
-//! The state of a notification's delivery, and the transition after each attempt. Pure.
+//! The state of a notification's delivery, and the transition after each attempt, without side
+//! effects.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// No attempt is made later after the first one.
-const GIVE_UP: Duration = Duration::from_secs(86_400);
-const LONGEST_PAUSE: Duration = Duration::from_secs(4 * 3600);
+/// How long after the first attempt a mail is retried.
+const MAX_RETRY_TIME: Duration = Duration::from_secs(86_400);
+const MAX_BACKOFF: Duration = Duration::from_secs(4 * 3600);
 
-/// The words for the states.
-pub(super) const STATES: [&str; 5] = ["scheduled", "sending", "sent", "failed", "expired"];
+/// The name of a state, as clients know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum StateName {
+    Scheduled,
+    Sending,
+    Sent,
+    Failed,
+    Expired,
+}
 
-/// What has become of a notification. Times are in milliseconds since 1970.
+impl StateName {
+    pub(super) const ALL: [Self; 5] =
+        [Self::Scheduled, Self::Sending, Self::Sent, Self::Failed, Self::Expired];
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Scheduled => "scheduled",
+            Self::Sending => "sending",
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+impl FromStr for StateName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|name| name.as_str() == text).ok_or_else(|| {
+            let names = Self::ALL.map(Self::as_str);
+            format!("must be {}", names.join(", "))
+        })
+    }
+}
+
+/// The state of a delivery. Times are in milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "lowercase")]
-pub(super) enum State {
-    /// It will be sent when it is due; attempts may have been made.
+pub(super) enum DeliveryState {
+    /// The mail will be sent when it is due; attempts may have failed.
     Scheduled {
         /// When the next attempt is due.
         due: u64,
-        /// The attempts so far.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        tried: Option<Tried>,
+        /// The failed attempts.
+        #[serde(rename = "tried", default, skip_serializing_if = "Option::is_none")]
+        failures: Option<FailedAttempts>,
     },
-    /// An attempt is under way. Never on the disk: after a crash it is made again.
+    /// An attempt is in progress. This is never on the disk: after a crash it is repeated.
     Sending {
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        tried: Option<Tried>,
+        #[serde(rename = "tried", default, skip_serializing_if = "Option::is_none")]
+        failures: Option<FailedAttempts>,
     },
-    /// A relay has taken it.
+    /// The relay has accepted the mail.
     Sent {
         /// When.
         time: u64,
-        /// How many attempts it took.
+        /// The number of attempts.
         attempts: u32,
     },
-    /// It is given up.
+    /// The mail was rejected, or retried for too long.
     Failed {
         /// When.
         time: u64,
-        /// How many attempts were made.
+        /// The number of attempts.
         attempts: u32,
-        /// Why the last one failed.
-        why: String,
+        /// Why the last attempt failed.
+        #[serde(rename = "why")]
+        reason: String,
     },
-    /// It was long due when it was first seen.
+    /// The notification had been due for too long when it was first seen.
     Expired {
-        /// When it was seen.
+        /// When it was first seen.
         time: u64,
     },
 }
 
-/// Attempts that have failed.
+/// The attempts that have failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Tried {
+pub(super) struct FailedAttempts {
     /// When the first one was made.
     pub(super) first: u64,
-    pub(super) attempts: u32,
+    #[serde(rename = "attempts")]
+    pub(super) count: u32,
     /// Why the last one failed.
-    pub(super) why: String,
+    #[serde(rename = "why")]
+    pub(super) reason: String,
 }
 
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Attempt {
-    Taken,
-    /// It may succeed later.
-    Later(String),
-    /// It never will.
-    Never(String),
+pub(super) enum AttemptOutcome {
+    /// The relay has accepted the mail.
+    Accepted,
+    /// It failed for this reason, and may succeed later.
+    Retry(String),
+    /// It failed for this reason, and always will.
+    Rejected(String),
 }
 
-impl State {
-    /// Of a notification that is seen for the first time.
-    pub(super) fn first(due: u64, seen: u64, expiry: Duration) -> Self {
+impl DeliveryState {
+    /// The state of a notification that is first seen at `seen`.
+    pub(super) fn initial(due: u64, seen: u64, expiry: Duration) -> Self {
         if due.saturating_add(millis(expiry)) < seen {
             return Self::Expired { time: seen };
         }
-        Self::Scheduled { due, tried: None }
+        Self::Scheduled { due, failures: None }
     }
 
-    /// When the next attempt is due, if one is.
+    /// When the next attempt is due, if there is one.
     pub(super) fn due(&self) -> Option<u64> {
         match self {
             Self::Scheduled { due, .. } => Some(*due),
@@ -88,43 +127,51 @@ impl State {
         }
     }
 
-    /// The attempts that have failed and that the next one follows.
-    pub(super) fn tried(&self) -> Option<&Tried> {
+    /// The failed attempts, if more may follow.
+    pub(super) fn failures(&self) -> Option<&FailedAttempts> {
         match self {
-            Self::Scheduled { tried, .. } | Self::Sending { tried } => tried.as_ref(),
+            Self::Scheduled { failures, .. } | Self::Sending { failures } => failures.as_ref(),
             _ => None,
         }
     }
 
-    /// The word for it, as clients know it.
-    pub(super) fn word(&self) -> &'static str {
+    pub(super) fn name(&self) -> StateName {
         match self {
-            Self::Scheduled { .. } => "scheduled",
-            Self::Sending { .. } => "sending",
-            Self::Sent { .. } => "sent",
-            Self::Failed { .. } => "failed",
-            Self::Expired { .. } => "expired",
+            Self::Scheduled { .. } => StateName::Scheduled,
+            Self::Sending { .. } => StateName::Sending,
+            Self::Sent { .. } => StateName::Sent,
+            Self::Failed { .. } => StateName::Failed,
+            Self::Expired { .. } => StateName::Expired,
         }
     }
 
-    /// What an attempt makes of it. `chance` is from 0 to 1 and spreads the pauses, so that
-    /// what failed together does not come back together.
-    pub(super) fn after(&self, attempt: Attempt, now: u64, retry: Duration, chance: f64) -> Self {
-        let before = self.tried();
-        let attempts = before.map_or(0, |tried| tried.attempts) + 1;
-        let why = match attempt {
-            Attempt::Taken => return Self::Sent { time: now, attempts },
-            Attempt::Never(why) => return Self::Failed { time: now, attempts, why },
-            Attempt::Later(why) => why,
+    /// The state after an attempt. `jitter` is from 0 to 1 and spreads the delays, so that mails
+    /// that failed together are not retried together.
+    pub(super) fn after(
+        &self,
+        outcome: AttemptOutcome,
+        now: u64,
+        retry: Duration,
+        jitter: f64,
+    ) -> Self {
+        let failures = self.failures();
+        let attempts = failures.map_or(0, |failures| failures.count) + 1;
+        let reason = match outcome {
+            AttemptOutcome::Accepted => return Self::Sent { time: now, attempts },
+            AttemptOutcome::Rejected(reason) => {
+                return Self::Failed { time: now, attempts, reason };
+            }
+            AttemptOutcome::Retry(reason) => reason,
         };
-        let first = before.map_or(now, |tried| tried.first);
+        let first = failures.map_or(now, |failures| failures.first);
         let doubled = retry.saturating_mul(1 << (attempts - 1).min(20));
-        let pause = doubled.min(LONGEST_PAUSE).mul_f64(0.5 + chance);
-        let due = now.saturating_add(millis(pause));
-        if due > first.saturating_add(millis(GIVE_UP)) {
-            return Self::Failed { time: now, attempts, why };
+        let backoff = doubled.min(MAX_BACKOFF).mul_f64(0.5 + jitter);
+        let due = now.saturating_add(millis(backoff));
+        if due > first.saturating_add(millis(MAX_RETRY_TIME)) {
+            return Self::Failed { time: now, attempts, reason };
         }
-        Self::Scheduled { due, tried: Some(Tried { first, attempts, why }) }
+        let failures = Some(FailedAttempts { first, count: attempts, reason });
+        Self::Scheduled { due, failures }
     }
 }
 
@@ -139,56 +186,63 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
     const DAY: u64 = 86_400_000;
 
-    fn later(state: &State, now: u64, chance: f64) -> State {
-        state.after(Attempt::Later("451 busy".into()), now, MINUTE, chance)
+    fn retried(state: &DeliveryState, now: u64, jitter: f64) -> DeliveryState {
+        state.after(AttemptOutcome::Retry("451 busy".into()), now, MINUTE, jitter)
     }
 
     #[test]
-    fn what_was_long_due_when_first_seen_is_expired() {
+    fn a_notification_that_is_first_seen_too_late_has_expired() {
         let expiry = Duration::from_secs(86_400);
-        assert_eq!(State::first(5, DAY, expiry), State::Scheduled { due: 5, tried: None });
-        assert_eq!(State::first(5, DAY + 6, expiry), State::Expired { time: DAY + 6 });
+        assert_eq!(
+            DeliveryState::initial(5, DAY, expiry),
+            DeliveryState::Scheduled { due: 5, failures: None }
+        );
+        assert_eq!(
+            DeliveryState::initial(5, DAY + 6, expiry),
+            DeliveryState::Expired { time: DAY + 6 }
+        );
     }
 
     #[test]
-    fn pauses_double_and_are_spread_until_a_day_is_over() {
-        let mut state = State::Scheduled { due: 0, tried: None };
+    fn delays_double_with_jitter_for_a_day() {
+        let mut state = DeliveryState::Scheduled { due: 0, failures: None };
         let (mut now, mut attempts) = (0, 0);
-        let mut pauses = Vec::new();
-        while let State::Scheduled { .. } = state {
-            state = later(&state, now, 0.5);
+        let mut delays = Vec::new();
+        while let DeliveryState::Scheduled { .. } = state {
+            state = retried(&state, now, 0.5);
             attempts += 1;
             if let Some(due) = state.due() {
-                pauses.push((due - now) / 60_000);
+                delays.push((due - now) / 60_000);
                 now = due;
             }
         }
-        assert_eq!(pauses[..9], [1, 2, 4, 8, 16, 32, 64, 128, 240]);
+        assert_eq!(delays[..9], [1, 2, 4, 8, 16, 32, 64, 128, 240]);
         assert!(now <= DAY, "{now}");
-        assert_eq!(state, State::Failed { time: now, attempts, why: "451 busy".into() });
-        let begun = State::Scheduled { due: 0, tried: None };
-        assert_eq!(later(&begun, 0, 0.0).due(), Some(30_000));
-        assert_eq!(later(&begun, 0, 1.0).due(), Some(90_000));
+        assert_eq!(state, DeliveryState::Failed { time: now, attempts, reason: "451 busy".into() });
+        let initial = DeliveryState::Scheduled { due: 0, failures: None };
+        assert_eq!(retried(&initial, 0, 0.0).due(), Some(30_000));
+        assert_eq!(retried(&initial, 0, 1.0).due(), Some(90_000));
     }
 
     #[test]
-    fn what_is_final_stays() {
-        let begun = State::Sending { tried: None };
-        let done = begun.after(Attempt::Taken, 9, MINUTE, 0.5);
-        assert_eq!(done, State::Sent { time: 9, attempts: 1 });
-        let failed = begun.after(Attempt::Never("550 no such user".into()), 9, MINUTE, 0.5);
-        assert_eq!((failed.word(), failed.due()), ("failed", None));
+    fn acceptance_and_rejection_are_final() {
+        let initial = DeliveryState::Sending { failures: None };
+        let done = initial.after(AttemptOutcome::Accepted, 9, MINUTE, 0.5);
+        assert_eq!(done, DeliveryState::Sent { time: 9, attempts: 1 });
+        let failed =
+            initial.after(AttemptOutcome::Rejected("550 no such user".into()), 9, MINUTE, 0.5);
+        assert_eq!((failed.name(), failed.due()), (StateName::Failed, None));
     }
 
     #[test]
-    fn a_state_reads_back() {
+    fn a_written_state_parses_back() {
         for state in [
-            State::Scheduled { due: 7, tried: None },
-            later(&State::Sending { tried: None }, 3, 0.1),
-            State::Expired { time: 1 },
+            DeliveryState::Scheduled { due: 7, failures: None },
+            retried(&DeliveryState::Sending { failures: None }, 3, 0.1),
+            DeliveryState::Expired { time: 1 },
         ] {
             let text = serde_json::to_string(&state).unwrap();
-            assert_eq!(serde_json::from_str::<State>(&text).unwrap(), state, "{text}");
+            assert_eq!(serde_json::from_str::<DeliveryState>(&text).unwrap(), state, "{text}");
         }
     }
 }

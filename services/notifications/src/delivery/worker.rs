@@ -1,5 +1,5 @@
-//! The worker: sends due mails to the relay, several at a time and at a bounded rate, and
-//! records the result of each attempt.
+//! The worker: sends due mails to the relay, several at a time and at a limited rate, and records
+//! how each attempt ended.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,36 +10,37 @@ use tokio::sync::Semaphore;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::book::{Book, Entry};
-use super::mail::Stored;
+use super::mail::StoredNotification;
 use super::relay::CONNECTIONS;
-use super::state::{Attempt, State};
-use super::{Shared, now};
+use super::state::{AttemptOutcome, DeliveryState};
+use super::{DeliveryContext, now};
 
-/// Looked at again at least so often: clocks may be set.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
-/// Until what the data do not take, or do not allow now, is tried again.
-const PAUSE: Duration = Duration::from_secs(1);
+/// The longest time between two looks at the clock, which may be set.
+const MAX_SLEEP: Duration = Duration::from_secs(60);
+/// The time until a failed access to the store is retried, or a mail while the service is
+/// read-only.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Works until the service stops, and then finishes what it is at.
-pub(super) async fn run(shared: Arc<Shared>) {
-    let mut stopping = shared.stopping.subscribe();
-    let places = Arc::new(Semaphore::new(CONNECTIONS as usize));
+/// Works until the service stops, and then finishes the attempts in progress.
+pub(super) async fn run(context: Arc<DeliveryContext>) {
+    let mut stopping = context.stopping.subscribe();
+    let permits = Arc::new(Semaphore::new(CONNECTIONS as usize));
     let work = async {
-        while let Err(error) = load(&shared).await {
-            tracing::error!(%error, "what is to be sent cannot be read");
-            tokio::time::sleep(PAUSE).await;
+        while let Err(error) = load(&context).await {
+            tracing::error!(%error, "cannot read the notifications to send");
+            tokio::time::sleep(RETRY_DELAY).await;
         }
-        let mut rate = interval(Duration::from_secs(1) / shared.settings.rate);
+        let mut rate = interval(Duration::from_secs(1) / context.settings.rate);
         rate.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            write_down(&shared).await;
-            let Some((id, entry)) = next(&shared).await else { continue };
+            save_changes(&context).await;
+            let Some((id, entry)) = take_due_or_wait(&context).await else { continue };
             rate.tick().await;
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-            let shared = Arc::clone(&shared);
+            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+            let context = Arc::clone(&context);
             tokio::spawn(async move {
-                deliver(&shared, id, entry).await;
-                drop(place);
+                deliver(&context, id, entry).await;
+                drop(permit);
             });
         }
     };
@@ -47,50 +48,49 @@ pub(super) async fn run(shared: Arc<Shared>) {
         () = work => {}
         _ = stopping.wait_for(|stop| *stop) => {}
     }
-    // What is at work may be taken by the relay any moment: it is better known than not.
-    let _ = places.acquire_many(CONNECTIONS).await;
-    write_down(&shared).await;
+    // The relay may accept the mails in progress at any moment, which should be recorded.
+    let _ = permits.acquire_many(CONNECTIONS).await;
+    save_changes(&context).await;
 }
 
-/// What is due, or none where something else is to be looked at first.
-async fn next(shared: &Shared) -> Option<(ObjectId, Entry)> {
-    let (taken, due) = {
-        let mut book = shared.book();
+/// Takes a notification that is due. `None` after a wait, when there may be other work.
+async fn take_due_or_wait(context: &DeliveryContext) -> Option<(ObjectId, Entry)> {
+    let (taken, next_due) = {
+        let mut book = context.book();
         (book.take_due(now()), book.next_due())
     };
     if taken.is_some() {
         return taken;
     }
-    let sleep = due.map_or(LONGEST_SLEEP, |due| {
-        Duration::from_millis(due.saturating_sub(now())).min(LONGEST_SLEEP)
-    });
+    let sleep = next_due
+        .map_or(MAX_SLEEP, |due| Duration::from_millis(due.saturating_sub(now())).min(MAX_SLEEP));
     tokio::select! {
         () = tokio::time::sleep(sleep) => {}
-        () = shared.changed.notified() => {}
+        () = context.changed.notified() => {}
     }
     None
 }
 
-/// Reads what there is: which notifications, and what became of them.
-async fn load(shared: &Arc<Shared>) -> Result<(), StoreError> {
-    let since = shared.records.since(now()).await?;
-    let reading = Arc::clone(shared);
+/// Reads all notifications and the states of their deliveries into the book.
+async fn load(context: &Arc<DeliveryContext>) -> Result<(), StoreError> {
+    let since = context.records.since(now()).await?;
+    let context = Arc::clone(context);
     rest::store::blocking(move || {
-        let mut known = reading.records.read_all()?;
-        for chunk in reading.given.store.list_all() {
+        let mut recorded = context.records.read_all()?;
+        for chunk in context.service.store.list_all() {
             for document in chunk? {
                 let Some(id) = ObjectId::of_document(&document) else { continue };
-                let known = known.remove(&id);
-                let mut book = reading.book();
-                // What changed since the service began is noted already, and newer.
+                let recorded = recorded.remove(&id);
+                let mut book = context.book();
+                // A change since the service has started is in the book already, and is newer.
                 if book.get(id).is_none() {
-                    note(&reading, &mut book, id, &document, known, since);
+                    add_stored(&context, &mut book, id, &document, recorded, since);
                 }
             }
         }
-        // What is left is of notifications that are gone.
-        let mut book = reading.book();
-        for id in known.into_keys() {
+        // The remaining records are of notifications that have been deleted.
+        let mut book = context.book();
+        for id in recorded.into_keys() {
             if book.get(id).is_none() {
                 book.forget(id);
             }
@@ -100,123 +100,126 @@ async fn load(shared: &Arc<Shared>) -> Result<(), StoreError> {
     .await
 }
 
-/// Notes a notification that is there, with what is known of it.
-fn note(
-    shared: &Shared,
+/// Adds a stored notification to the book, with the state that was recorded.
+fn add_stored(
+    context: &DeliveryContext,
     book: &mut Book,
     id: ObjectId,
     document: &[u8],
-    known: Option<Entry>,
+    recorded: Option<Entry>,
     since: u64,
 ) {
     let tag = Tag::of(document).0;
-    if let Some(known) = known.filter(|known| known.tag == tag) {
-        return book.set(id, known);
+    if let Some(recorded) = recorded.filter(|recorded| recorded.tag == tag) {
+        return book.set(id, recorded);
     }
-    // Seen when it was made, or when sending began here, whichever was later.
+    // First seen when it was created, or when this service began to send, whichever is later.
     let seen = since.max(id.created() * 1000);
-    if let Some(stored) = Stored::read(document) {
-        let state = State::first(stored.due(), seen, shared.settings.expiry);
+    if let Some(stored) = StoredNotification::parse(document) {
+        let state = DeliveryState::initial(stored.due(), seen, context.settings.expiry);
         book.set(id, Entry { state, tag });
     }
 }
 
-/// Notes how a notification is that was made, changed or removed just now.
-pub(super) fn changed(shared: &Shared, id: ObjectId) {
-    let mut book = shared.book();
-    // Read while the book is locked: of two changes, whoever notes last notes the later.
-    match shared.given.store.read(id) {
+/// Updates the book after a notification was created, replaced or deleted.
+pub(super) fn changed(context: &DeliveryContext, id: ObjectId) {
+    let mut book = context.book();
+    // Read while the book is locked: whichever of two changes is handled last reads the later.
+    match context.service.store.read(id) {
         Ok(None) => book.forget(id),
-        Ok(Some(document)) => note_change(shared, &mut book, id, &document),
-        Err(error) => tracing::error!(%error, %id, "a changed notification cannot be read"),
+        Ok(Some(document)) => update(context, &mut book, id, &document),
+        Err(error) => tracing::error!(%error, %id, "cannot read a changed notification"),
     }
     drop(book);
-    shared.changed.notify_one();
+    context.changed.notify_one();
 }
 
-fn note_change(shared: &Shared, book: &mut Book, id: ObjectId, document: &Document) {
+fn update(context: &DeliveryContext, book: &mut Book, id: ObjectId, document: &Document) {
     let (tag, now) = (document.tag.0, now());
     let known = book.get(id);
     if known.is_some_and(|known| known.tag == tag) {
         return;
     }
-    let Some(stored) = Stored::read(&document.bytes) else { return };
+    let Some(stored) = StoredNotification::parse(&document.bytes) else { return };
     let state = match known.map(|known| &known.state) {
-        // Sent is sent: only one that is set to a later time is sent once more.
-        Some(sent @ State::Sent { .. }) if stored.due() <= now => sent.clone(),
-        _ => State::first(stored.due(), now, shared.settings.expiry),
+        // A notification that was sent is sent again only if it is set to a later time.
+        Some(sent @ DeliveryState::Sent { .. }) if stored.due() <= now => sent.clone(),
+        _ => DeliveryState::initial(stored.due(), now, context.settings.expiry),
     };
     let entry = Entry { state, tag };
     if entry.state.due().is_some() { book.set(id, entry) } else { book.set_unwritten(id, entry) }
 }
 
-/// Makes an attempt with what was due, and notes what came of it.
-async fn deliver(shared: &Shared, id: ObjectId, taken: Entry) {
-    // Where writes are refused, the data are on their way to another service, which
-    // will send it.
-    let Some(permit) = shared.given.writes.begin() else {
-        let state = State::Scheduled { due: now() + 1000, tried: taken.state.tried().cloned() };
-        shared.book().settle(id, Entry { state, tag: taken.tag });
+/// Attempts to deliver a notification that was due, and records how that ended.
+async fn deliver(context: &DeliveryContext, id: ObjectId, taken: Entry) {
+    // While the service is read-only, its data may be on the way to another service, which will
+    // send the mail.
+    let Some(permit) = context.service.writes.begin() else {
+        let due = now() + u64::try_from(RETRY_DELAY.as_millis()).unwrap_or(u64::MAX);
+        let state = DeliveryState::Scheduled { due, failures: taken.state.failures().cloned() };
+        context.book().settle(id, Entry { state, tag: taken.tag });
         return;
     };
-    let attempt = attempt(shared, id, taken.tag).await;
-    let Some(attempt) = attempt else { return changed(shared, id) };
-    let state = taken.state.after(attempt, now(), shared.settings.retry, chance());
-    tell(id, &state);
+    let outcome = attempt(context, id, taken.tag).await;
+    let Some(outcome) = outcome else { return changed(context, id) };
+    let state = taken.state.after(outcome, now(), context.settings.retry, jitter());
+    log(id, &state);
     let entry = Entry { state, tag: taken.tag };
-    // First on the disk: what clients see must not be taken back by a crash.
-    while let Err(error) = shared.records.write(id, Some(&entry)).await {
-        tracing::error!(%error, %id, "what became of a notification cannot be written down");
-        tokio::time::sleep(PAUSE).await;
+    // Durable first: a crash must not take back what clients have seen.
+    while let Err(error) = context.records.write(id, Some(&entry)).await {
+        tracing::error!(%error, %id, "cannot record the delivery of a notification");
+        tokio::time::sleep(RETRY_DELAY).await;
     }
     drop(permit);
-    shared.book().settle(id, entry);
-    shared.changed.notify_one();
+    context.book().settle(id, entry);
+    context.changed.notify_one();
 }
 
-/// One attempt; none where the notification is gone or is another one by now.
-async fn attempt(shared: &Shared, id: ObjectId, tag: u64) -> Option<Attempt> {
-    let document = match shared.given.store.get(id).await {
+/// Makes one attempt; `None` if the notification has been deleted or replaced.
+async fn attempt(context: &DeliveryContext, id: ObjectId, tag: u64) -> Option<AttemptOutcome> {
+    let document = match context.service.store.get(id).await {
         Ok(document) => document?,
-        Err(error) => return Some(Attempt::Later(error.to_string())),
+        Err(error) => return Some(AttemptOutcome::Retry(error.to_string())),
     };
     if document.tag.0 != tag {
         return None;
     }
-    let stored = Stored::read(&document.bytes)?;
-    Some(match stored.mail(id, tag, &shared.settings.from) {
-        Ok(mail) => shared.relay.send(mail).await,
-        Err(problem) => Attempt::Never(problem),
+    let stored = StoredNotification::parse(&document.bytes)?;
+    Some(match stored.mail(id, tag, &context.settings.from) {
+        Ok(mail) => context.relay.send(mail).await,
+        Err(problem) => AttemptOutcome::Rejected(problem),
     })
 }
 
-/// Writes down what changed without an attempt.
-async fn write_down(shared: &Shared) {
+/// Records the states that have changed without an attempt.
+async fn save_changes(context: &DeliveryContext) {
     loop {
-        let Some((id, entry)) = shared.book().take_unwritten() else { return };
-        if let Err(error) = shared.records.write(id, entry.as_ref()).await {
-            tracing::error!(%error, %id, "the state of a notification cannot be written down");
+        let Some((id, entry)) = context.book().take_unwritten() else { return };
+        if let Err(error) = context.records.write(id, entry.as_ref()).await {
+            tracing::error!(%error, %id, "cannot record the state of a notification");
             return;
         }
     }
 }
 
-/// Contents are other people's, and not in the log; a relay's own words may name an address.
-fn tell(id: ObjectId, state: &State) {
+/// Logs how an attempt ended, without the content of the mail. The relay's answer may name an
+/// address.
+fn log(id: ObjectId, state: &DeliveryState) {
     match state {
-        State::Sent { attempts, .. } => tracing::info!(%id, attempts, "sent"),
-        State::Failed { attempts, why, .. } => {
-            tracing::warn!(%id, attempts, why, "given up");
+        DeliveryState::Sent { attempts, .. } => tracing::info!(%id, attempts, "sent"),
+        DeliveryState::Failed { attempts, reason, .. } => {
+            tracing::warn!(%id, attempts, reason, "failed, and will not be retried");
         }
-        State::Scheduled { tried: Some(tried), .. } => {
-            tracing::warn!(%id, attempts = tried.attempts, why = tried.why, "to be tried again");
+        DeliveryState::Scheduled { failures: Some(failures), .. } => {
+            let (attempts, reason) = (failures.count, &failures.reason);
+            tracing::warn!(%id, attempts, reason, "failed, and will be retried");
         }
         _ => {}
     }
 }
 
-/// From 0 to 1.
-fn chance() -> f64 {
+/// A random number from 0 to 1.
+fn jitter() -> f64 {
     let random = getrandom::u32().unwrap_or(u32::MAX / 2);
     f64::from(random) / f64::from(u32::MAX)
 }

@@ -1,10 +1,10 @@
-//! Decides who may send a request: by bearer token and role, by the page that a browser
-//! sends it from, and, on loopback, by the name that it was sent to.
+//! Decides who may send a request: by bearer token and role, by the origin of the page that a
+//! browser sends it from, and, on loopback, by the host that the request names.
 //!
 //! ```text
-//! tokens   the list of tokens: who has which role, until when
+//! tokens   the list of tokens, with their roles and expiries
 //! settings access from the command line and the environment
-//! origins  pages of other origins (CORS)
+//! origins  the allowed origins of pages (CORS)
 //! ```
 
 pub mod origins;
@@ -18,42 +18,42 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use hyper::header::HeaderValue;
 
 use origins::Origins;
-pub use settings::{AccessArgs, AccessError, Mode};
+pub use settings::{AccessArgs, AccessError, AccessMode};
 use tokens::{Role, TokenList};
 
 /// The longest token that is looked up, in bytes.
-const LONGEST_TOKEN: usize = 512;
+const MAX_TOKEN_LENGTH: usize = 512;
 
 /// Who may use a service.
 #[derive(Debug)]
 pub enum Access {
-    /// Everybody may do everything, as in the first EventPost.
+    /// Everybody may read and write everything, as in the first EventPost.
     Open,
-    /// Changes and private data need a token.
+    /// Writes, and reads of private data, need a token.
     Tokens(Tokens),
 }
 
-/// The tokens that a service accepts; they can be read again while it runs.
+/// The tokens that a service accepts; they can be reloaded while it runs.
 #[derive(Debug)]
 pub struct Tokens {
     list: RwLock<TokenList>,
-    /// Where they were read; none where the environment holds them.
+    /// The file that they are read from; `None` if the environment holds them.
     file: Option<PathBuf>,
 }
 
-/// Everything that decides whether a request is let in.
+/// Everything that decides whether a request is allowed.
 #[derive(Debug)]
 pub struct Guard {
     /// Who may use the service.
     pub access: Access,
-    /// Whose pages may.
+    /// The origins whose pages may.
     pub origins: Origins,
-    /// Whether the service listens on loopback only. A request must then name a loopback
-    /// host: any other name points here by DNS rebinding.
+    /// Whether the service listens on loopback only. Requests must then name a loopback host:
+    /// another name may have been pointed here by DNS rebinding.
     pub loopback: bool,
 }
 
-/// What a request's token stands for.
+/// Who sends a request, by its token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Caller {
     /// There is no token.
@@ -64,12 +64,12 @@ pub(crate) enum Caller {
 }
 
 impl Access {
-    /// Whether everybody may do everything.
+    /// Whether everybody may read and write everything.
     pub fn is_open(&self) -> bool {
         matches!(self, Self::Open)
     }
 
-    /// The word for it, as `ACCESS` has it.
+    /// The name of the mode, as in `ACCESS`.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -77,7 +77,8 @@ impl Access {
         }
     }
 
-    /// Reads the tokens again. Where that fails, the previous list stays in use. Returns how many there are.
+    /// Reloads the tokens, and returns their number; `None` if they are not in a file. If that
+    /// fails, the previous list stays in use.
     pub fn reload(&self) -> Result<Option<usize>, AccessError> {
         let Self::Tokens(tokens) = self else { return Ok(None) };
         let Some(file) = &tokens.file else { return Ok(None) };
@@ -105,6 +106,6 @@ impl Tokens {
 /// The token of an `Authorization` header (RFC 6750, section 2.1).
 fn bearer(header: &HeaderValue) -> Option<&[u8]> {
     let (scheme, token) = header.as_bytes().split_at_checked("bearer ".len())?;
-    let valid = scheme.eq_ignore_ascii_case(b"bearer ") && token.len() <= LONGEST_TOKEN;
+    let valid = scheme.eq_ignore_ascii_case(b"bearer ") && token.len() <= MAX_TOKEN_LENGTH;
     valid.then(|| token.trim_ascii())
 }

@@ -8,13 +8,13 @@ use bytes::{Buf, Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Body;
 
-/// What bodies may take.
+/// The limits on request bodies.
 #[derive(Debug, Clone, Copy)]
 pub struct BodyLimits {
-    /// Bytes of one body.
+    /// The bytes of one body.
     pub bytes: usize,
-    /// Bytes of all bodies that are being read. Connections are many: without this
-    /// bound each of them could hold a body that never ends.
+    /// The bytes of all bodies that are being read. There are many connections: without this
+    /// limit, each of them could keep a body in memory.
     pub total_bytes: usize,
     /// How long a body may take to arrive.
     pub time: Duration,
@@ -23,8 +23,8 @@ pub struct BodyLimits {
 impl Default for BodyLimits {
     fn default() -> Self {
         Self {
-            // Larger than any valid resource by far: 700 characters take at most 8,400
-            // bytes of JSON with every one escaped as a surrogate pair.
+            // Far more than any valid resource has: 700 characters are at most 8,400 bytes of
+            // JSON, if each is escaped as a surrogate pair.
             bytes: 64 << 10,
             total_bytes: 16 << 20,
             time: Duration::from_secs(15),
@@ -32,7 +32,7 @@ impl Default for BodyLimits {
     }
 }
 
-/// Why a body could not be used.
+/// Why a body could not be read.
 #[derive(Debug)]
 pub(crate) enum BodyError {
     Empty,
@@ -41,9 +41,9 @@ pub(crate) enum BodyError {
         limit: usize,
     },
     TooSlow,
-    /// The connection broke, or the chunks are malformed.
+    /// The connection was lost, or the chunked encoding is malformed.
     Broken,
-    /// Too much is being read at the same time.
+    /// All bodies together exceed their limit.
     NoRoom,
 }
 
@@ -51,7 +51,7 @@ pub(crate) enum BodyError {
 #[derive(Debug)]
 pub(crate) struct BodyReader {
     limits: BodyLimits,
-    /// Bytes of the bodies that are being read.
+    /// The bytes of all bodies that are being read.
     reading: AtomicUsize,
 }
 
@@ -63,7 +63,7 @@ impl BodyReader {
     /// Reads a whole body, which must not be empty.
     pub(crate) async fn read<B: Body>(&self, body: B) -> Result<Bytes, BodyError> {
         let limit = self.limits.bytes;
-        // An announced length is enough to refuse, before a byte has come.
+        // Refuse an announced length before the first byte arrives.
         if body.size_hint().lower() > limit as u64 {
             return Err(BodyError::TooLarge { limit });
         }
@@ -75,8 +75,8 @@ impl BodyReader {
 
     async fn collect<B: Body>(&self, body: B) -> Result<Bytes, BodyError> {
         let mut body = std::pin::pin!(body);
-        let mut held = Held { reading: &self.reading, bytes: 0 };
-        // Most bodies come in one piece, which needs no copy.
+        let mut reserved = Reserved { reading: &self.reading, bytes: 0 };
+        // Most bodies arrive in one frame, which needs no copy.
         let mut whole = Bytes::new();
         let mut pieces = BytesMut::new();
         while let Some(frame) = body.frame().await {
@@ -84,7 +84,7 @@ impl BodyReader {
             if whole.len() + pieces.len() + data.remaining() > self.limits.bytes {
                 return Err(BodyError::TooLarge { limit: self.limits.bytes });
             }
-            held.add(data.remaining(), self.limits.total_bytes)?;
+            reserved.add(data.remaining(), self.limits.total_bytes)?;
             let data = data.copy_to_bytes(data.remaining());
             if whole.is_empty() && pieces.is_empty() {
                 whole = data;
@@ -97,13 +97,13 @@ impl BodyReader {
     }
 }
 
-/// Bytes of a body that is being read.
-struct Held<'a> {
+/// The bytes of one body that is being read; released when it is dropped.
+struct Reserved<'a> {
     reading: &'a AtomicUsize,
     bytes: usize,
 }
 
-impl Held<'_> {
+impl Reserved<'_> {
     fn add(&mut self, bytes: usize, limit: usize) -> Result<(), BodyError> {
         self.bytes += bytes;
         let before = self.reading.fetch_add(bytes, Ordering::Relaxed);
@@ -111,7 +111,7 @@ impl Held<'_> {
     }
 }
 
-impl Drop for Held<'_> {
+impl Drop for Reserved<'_> {
     fn drop(&mut self) {
         self.reading.fetch_sub(self.bytes, Ordering::Relaxed);
     }
@@ -128,13 +128,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn all_bodies_together_have_a_limit() {
+    async fn all_bodies_together_are_limited() {
         let reader = reader(10, 15);
         let eight = || Full::new(Bytes::from_static(b"12345678"));
         assert!(reader.read(eight()).await.is_ok());
-        // What is being read elsewhere.
+        // Another body is being read.
         reader.reading.store(8, Ordering::Relaxed);
         assert!(matches!(reader.read(eight()).await, Err(BodyError::NoRoom)));
-        assert_eq!(reader.reading.load(Ordering::Relaxed), 8, "a refused body takes no room");
+        assert_eq!(reader.reading.load(Ordering::Relaxed), 8, "a refused body reserves nothing");
     }
 }

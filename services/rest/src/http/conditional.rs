@@ -1,36 +1,55 @@
-//! Conditional requests (RFC 9110, section 13): formats the tag in `ETag`, and parses
-//! `If-Match` and `If-None-Match`.
+//! Conditional requests (RFC 9110, section 13): formats the tag in `ETag`, parses `If-Match` and
+//! `If-None-Match`, and answers reads whose condition does not hold.
 
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 
+use super::answer::{self, Answer};
 use super::encoding::Encoding;
+use super::problem::Problem;
 use crate::hex;
 use crate::store::{Condition, Tag, Tags};
 
-/// What an entity tag of compressed bytes ends with: they are another representation,
-/// which a cache must not take for the plain one.
-const GZIP: &str = "-gzip";
+/// The suffix of the entity tags of compressed bytes: they are another representation, which a
+/// cache must not take for the plain one.
+const GZIP_SUFFIX: &str = "-gzip";
 
 /// The entity tag of a representation.
 pub(crate) fn entity_tag(tag: Tag, encoding: Encoding) -> HeaderValue {
-    let mut text = [b'"'; 1 + 16 + GZIP.len() + 1];
+    let mut text = [b'"'; 1 + 16 + GZIP_SUFFIX.len() + 1];
     hex::write(&tag.0.to_be_bytes(), &mut text[1..17]);
     let mut end = 17;
     if encoding == Encoding::Gzip {
-        text[end..end + GZIP.len()].copy_from_slice(GZIP.as_bytes());
-        end += GZIP.len();
+        text[end..end + GZIP_SUFFIX.len()].copy_from_slice(GZIP_SUFFIX.as_bytes());
+        end += GZIP_SUFFIX.len();
     }
     HeaderValue::from_bytes(&text[..=end]).expect("a tag is printable ASCII")
 }
 
-/// The condition that a request's headers make.
+/// The condition in a request's headers.
 pub(crate) fn condition(headers: &HeaderMap) -> Condition {
     Condition {
-        // Weak tags promise less than a match for a change needs.
+        // `If-Match` compares strongly (RFC 9110, 13.1.1): weak tags never match.
         matches: tags(headers, &IF_MATCH, false),
         matches_none: tags(headers, &IF_NONE_MATCH, true),
     }
+}
+
+/// The answer to a read whose condition does not hold; `None` where it holds. `length` is that
+/// of the body, in bytes.
+pub(crate) fn unchanged(
+    condition: &Condition,
+    tag: Tag,
+    headers: &HeaderMap,
+    length: u64,
+) -> Result<Option<Answer>, Problem> {
+    if condition.holds(tag) {
+        return Ok(None);
+    }
+    if condition.matches.as_ref().is_some_and(|tags| !tags.contain(tag)) {
+        return Err(Problem::PreconditionFailed);
+    }
+    Ok(Some(answer::not_modified(tag, Encoding::choose(headers, length))))
 }
 
 fn tags(headers: &HeaderMap, name: &HeaderName, weak: bool) -> Option<Tags> {
@@ -40,22 +59,22 @@ fn tags(headers: &HeaderMap, name: &HeaderName, weak: bool) -> Option<Tags> {
     for item in values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')) {
         match item.trim_ascii() {
             b"*" => return Some(Tags::Any),
-            item => found.extend(read_tag(item, weak)),
+            item => found.extend(parse_tag(item, weak)),
         }
     }
     Some(Tags::OneOf(found))
 }
 
-/// A tag that may be one of ours; no other can match anything.
-fn read_tag(text: &[u8], weak: bool) -> Option<Tag> {
+/// Parses a tag; `None` where it cannot be one of ours, and so matches nothing.
+fn parse_tag(text: &[u8], weak: bool) -> Option<Tag> {
     let text = match text.strip_prefix(b"W/") {
         Some(text) if weak => text,
         Some(_) => return None,
         None => text,
     };
     let text = text.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    let text = text.strip_suffix(GZIP.as_bytes()).unwrap_or(text);
-    // `from_str_radix` would take a sign, too.
+    let text = text.strip_suffix(GZIP_SUFFIX.as_bytes()).unwrap_or(text);
+    // `from_str_radix` also accepts a sign.
     if text.len() != 16 || !text.iter().all(u8::is_ascii_hexdigit) {
         return None;
     }
@@ -76,18 +95,18 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_is_read_as_it_was_written() {
+    fn a_formatted_tag_parses_back() {
         let tag = Tag(0x0123_4567_89ab_cdef);
         assert_eq!(entity_tag(tag, Encoding::Identity), "\"0123456789abcdef\"");
         assert_eq!(entity_tag(tag, Encoding::Gzip), "\"0123456789abcdef-gzip\"");
         for encoding in [Encoding::Identity, Encoding::Gzip] {
             let value = entity_tag(tag, encoding);
-            assert_eq!(read_tag(value.as_bytes(), false), Some(tag), "{encoding:?}");
+            assert_eq!(parse_tag(value.as_bytes(), false), Some(tag), "{encoding:?}");
         }
     }
 
     #[test]
-    fn lists_of_tags_may_span_lines_and_hold_others() {
+    fn lists_may_span_headers_and_contain_foreign_tags() {
         let one = Tag(1);
         assert_eq!(condition(&HeaderMap::new()), Condition::default());
         let tags = if_none_match(&["\"other\", W/\"0000000000000001\"", "\"0000000000000002\""]);

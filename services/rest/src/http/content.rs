@@ -1,4 +1,4 @@
-//! The bodies of answers: bytes at once, or a list that is read while it is sent.
+//! The bodies of answers: bytes in memory, or a list that is read while it is sent.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,54 +9,54 @@ use tokio::task::{JoinError, JoinHandle};
 
 use crate::store::StoreError;
 
-/// Chunks that are made on a thread that may wait.
-pub(crate) type Source = Box<dyn Iterator<Item = Result<Bytes, StoreError>> + Send>;
+/// The chunks of a body. They are read on a thread that may block.
+pub(crate) type ChunkSource = Box<dyn Iterator<Item = Result<Bytes, StoreError>> + Send>;
 
 /// The body of an answer.
 #[derive(Debug)]
-pub struct Content(Kind);
+pub struct Content(Inner);
 
 #[derive(Debug)]
-enum Kind {
+enum Inner {
     Whole(Bytes),
     Stream(Stream),
 }
 
-/// A body that is made chunk by chunk, each when the one before is being sent: however
-/// long it is and however slow its reader, one chunk is in memory.
+/// A body that is read chunk by chunk, each while the previous one is sent: one chunk is in
+/// memory, however long the body and however slow its reader is.
 struct Stream {
-    state: State,
-    /// Bytes to come, where that is known.
+    state: StreamState,
+    /// The bytes that are left, if known.
     left: Option<u64>,
 }
 
-enum State {
-    Waiting(Source),
-    Making(JoinHandle<Option<(Source, Result<Bytes, StoreError>)>>),
+enum StreamState {
+    Idle(ChunkSource),
+    Reading(JoinHandle<Option<(ChunkSource, Result<Bytes, StoreError>)>>),
     Ended,
 }
 
-/// Why a body broke off. The connection is closed then, so that its reader notices.
+/// Why a body is incomplete. The connection is closed then, so that the client notices.
 #[derive(Debug, thiserror::Error)]
 pub enum ContentError {
     /// The store could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The service is being stopped.
-    #[error("reading was given up: {0}")]
+    #[error("reading was cancelled: {0}")]
     Stopped(#[from] JoinError),
 }
 
 impl Content {
-    /// A body of `length` bytes, where that is known, that is made while it is sent.
-    pub(crate) fn stream(chunks: Source, length: Option<u64>) -> Self {
-        Self(Kind::Stream(Stream { state: State::Waiting(chunks), left: length }))
+    /// A body that is read while it is sent, of `length` bytes if known.
+    pub(crate) fn stream(chunks: ChunkSource, length: Option<u64>) -> Self {
+        Self(Inner::Stream(Stream { state: StreamState::Idle(chunks), left: length }))
     }
 }
 
 impl From<Bytes> for Content {
     fn from(bytes: Bytes) -> Self {
-        Self(Kind::Whole(bytes))
+        Self(Inner::Whole(bytes))
     }
 }
 
@@ -69,12 +69,12 @@ impl Body for Content {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ContentError>>> {
         match &mut self.get_mut().0 {
-            Kind::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Kind::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Kind::Stream(stream) => stream.poll_chunk(cx).map(|chunk| {
+            Inner::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Inner::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Inner::Stream(stream) => stream.poll_chunk(cx).map(|chunk| {
                 chunk.map(|chunk| {
                     chunk.map(Frame::data).inspect_err(|error| {
-                        tracing::error!(%error, "an answer broke off");
+                        tracing::error!(%error, "sending a list failed");
                     })
                 })
             }),
@@ -83,15 +83,15 @@ impl Body for Content {
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Kind::Whole(bytes) => bytes.is_empty(),
-            Kind::Stream(stream) => matches!(stream.state, State::Ended),
+            Inner::Whole(bytes) => bytes.is_empty(),
+            Inner::Stream(stream) => matches!(stream.state, StreamState::Ended),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Kind::Stream(stream) => stream.left.map_or_else(SizeHint::new, SizeHint::with_exact),
+            Inner::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Inner::Stream(stream) => stream.left.map_or_else(SizeHint::new, SizeHint::with_exact),
         }
     }
 }
@@ -99,21 +99,21 @@ impl Body for Content {
 impl Stream {
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, ContentError>>> {
         loop {
-            match std::mem::replace(&mut self.state, State::Ended) {
-                State::Ended => return Poll::Ready(None),
-                State::Waiting(mut chunks) => {
-                    let make = move || chunks.next().map(|chunk| (chunks, chunk));
-                    self.state = State::Making(tokio::task::spawn_blocking(make));
+            match std::mem::replace(&mut self.state, StreamState::Ended) {
+                StreamState::Ended => return Poll::Ready(None),
+                StreamState::Idle(mut chunks) => {
+                    let read = move || chunks.next().map(|chunk| (chunks, chunk));
+                    self.state = StreamState::Reading(tokio::task::spawn_blocking(read));
                 }
-                State::Making(mut making) => {
-                    let Poll::Ready(made) = Pin::new(&mut making).poll(cx) else {
-                        self.state = State::Making(making);
+                StreamState::Reading(mut reading) => {
+                    let Poll::Ready(result) = Pin::new(&mut reading).poll(cx) else {
+                        self.state = StreamState::Reading(reading);
                         return Poll::Pending;
                     };
-                    let Some((chunks, chunk)) = made? else { return Poll::Ready(None) };
+                    let Some((chunks, chunk)) = result? else { return Poll::Ready(None) };
                     let chunk = chunk?;
                     self.left = self.left.map(|left| left.saturating_sub(chunk.len() as u64));
-                    self.state = State::Waiting(chunks);
+                    self.state = StreamState::Idle(chunks);
                     return Poll::Ready(Some(Ok(chunk)));
                 }
             }

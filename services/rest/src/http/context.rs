@@ -1,19 +1,19 @@
-//! The context of a request: its sender, and the ids by which it is found again in logs.
+//! The context of a request: its sender, and the ids that identify it in logs.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use hyper::header::HeaderValue;
 
-use super::answer::Problem;
-use super::headers::Found;
+use super::headers::RequestHeaders;
+use super::problem::Problem;
 
-/// The longest request id that is taken over.
-const LONGEST_ID: usize = 64;
+/// The longest request id that is accepted from a client.
+const MAX_ID_LENGTH: usize = 64;
 
-/// A request's origin and names.
+/// Where a request comes from, and its ids.
 #[derive(Debug, Clone)]
-pub(crate) struct Context {
+pub(crate) struct RequestContext {
     pub(crate) peer: SocketAddr,
     /// The request's id: visible ASCII.
     pub(crate) id: HeaderValue,
@@ -21,7 +21,7 @@ pub(crate) struct Context {
     pub(crate) trace: Option<HeaderValue>,
 }
 
-impl Context {
+impl RequestContext {
     pub(crate) fn id(&self) -> &str {
         self.id.to_str().unwrap_or_default()
     }
@@ -31,7 +31,7 @@ impl Context {
         self.trace.as_ref()?.to_str().ok()?.get(3..35)
     }
 
-    /// Logs why the request could not be carried out, where that is our failure.
+    /// Logs why the request failed, if that is the service's fault.
     pub(crate) fn log(&self, problem: &Problem) {
         if let Problem::Store(error) = problem {
             tracing::error!(%error, request_id = self.id(), "the store failed");
@@ -39,10 +39,10 @@ impl Context {
     }
 }
 
-/// Makes ids for requests that bring none.
+/// Generates ids for requests that have none.
 #[derive(Debug)]
 pub(crate) struct RequestIds {
-    /// Of this process, so that ids of two starts or services are not mixed up.
+    /// Differs between processes, so that ids of two runs or services do not collide.
     process: u32,
     next: AtomicU32,
 }
@@ -52,13 +52,14 @@ impl RequestIds {
         Self { process, next: AtomicU32::new(0) }
     }
 
-    pub(crate) fn context(&self, headers: &Found<'_>, peer: SocketAddr) -> Context {
-        let given = headers.request_id.filter(|id| is_request_id(id.as_bytes()));
+    pub(crate) fn context(&self, headers: &RequestHeaders<'_>, peer: SocketAddr) -> RequestContext {
+        let received = headers.request_id.filter(|id| is_request_id(id.as_bytes()));
         let trace = headers.traceparent.filter(|trace| is_traceparent(trace.as_bytes()));
-        Context { peer, id: given.cloned().unwrap_or_else(|| self.make()), trace: trace.cloned() }
+        let id = received.cloned().unwrap_or_else(|| self.generate());
+        RequestContext { peer, id, trace: trace.cloned() }
     }
 
-    fn make(&self) -> HeaderValue {
+    fn generate(&self) -> HeaderValue {
         let count = self.next.fetch_add(1, Ordering::Relaxed);
         let mut digits = [0; 16];
         crate::hex::write(&self.process.to_be_bytes(), &mut digits[..8]);
@@ -67,9 +68,9 @@ impl RequestIds {
     }
 }
 
-/// Short, and harmless wherever it is printed.
+/// Whether an id is short, and safe wherever it is printed.
 fn is_request_id(id: &[u8]) -> bool {
-    (1..=LONGEST_ID).contains(&id.len())
+    (1..=MAX_ID_LENGTH).contains(&id.len())
         && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte))
 }
 
@@ -99,20 +100,20 @@ mod tests {
     use super::super::headers::{REQUEST_ID, TRACEPARENT};
     use super::*;
 
-    fn context(name: HeaderName, value: &'static str) -> Context {
+    fn context(name: HeaderName, value: &'static str) -> RequestContext {
         let headers = HeaderMap::from_iter([(name, HeaderValue::from_static(value))]);
         let peer = "127.0.0.1:1".parse().unwrap();
-        RequestIds::new(0xabc).context(&Found::of(&headers), peer)
+        RequestIds::new(0xabc).context(&RequestHeaders::of(&headers), peer)
     }
 
     #[test]
-    fn ids_are_taken_over_or_made() {
+    fn ids_are_accepted_or_generated() {
         assert_eq!(context(REQUEST_ID, "Root=1-67891233-abc/7").id(), "Root=1-67891233-abc/7");
         for bad in ["", "two words", "\"quoted\"", "x\\n"] {
             assert_eq!(context(REQUEST_ID, bad).id(), "00000abc00000000", "{bad}");
         }
         let ids = RequestIds::new(1);
-        assert_ne!(ids.make(), ids.make());
+        assert_ne!(ids.generate(), ids.generate());
     }
 
     #[test]

@@ -8,8 +8,8 @@ use flate2::write::GzEncoder;
 use hyper::HeaderMap;
 use hyper::header::ACCEPT_ENCODING;
 
-/// Bodies of fewer bytes fit into one packet anyway.
-pub(crate) const WORTHWHILE: u64 = 1400;
+/// Bodies of fewer bytes are not compressed: they fit into one packet anyway.
+pub(crate) const MIN_COMPRESSED_BYTES: u64 = 1400;
 
 /// How a body is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,14 +19,18 @@ pub(crate) enum Encoding {
 }
 
 impl Encoding {
-    /// What a client takes for a body of some bytes.
-    pub(crate) fn choose(headers: &HeaderMap, bytes: u64) -> Self {
-        if bytes >= WORTHWHILE && accepts_gzip(headers) { Self::Gzip } else { Self::Identity }
+    /// The encoding of a body of `length` bytes for a client with these headers.
+    pub(crate) fn choose(headers: &HeaderMap, length: u64) -> Self {
+        if length >= MIN_COMPRESSED_BYTES && accepts_gzip(headers) {
+            Self::Gzip
+        } else {
+            Self::Identity
+        }
     }
 }
 
-/// Whether `Accept-Encoding` names gzip with a weight above 0 (RFC 9110, 12.5.3). A
-/// wildcard is no request for it: clients that say so may not expect any.
+/// Whether `Accept-Encoding` names gzip with a weight above 0 (RFC 9110, 12.5.3). A wildcard
+/// does not count: clients that send one may not expect gzip.
 fn accepts_gzip(headers: &HeaderMap) -> bool {
     let values = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|item| {
@@ -37,30 +41,34 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Compresses a body at once.
+/// Compresses a whole body.
 pub(crate) fn gzip_whole(plain: &[u8]) -> Bytes {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(plain).and_then(|()| encoder.finish()).expect("a vector takes all").into()
+    encoder
+        .write_all(plain)
+        .and_then(|()| encoder.finish())
+        .expect("writing to a vector cannot fail")
+        .into()
 }
 
-/// Compresses one chunk after another; a failure is passed on and ends it.
+/// Compresses chunk by chunk; an error is passed on and ends the stream.
 pub(crate) fn gzip<E>(
     chunks: impl Iterator<Item = Result<Bytes, E>>,
 ) -> impl Iterator<Item = Result<Bytes, E>> {
     let mut chunks = chunks.fuse();
     let mut encoder = Some(GzEncoder::new(Vec::new(), Compression::fast()));
     std::iter::from_fn(move || {
-        // Some chunks add nothing to what can be sent yet.
+        // The encoder buffers: some chunks produce no output yet.
         loop {
             let gzip = encoder.as_mut()?;
             match chunks.next() {
-                Some(Ok(chunk)) => gzip.write_all(&chunk).expect("a vector takes all"),
+                Some(Ok(chunk)) => gzip.write_all(&chunk).expect("writing to a vector cannot fail"),
                 Some(Err(error)) => {
                     encoder = None;
                     return Some(Err(error));
                 }
                 None => {
-                    let rest = encoder.take()?.finish().expect("a vector takes all");
+                    let rest = encoder.take()?.finish().expect("writing to a vector cannot fail");
                     return Some(Ok(rest.into()));
                 }
             }
@@ -82,8 +90,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gzip_is_chosen_where_it_is_asked_for_and_pays() {
-        for (value, asked) in [
+    fn long_bodies_are_compressed_for_clients_that_accept_gzip() {
+        for (value, accepted) in [
             ("gzip", true),
             ("GZIP", true),
             ("br, gzip;q=0.5", true),
@@ -97,15 +105,15 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(value));
-            let expected = if asked { Encoding::Gzip } else { Encoding::Identity };
-            assert_eq!(Encoding::choose(&headers, WORTHWHILE), expected, "{value}");
-            assert_eq!(Encoding::choose(&headers, WORTHWHILE - 1), Encoding::Identity);
+            let expected = if accepted { Encoding::Gzip } else { Encoding::Identity };
+            assert_eq!(Encoding::choose(&headers, MIN_COMPRESSED_BYTES), expected, "{value}");
+            assert_eq!(Encoding::choose(&headers, MIN_COMPRESSED_BYTES - 1), Encoding::Identity);
         }
-        assert_eq!(Encoding::choose(&HeaderMap::new(), WORTHWHILE), Encoding::Identity);
+        assert_eq!(Encoding::choose(&HeaderMap::new(), MIN_COMPRESSED_BYTES), Encoding::Identity);
     }
 
     #[test]
-    fn chunks_come_back_as_they_went_in() {
+    fn compressed_chunks_decompress_to_the_original() {
         let chunks: Vec<Bytes> =
             (0..50).map(|n| Bytes::from(format!("{n} and ").repeat(n * 40))).collect();
         let compressed = gzip(chunks.iter().cloned().map(Ok::<_, ()>));
@@ -117,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_ends_it() {
+    fn an_error_ends_the_stream() {
         let chunks = [Ok(Bytes::from_static(b"x")), Err("damaged"), Ok(Bytes::new())];
         let all: Vec<_> = gzip(chunks.into_iter()).collect();
         assert_eq!(all.last(), Some(&Err("damaged")));

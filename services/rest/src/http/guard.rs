@@ -1,41 +1,46 @@
-//! Lets requests in or refuses them, by what `access` is set to.
+//! Checks whether the settings of access allow a request.
 
 use hyper::header::HeaderValue;
 use hyper::{Method, Uri};
 
-use super::answer::Problem;
-use super::headers::Found;
+use super::headers::RequestHeaders;
+use super::problem::Problem;
 use super::route::Route;
 use crate::access::tokens::Role;
 use crate::access::{Access, Caller, Guard};
 
 impl Guard {
-    /// Lets a request in, or says why not. `private` is whether reading needs a token.
+    /// Checks whether a request is allowed. `private` is whether reading needs a token.
     pub(crate) fn check(
         &self,
         route: Route,
         method: &Method,
-        found: &Found<'_>,
+        headers: &RequestHeaders<'_>,
         private: bool,
     ) -> Result<(), Problem> {
-        if !method.is_safe() && self.is_foreign(found) {
+        if !method.is_safe() && self.is_foreign(headers) {
             return Err(Problem::ForeignOrigin);
         }
-        let (Access::Tokens(tokens), Some(needs)) = (&self.access, needed(route, method, private))
+        let (Access::Tokens(tokens), Some(needs)) =
+            (&self.access, required_role(route, method, private))
         else {
             return Ok(());
         };
-        match tokens.caller(found.authorization) {
+        match tokens.caller(headers.authorization) {
             Caller::Known(role) if role >= needs => Ok(()),
             Caller::Known(_) => Err(Problem::Forbidden { needs }),
-            Caller::Unknown => Err(Problem::Unauthorized { given: true }),
-            Caller::Anonymous => Err(Problem::Unauthorized { given: false }),
+            Caller::Unknown => Err(Problem::Unauthorized { has_token: true }),
+            Caller::Anonymous => Err(Problem::Unauthorized { has_token: false }),
         }
     }
 
-    /// Whether a request is for the host that it reached.
-    pub(crate) fn check_host(&self, found: &Found<'_>, uri: &Uri) -> Result<(), Problem> {
-        let named = found.host.map(HeaderValue::as_bytes);
+    /// Checks that a request names the host that it has reached.
+    pub(crate) fn check_host(
+        &self,
+        headers: &RequestHeaders<'_>,
+        uri: &Uri,
+    ) -> Result<(), Problem> {
+        let named = headers.host.map(HeaderValue::as_bytes);
         let target = uri.authority().map(|authority| authority.as_str().as_bytes());
         let misdirected = |named: &[u8]| !is_loopback(named);
         if self.loopback && named.into_iter().chain(target).any(misdirected) {
@@ -44,41 +49,41 @@ impl Guard {
         Ok(())
     }
 
-    /// Whether a request may see what only operators should; an invalid token is an error,
-    /// so that nobody takes it for a valid one.
-    pub(crate) fn sees_details(&self, found: &Found<'_>) -> Result<bool, Problem> {
+    /// Whether a request may see what is for operators only. An invalid token is an error, so
+    /// that nobody takes it for a valid one.
+    pub(crate) fn sees_details(&self, headers: &RequestHeaders<'_>) -> Result<bool, Problem> {
         let Access::Tokens(tokens) = &self.access else { return Ok(true) };
-        match tokens.caller(found.authorization) {
+        match tokens.caller(headers.authorization) {
             Caller::Known(role) => Ok(role >= Role::Admin),
-            Caller::Unknown => Err(Problem::Unauthorized { given: true }),
+            Caller::Unknown => Err(Problem::Unauthorized { has_token: true }),
             Caller::Anonymous => Ok(false),
         }
     }
 
-    /// Whether a browser sends this from a page that may not use the service. Programs
+    /// Whether a browser sends this from a page that may not use the service. Other programs
     /// send neither header.
-    fn is_foreign(&self, found: &Found<'_>) -> bool {
-        if found.origin.is_some_and(|origin| self.origins.has(origin)) {
+    fn is_foreign(&self, headers: &RequestHeaders<'_>) -> bool {
+        if headers.origin.is_some_and(|origin| self.origins.contains(origin)) {
             return false;
         }
-        match found.fetch_site.map(HeaderValue::as_bytes) {
-            // Set by the browser alone: no page can pretend it.
+        match headers.fetch_site.map(HeaderValue::as_bytes) {
+            // Only the browser can set this header, pages cannot.
             Some(b"same-origin") => false,
             Some(b"cross-site") => true,
-            _ => found.origin.is_some_and(|origin| !is_own(origin, found.host)),
+            _ => headers.origin.is_some_and(|origin| !is_own(origin, headers.host)),
         }
     }
 }
 
-/// The role that a request needs where tokens are wanted; none where everybody may.
-fn needed(route: Route, method: &Method, private: bool) -> Option<Role> {
+/// The role that a request needs where access is by tokens; `None` where everybody may send it.
+fn required_role(route: Route, method: &Method, private: bool) -> Option<Role> {
     match (route, method) {
         (_, &Method::OPTIONS) | (Route::Health | Route::Ready | Route::Page, _) => None,
         (Route::Metrics | Route::Action(..), _) => Some(Role::Admin),
         (Route::Collection | Route::Item(_), &Method::GET | &Method::HEAD) => {
             private.then_some(Role::Read)
         }
-        (Route::Description | Route::Unknown, _) => Some(Role::Read),
+        (Route::OpenApi | Route::Unknown, _) => Some(Role::Read),
         (Route::Collection | Route::Item(_), _) => Some(Role::Write),
     }
 }
@@ -90,13 +95,13 @@ fn is_own(origin: &HeaderValue, host: Option<&HeaderValue>) -> bool {
         return false;
     };
     let Some((scheme, authority)) = origin.split_once("://") else { return false };
-    // A browser leaves the usual port out of both, a proxy may add it to one.
-    let usual = if scheme == "https" { ":443" } else { ":80" };
-    let bare = |text: &str| text.strip_suffix(usual).unwrap_or(text).to_ascii_lowercase();
+    // Browsers omit the default port from both, but a proxy may add it to one.
+    let default_port = if scheme == "https" { ":443" } else { ":80" };
+    let bare = |text: &str| text.strip_suffix(default_port).unwrap_or(text).to_ascii_lowercase();
     bare(authority) == bare(host)
 }
 
-/// Whether `HOST` or `HOST:PORT` names this machine alone.
+/// Whether `HOST` or `HOST:PORT` is a name or address of loopback.
 fn is_loopback(authority: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(authority) else { return false };
     let host = match text.strip_prefix('[') {

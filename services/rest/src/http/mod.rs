@@ -1,5 +1,5 @@
-//! Handles HTTP requests: what each one means ([`route`], [`page`], [`conditional`]), how it is
-//! carried out ([`Api`]), and how it is answered ([`answer`], [`content`]).
+//! Handles HTTP requests: what each one means ([`route`], [`paging`], [`conditional`]), how it is
+//! carried out ([`Api`]), and how it is answered ([`answer`], [`problem`], [`content`]).
 
 mod answer;
 mod api;
@@ -9,15 +9,16 @@ mod content;
 mod context;
 mod encoding;
 mod guard;
-mod handling;
 mod headers;
-mod list;
+mod list_body;
 mod metrics;
 mod observe;
-mod page;
+mod paging;
+mod problem;
+mod response_future;
 mod route;
 
 pub use api::{Api, ApiParts};
 pub use body::BodyLimits;
 pub use content::{Content, ContentError};
-pub use handling::Handling;
+pub use response_future::ResponseFuture;

@@ -1,5 +1,5 @@
-//! Records each request once it is answered: counts, a line in the access log, and the ids by
-//! which both ends find it again.
+//! Records each request when it is answered: in the metrics, in the access log, and by adding
+//! its ids to the answer.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,49 +7,64 @@ use std::time::Duration;
 use hyper::body::Body;
 use hyper::{Method, Uri};
 use jiff::Timestamp;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
 
 use super::answer::Answer;
-use super::context::{Context, RequestIds};
-use super::headers::{Found, REQUEST_ID, TRACEPARENT};
+use super::context::{RequestContext, RequestIds};
+use super::headers::{REQUEST_ID, RequestHeaders, TRACEPARENT};
 use super::metrics::RequestMetrics;
 use super::route::Route;
-use crate::access_log::{AccessLog, Line};
-use crate::metrics::Exposition;
+use crate::access_log::{AccessLog, AccessLogEntry};
+use crate::metrics;
 use crate::server::ServerMetrics;
 use crate::store::StoreMetrics;
 
-/// Sees every request and its answer.
+/// Records every request and its answer.
 #[derive(Debug)]
 pub(crate) struct Observer {
     ids: RequestIds,
     requests: RequestMetrics,
     access_log: AccessLog,
-    server: ServerMetrics,
+    /// All metrics but those of the store.
+    registry: Registry,
 }
 
 impl Observer {
-    /// `process` is what this process's request ids begin with.
-    pub(crate) fn new(process: u32, access_log: AccessLog, server: ServerMetrics) -> Self {
-        let ids = RequestIds::new(process);
-        Self { ids, requests: RequestMetrics::new(), access_log, server }
+    /// `process` is the prefix of the request ids that this process generates.
+    pub(crate) fn new(
+        process: u32,
+        version: &'static str,
+        access_log: AccessLog,
+        server: ServerMetrics,
+    ) -> Self {
+        let requests = RequestMetrics::new();
+        let mut registry = Registry::default();
+        let version = Info::new([("version", version)]);
+        registry.register("eventpost_build", "The version of the service", version);
+        registry.register_collector(Box::new(requests.clone()));
+        registry.register_collector(Box::new(server));
+        registry.register_collector(Box::new(access_log.metrics()));
+        Self { ids: RequestIds::new(process), requests, access_log, registry }
     }
 
-    pub(crate) fn context(&self, headers: &Found<'_>, peer: SocketAddr) -> Context {
+    pub(crate) fn context(&self, headers: &RequestHeaders<'_>, peer: SocketAddr) -> RequestContext {
         self.ids.context(headers, peer)
     }
 
-    /// Notes an answer, and puts the request's names on it.
+    /// Records an answer, and adds the request's ids to it.
     pub(crate) fn observe(
         &self,
         route: Route,
-        (method, uri): (&Method, &Uri),
-        context: &Context,
+        method: &Method,
+        uri: &Uri,
+        context: &RequestContext,
         answer: &mut Answer,
         time: Duration,
     ) {
         self.requests.record(route, method, answer.status(), time);
-        if self.access_log.wants(answer.status().as_u16()) {
-            self.access_log.write(&Line {
+        if self.access_log.includes(answer.status().as_u16()) {
+            self.access_log.write(&AccessLogEntry {
                 time: format!("{:.3}", Timestamp::now()),
                 remote: context.peer,
                 method: method.as_str(),
@@ -68,21 +83,13 @@ impl Observer {
         }
     }
 
-    /// Everything counted, for Prometheus.
-    pub(crate) fn metrics(&self, store: &StoreMetrics, version: &str) -> String {
-        let mut out = Exposition::default();
-        let name = "eventpost_build_info";
-        out.family(name, "gauge", "The version that runs.").sample(
-            name,
-            &[("version", version)],
-            1,
-        );
-        self.requests.write(&mut out);
-        self.server.write(&mut out);
-        store.write(&mut out);
-        let name = "eventpost_access_log_dropped_total";
-        let dropped = self.access_log.dropped();
-        out.single(name, "counter", "Lines of the access log that nobody read in time.", dropped);
-        out.finish()
+    /// All metrics, in the format of Prometheus.
+    pub(crate) fn metrics(&self, store: StoreMetrics) -> String {
+        let mut text = String::new();
+        metrics::encode(&mut text, &self.registry);
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(store));
+        metrics::encode(&mut text, &registry);
+        text
     }
 }

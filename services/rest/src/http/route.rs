@@ -7,29 +7,28 @@ use crate::id::ObjectId;
 /// What a path names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// `/healthz`: the process answers.
+    /// `/healthz`: whether the process answers.
     Health,
-    /// `/readyz`: the service can do its work.
+    /// `/readyz`: whether the service is ready.
     Ready,
-    /// `/metrics`: what the service has counted, for Prometheus.
+    /// `/metrics`: metrics for Prometheus.
     Metrics,
-    /// `/openapi.json`: what the service takes and answers.
-    Description,
+    /// `/openapi.json`: the description of the API.
+    OpenApi,
     /// The list of all resources.
     Collection,
-    /// One resource, if its id can exist at all.
+    /// One resource; `None` where the id is not valid.
     Item(Option<ObjectId>),
-    /// Something that is done to a resource: one of the actions that there are.
+    /// An action on a resource, one of the extension's.
     Action(Option<ObjectId>, &'static str),
-    /// A page for people, of the extension.
+    /// A page for people, one of the extension's.
     Page,
-    /// Nothing.
+    /// No known path.
     Unknown,
 }
 
 impl Route {
-    /// Finds what a path means. Paths are compared as they are: a percent-encoded
-    /// one names nothing.
+    /// Parses a path. It is compared byte by byte: a percent-encoded path is unknown.
     pub(crate) fn of(path: &str, collection: &str, actions: &[&'static str]) -> Self {
         let below = path.strip_prefix('/').and_then(|path| path.strip_prefix(collection));
         match below.map(|below| below.strip_prefix('/').ok_or(below)) {
@@ -45,18 +44,18 @@ impl Route {
                 "/healthz" => Self::Health,
                 "/readyz" => Self::Ready,
                 "/metrics" => Self::Metrics,
-                "/openapi.json" => Self::Description,
+                "/openapi.json" => Self::OpenApi,
                 _ => Self::Unknown,
             },
         }
     }
 
-    /// Whether the path is of one or all resources.
+    /// Whether the path names one or all resources.
     pub(crate) fn is_of_resources(self) -> bool {
         matches!(self, Self::Collection | Self::Item(_) | Self::Action(..))
     }
 
-    /// The methods that the path takes, as the `Allow` header lists them.
+    /// The methods that the path allows, as the `Allow` header lists them.
     pub(crate) fn allow(self) -> &'static str {
         match self {
             Self::Collection => "GET, HEAD, POST, OPTIONS",
@@ -65,13 +64,13 @@ impl Route {
             Self::Health
             | Self::Ready
             | Self::Metrics
-            | Self::Description
+            | Self::OpenApi
             | Self::Page
             | Self::Unknown => "GET, HEAD, OPTIONS",
         }
     }
 
-    /// Whether the path takes a method.
+    /// Whether the path allows a method.
     pub(crate) fn allows(self, method: &Method) -> bool {
         match *method {
             Method::OPTIONS => self != Self::Unknown,
@@ -88,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_found() {
+    fn paths_are_parsed() {
         let id = "5e0745fe9c1a2b3c4d5e6f70";
         for (path, route) in [
             ("/events", Route::Collection),
@@ -109,21 +108,21 @@ mod tests {
             ("/healthz", Route::Health),
             ("/readyz", Route::Ready),
             ("/metrics", Route::Metrics),
-            ("/openapi.json", Route::Description),
+            ("/openapi.json", Route::OpenApi),
         ] {
             assert_eq!(Route::of(path, "events", &["ring"]), route, "{path}");
         }
     }
 
     #[test]
-    fn the_methods_a_path_takes_are_those_it_says() {
+    fn the_allowed_methods_are_those_that_are_listed() {
         for route in
             [Route::Health, Route::Collection, Route::Item(None), Route::Action(None, "ring")]
         {
             for name in ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"] {
                 let method = name.parse().unwrap();
-                let said = route.allow().split(", ").any(|allowed| allowed == name);
-                assert_eq!(route.allows(&method), said, "{name} {route:?}");
+                let listed = route.allow().split(", ").any(|allowed| allowed == name);
+                assert_eq!(route.allows(&method), listed, "{name} {route:?}");
             }
         }
     }

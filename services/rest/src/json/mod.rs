@@ -19,29 +19,29 @@ impl<'a> ObjectWriter<'a> {
         Self { out, empty: true }
     }
 
-    /// Opens an object that was written before, to add members at its end;
-    /// [`Self::finish`] closes it again. None where `out` ends with no object.
+    /// Reopens an object to add members at its end; [`Self::finish`] closes it again. `None` if
+    /// `out` does not end with an object.
     pub fn reopen(out: &'a mut Vec<u8>) -> Option<Self> {
         out.pop_if(|last| *last == b'}')?;
         let empty = out.last() == Some(&b'{');
         Some(Self { out, empty })
     }
 
-    /// A string member.
+    /// Writes a string member.
     pub fn text(&mut self, key: &str, value: &str) -> &mut Self {
         let out = self.key(key);
         write_string(out, value);
         self
     }
 
-    /// A member that is a whole number.
+    /// Writes a member that is a whole number.
     pub fn number(&mut self, key: &str, value: u64) -> &mut Self {
         let out = self.key(key);
         out.extend_from_slice(value.to_string().as_bytes());
         self
     }
 
-    /// A member that is an object, written by `write`.
+    /// Writes a member that is an object, whose members `write` writes.
     pub fn object(&mut self, key: &str, write: impl FnOnce(&mut ObjectWriter<'_>)) -> &mut Self {
         let mut object = ObjectWriter::new(self.key(key));
         write(&mut object);
@@ -49,7 +49,7 @@ impl<'a> ObjectWriter<'a> {
         self
     }
 
-    /// A member that is a list of objects, each written by `write`.
+    /// Writes a member that is a list of objects, whose members `write` writes.
     pub fn objects<T>(
         &mut self,
         key: &str,
@@ -85,20 +85,20 @@ impl<'a> ObjectWriter<'a> {
     }
 }
 
-/// What `json.dumps` puts between the items of a list.
+/// The separator of list items, as `json.dumps` writes it.
 pub const SEPARATOR: &[u8] = b", ";
 
-/// Writes a list of documents, which may go to one buffer after another.
+/// Writes a list of documents, to one buffer or to several in turn.
 #[derive(Debug, Default)]
 pub struct ListWriter {
-    begun: bool,
+    has_items: bool,
 }
 
 impl ListWriter {
-    /// Appends a document, with what comes before it.
+    /// Appends a document, and the bracket or separator before it.
     pub fn item(&mut self, out: &mut Vec<u8>, document: &[u8]) {
-        let before = if self.begun { SEPARATOR } else { b"[" };
-        self.begun = true;
+        let before = if self.has_items { SEPARATOR } else { b"[" };
+        self.has_items = true;
         out.reserve(before.len() + document.len());
         out.extend_from_slice(before);
         out.extend_from_slice(document);
@@ -106,7 +106,7 @@ impl ListWriter {
 
     /// Closes the list.
     pub fn finish(self, out: &mut Vec<u8>) {
-        out.extend_from_slice(if self.begun { b"]" } else { b"[]" });
+        out.extend_from_slice(if self.has_items { b"]" } else { b"[]" });
     }
 }
 
@@ -123,7 +123,7 @@ fn write_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-/// Whether a byte is a character that is written as it is.
+/// Whether a byte is a character that needs no escape.
 const IS_PLAIN: [bool; 256] = {
     let mut plain = [false; 256];
     let mut byte = b' ';

@@ -1,15 +1,58 @@
-//! Counts and measures what the service does, and writes the result in Prometheus's text
-//! exposition format 0.0.4.
+//! Metrics for Prometheus. Names, types and the text format are `prometheus-client`'s;
+//! histograms are our own, since its histogram takes a lock for each value.
 
 mod histogram;
-mod text;
+
+use std::fmt;
+
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, prometheus_text};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
 
 pub(crate) use histogram::{Histogram, HistogramReading};
-pub(crate) use text::Exposition;
 
-/// Bounds of histograms of times, in microseconds, from what a cached read takes to
-/// what a client gives up on.
+/// The media type of the text format.
+pub(crate) const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
+
+/// Bucket bounds of times, in microseconds, from what a cached read takes to what a client
+/// gives up on.
 pub(crate) const MICROSECONDS: [u64; 15] = [
     50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
     1_000_000, 10_000_000,
 ];
+
+/// Appends the metrics of a registry to a text, in Prometheus's text format 0.0.4.
+pub(crate) fn encode(text: &mut String, registry: &Registry) {
+    prometheus_text::encode(text, registry).expect("writing to a string cannot fail");
+}
+
+/// Encodes one counter without labels; the format adds `_total` to its name.
+pub(crate) fn counter(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    value: u64,
+) -> fmt::Result {
+    metric(encoder, name, help, &ConstCounter::new(value))
+}
+
+/// Encodes one gauge without labels.
+pub(crate) fn gauge(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    value: u64,
+) -> fmt::Result {
+    metric(encoder, name, help, &ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX)))
+}
+
+/// Encodes one metric without labels.
+pub(crate) fn metric(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    metric: &impl EncodeMetric,
+) -> fmt::Result {
+    metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)
+}

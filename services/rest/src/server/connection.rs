@@ -14,33 +14,33 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-use super::calls::{Call, Calls, Stage};
-use super::progress::{Progress, Watched};
+use super::interrupts::{Interrupt, Interrupts, Stage};
+use super::progress::{Progress, TrackedStream};
 use super::refusal;
 
-/// How often it is looked whether a connection got on, within the time it has.
-const LOOKS: u32 = 8;
+/// How often the progress of a connection is checked within its idle timeout.
+const CHECKS: u32 = 8;
 
-const MESSAGE: &str = "The request's head did not arrive in time.";
+const MESSAGE: &str = "The headers of the request did not arrive in time.";
 
-/// How a connection ended.
+/// Why a connection was closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    /// By one side's will, or because the client vanished.
-    Closed,
-    /// The client sent what is no HTTP, or a head that is too large.
+pub(super) enum CloseReason {
+    /// One side closed it, or the client disappeared.
+    Normal,
+    /// The client sent something that is not HTTP, or too large headers.
     Malformed,
-    /// Nothing happened for too long.
+    /// It made no progress for too long.
     TimedOut,
 }
 
 /// A connection to a client.
 pub(super) struct Connection<S: HttpService<Incoming>> {
-    http: http1::Connection<TokioIo<Watched>, S>,
+    http: http1::Connection<TokioIo<TrackedStream>, S>,
     progress: Arc<Progress>,
 }
 
-/// A connection whose requests `handle` answers.
+/// Creates a connection whose requests `handle` answers.
 pub(super) fn new<H, F, B>(
     http: &http1::Builder,
     stream: TcpStream,
@@ -56,9 +56,9 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let progress = Arc::new(Progress::default());
-    let seen = Arc::clone(&progress);
-    let service = service_fn(move |request| seen.work(handle(request, peer)));
-    let io = TokioIo::new(Watched::new(stream, Arc::clone(&progress)));
+    let tracker = Arc::clone(&progress);
+    let service = service_fn(move |request| tracker.track(handle(request, peer)));
+    let io = TokioIo::new(TrackedStream::new(stream, Arc::clone(&progress)));
     Connection { http: http.serve_connection(io, service), progress }
 }
 
@@ -69,43 +69,49 @@ where
     B: Body + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    /// Serves requests until either side closes the connection, nothing happens for
+    /// Serves requests until either side closes the connection, it makes no progress for
     /// `idle`, or the server stops.
-    pub(super) async fn run(mut self, idle: Duration, stopping: watch::Receiver<Stage>) -> End {
-        let mut calls = Calls::new(idle / LOOKS, stopping);
-        let (mut seen, mut unchanged) = (None, 0);
+    pub(super) async fn run(
+        mut self,
+        idle: Duration,
+        stage: watch::Receiver<Stage>,
+    ) -> CloseReason {
+        let mut interrupts = Interrupts::new(idle / CHECKS, stage);
+        let (mut last, mut unchanged) = (None, 0);
         loop {
-            match calls.or(|cx| Pin::new(&mut self.http).poll(cx)).await {
-                Ok(result) => return end(&result),
-                Err(Call::Stop(Stage::Closing)) => Pin::new(&mut self.http).graceful_shutdown(),
-                Err(Call::Stop(_)) => self.progress.leave(),
-                Err(Call::Look) => {
+            match interrupts.or(|cx| Pin::new(&mut self.http).poll(cx)).await {
+                Ok(result) => return close_reason(&result),
+                Err(Interrupt::StageChanged(Stage::Closing)) => {
+                    Pin::new(&mut self.http).graceful_shutdown();
+                }
+                Err(Interrupt::StageChanged(_)) => self.progress.close_after_next_answer(),
+                Err(Interrupt::CheckProgress) => {
                     let now = self.progress.read();
-                    unchanged = if now.is_some() && now == seen { unchanged + 1 } else { 0 };
-                    seen = now;
-                    if unchanged >= LOOKS {
+                    unchanged = if now.is_some() && now == last { unchanged + 1 } else { 0 };
+                    last = now;
+                    if unchanged >= CHECKS {
                         self.time_out().await;
-                        return End::TimedOut;
+                        return CloseReason::TimedOut;
                     }
                 }
             }
         }
     }
 
-    /// Tells a client that has begun a request why it ends; an idle one needs no
-    /// telling.
+    /// Tells a client that has begun a request why its connection is closed; an idle one needs no
+    /// answer.
     async fn time_out(self) {
         let parts = self.http.into_parts();
         if !parts.read_buf.is_empty() {
             let stream = parts.io.into_inner().into_inner();
-            refusal::say(stream, StatusCode::REQUEST_TIMEOUT, MESSAGE).await;
+            refusal::send_and_close(stream, StatusCode::REQUEST_TIMEOUT, MESSAGE).await;
         }
     }
 }
 
-fn end(result: &hyper::Result<()>) -> End {
+fn close_reason(result: &hyper::Result<()>) -> CloseReason {
     match result {
-        Err(error) if error.is_parse() => End::Malformed,
-        _ => End::Closed,
+        Err(error) if error.is_parse() => CloseReason::Malformed,
+        _ => CloseReason::Normal,
     }
 }

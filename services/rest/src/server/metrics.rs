@@ -1,10 +1,14 @@
 //! Counts connections.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::connection::End;
-use crate::metrics::Exposition;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+
+use super::connection::CloseReason;
+use crate::metrics::{counter, gauge};
 
 /// Counts of connections; clones share them.
 #[derive(Debug, Clone, Default)]
@@ -20,51 +24,57 @@ struct Counters {
 }
 
 impl ServerMetrics {
-    /// Counts a connection as open for as long as the value lives.
-    pub(super) fn open(&self) -> Open {
+    /// Counts a connection as open until the guard is dropped.
+    pub(super) fn open(&self) -> OpenGuard {
         self.0.accepted.fetch_add(1, Ordering::Relaxed);
         self.0.open.fetch_add(1, Ordering::Relaxed);
-        Open(Arc::clone(&self.0))
+        OpenGuard(Arc::clone(&self.0))
     }
 
     pub(super) fn refused(&self) {
         self.0.refused.fetch_add(1, Ordering::Relaxed);
     }
+}
 
-    /// Writes them for Prometheus.
-    pub(crate) fn write(&self, out: &mut Exposition) {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+impl Collector for ServerMetrics {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let Counters { accepted, open, refused, malformed, timed_out } = &*self.0;
-        out.single("eventpost_connections", "gauge", "Open connections.", read(open));
-        for (name, help, counter) in [
+        let open = open.load(Ordering::Relaxed);
+        gauge(&mut encoder, "eventpost_connections", "Open connections.", open)?;
+        for (name, help, count) in [
             ("accepted", "Connections accepted.", accepted),
-            ("refused", "Connections refused, since there were too many.", refused),
-            ("malformed", "Connections that sent what is no HTTP, or too large a head.", malformed),
-            ("timed_out", "Connections on which nothing happened for too long.", timed_out),
+            ("refused", "Connections refused because there were too many.", refused),
+            (
+                "malformed",
+                "Connections closed because of malformed or too large requests.",
+                malformed,
+            ),
+            ("timed_out", "Connections closed because they made no progress.", timed_out),
         ] {
-            let name = format!("eventpost_connections_{name}_total");
-            out.single(&name, "counter", help, read(counter));
+            let name = format!("eventpost_connections_{name}");
+            counter(&mut encoder, &name, help, count.load(Ordering::Relaxed))?;
         }
+        Ok(())
     }
 }
 
-/// An open connection.
+/// Counts a connection as open until it is dropped.
 #[derive(Debug)]
-pub(super) struct Open(Arc<Counters>);
+pub(super) struct OpenGuard(Arc<Counters>);
 
-impl Open {
-    /// Counts how it ended.
-    pub(super) fn ended(self, end: End) {
-        let counter = match end {
-            End::Closed => return,
-            End::Malformed => &self.0.malformed,
-            End::TimedOut => &self.0.timed_out,
+impl OpenGuard {
+    /// Counts why the connection was closed.
+    pub(super) fn closed(self, reason: CloseReason) {
+        let counter = match reason {
+            CloseReason::Normal => return,
+            CloseReason::Malformed => &self.0.malformed,
+            CloseReason::TimedOut => &self.0.timed_out,
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-impl Drop for Open {
+impl Drop for OpenGuard {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::Relaxed);
     }

@@ -1,8 +1,8 @@
-//! Accepts connections within a limit, closes those that make no progress, and lets those at
-//! work finish when the service is told to stop.
+//! Accepts connections up to a limit, closes those that make no progress, and lets requests in
+//! progress finish when the service stops.
 
-mod calls;
 mod connection;
+mod interrupts;
 mod metrics;
 mod progress;
 mod refusal;
@@ -18,24 +18,23 @@ use hyper_util::rt::TokioTimer;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
-use calls::Stage;
+use interrupts::Stage;
 pub use metrics::ServerMetrics;
 
-/// What a server allows its clients.
+/// The limits of a server.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Connections open at the same time; further ones are answered 503.
+    /// The maximum number of open connections; others are answered with 503.
     pub connections: usize,
-    /// How long a connection may take to send a request's head, may stay idle between
-    /// two requests, or may take nothing of an answer. Looked at so many times within
-    /// it that it is kept to an eighth.
+    /// How long a connection may take to send the headers of a request, may be idle between two
+    /// requests, or may read nothing of an answer. It is kept within an eighth.
     pub idle: Duration,
-    /// The size of a request's head, in bytes.
+    /// The maximum size of a request's headers, in bytes.
     pub head_bytes: usize,
-    /// How long connections without a request may stay once the server is told to stop:
-    /// those with one close with its answer.
+    /// How long connections without a request may stay open once the server stops: each is
+    /// closed after its next answer.
     pub linger: Duration,
-    /// How long requests at work have to finish once the server is told to stop.
+    /// How long requests in progress may take to finish once the server stops.
     pub drain: Duration,
 }
 
@@ -51,9 +50,9 @@ impl Default for Limits {
     }
 }
 
-/// Answers requests on `listener` with `handle` until `shutdown` completes, then
-/// stops accepting and waits for the requests at work. Returns whether all of them
-/// finished in time.
+/// Answers requests on `listener` with `handle` until `shutdown` completes, then stops accepting
+/// connections and waits for the requests in progress. Returns whether all of them finished in
+/// time.
 pub async fn serve<H, F, B>(
     listener: TcpListener,
     handle: H,
@@ -68,10 +67,10 @@ where
     B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    // Each connection holds a receiver: the sender knows when the last has ended.
-    let (stop, stopping) = watch::channel(Stage::Serving);
-    let places = Arc::new(Semaphore::new(limits.connections));
-    let refusals = Arc::new(Semaphore::new(refusal::AT_ONCE));
+    // Each connection holds a receiver: the sender knows when the last one is closed.
+    let (set_stage, stage) = watch::channel(Stage::Serving);
+    let permits = Arc::new(Semaphore::new(limits.connections));
+    let refusals = Arc::new(Semaphore::new(refusal::MAX_ANSWERED));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(limits.head_bytes);
     let mut shutdown = std::pin::pin!(shutdown);
@@ -80,36 +79,35 @@ where
             accepted = accept(&listener) => accepted,
             () = &mut shutdown => break,
         };
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+        let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
             metrics.refused();
             refusal::refuse(stream, &refusals);
             continue;
         };
         let open = metrics.open();
         let connection = connection::new(&http, stream, peer, handle.clone());
-        let stopping = stopping.clone();
+        let stage = stage.clone();
         tokio::spawn(async move {
-            open.ended(connection.run(limits.idle, stopping).await);
-            drop(place);
+            open.closed(connection.run(limits.idle, stage).await);
+            drop(permit);
         });
     }
-    drop((listener, stopping));
-    stop.send_replace(Stage::Leaving);
-    if tokio::time::timeout(limits.linger, stop.closed()).await.is_ok() {
+    drop((listener, stage));
+    set_stage.send_replace(Stage::Draining);
+    if tokio::time::timeout(limits.linger, set_stage.closed()).await.is_ok() {
         return true;
     }
-    stop.send_replace(Stage::Closing);
-    tokio::time::timeout(limits.drain, stop.closed()).await.is_ok()
+    set_stage.send_replace(Stage::Closing);
+    tokio::time::timeout(limits.drain, set_stage.closed()).await.is_ok()
 }
 
-/// Accepts a connection, riding out what is not the listener's fault: a client that
-/// gave up in the backlog, or a process out of file descriptors.
+/// Accepts a connection. Errors that are not the listener's are retried: a client that has left
+/// already, or a process that has no file descriptor left.
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                // Answers are written at once, in one piece: waiting for more to send
-                // would only delay them.
+                // Answers are written in one piece: waiting for more data would delay them.
                 let _ = stream.set_nodelay(true);
                 return (stream, peer);
             }

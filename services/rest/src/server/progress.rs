@@ -1,5 +1,5 @@
-//! Notices whether a connection makes progress. Requests and writes only increment a counter;
-//! none of them reads a clock or sets a timer.
+//! Tracks whether a connection makes progress. Requests and writes only increment a counter; none
+//! of them reads a clock or sets a timer.
 
 use std::convert::Infallible;
 use std::io::{self, IoSlice};
@@ -14,34 +14,34 @@ use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// What has happened on a connection.
+/// The progress of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    /// Requests begun and writes done. It may wrap: only a difference matters.
+    /// Requests and writes so far. It may wrap: only a change matters.
     count: AtomicU32,
-    /// A request is being answered, which has limits of its own.
-    working: AtomicBool,
-    /// The next answer is the last one.
-    leaving: AtomicBool,
+    /// A request is being answered, which has timeouts of its own.
+    answering: AtomicBool,
+    /// The connection is to be closed after the next answer.
+    closing: AtomicBool,
 }
 
 impl Progress {
-    /// Notes that a request is being answered for as long as `work` lives.
-    pub(super) fn work<F>(self: &Arc<Self>, work: F) -> Working<F> {
+    /// Tracks a request that is answered by `work`.
+    pub(super) fn track<F>(self: &Arc<Self>, work: F) -> TrackedWork<F> {
         self.advance();
-        self.working.store(true, Ordering::Relaxed);
-        Working { work, progress: Arc::clone(self) }
+        self.answering.store(true, Ordering::Relaxed);
+        TrackedWork { work, progress: Arc::clone(self) }
     }
 
-    /// Lets the connection close with its next answer.
-    pub(super) fn leave(&self) {
-        self.leaving.store(true, Ordering::Relaxed);
+    /// Has the connection be closed after its next answer.
+    pub(super) fn close_after_next_answer(&self) {
+        self.closing.store(true, Ordering::Relaxed);
     }
 
-    /// A number that changes with everything that happens; `None` during work.
+    /// A number that changes with every progress; `None` while a request is being answered.
     pub(super) fn read(&self) -> Option<u32> {
-        let working = self.working.load(Ordering::Relaxed);
-        (!working).then(|| self.count.load(Ordering::Relaxed))
+        let answering = self.answering.load(Ordering::Relaxed);
+        (!answering).then(|| self.count.load(Ordering::Relaxed))
     }
 
     fn advance(&self) {
@@ -52,40 +52,40 @@ impl Progress {
 pin_project! {
     /// A request that is being answered.
     #[derive(Debug)]
-    pub(super) struct Working<F> {
+    pub(super) struct TrackedWork<F> {
         #[pin]
         work: F,
         progress: Arc<Progress>,
     }
 
-    impl<F> PinnedDrop for Working<F> {
+    impl<F> PinnedDrop for TrackedWork<F> {
         fn drop(this: Pin<&mut Self>) {
-            this.progress.working.store(false, Ordering::Relaxed);
+            this.progress.answering.store(false, Ordering::Relaxed);
         }
     }
 }
 
-impl<F: Future<Output = Response<B>>, B> Future for Working<F> {
+impl<F: Future<Output = Response<B>>, B> Future for TrackedWork<F> {
     type Output = Result<F::Output, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let Poll::Ready(mut answer) = this.work.poll(cx) else { return Poll::Pending };
-        if this.progress.leaving.load(Ordering::Relaxed) {
+        if this.progress.closing.load(Ordering::Relaxed) {
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         Poll::Ready(Ok(answer))
     }
 }
 
-/// A stream whose writes are noted.
+/// A stream that reports its writes.
 #[derive(Debug)]
-pub(super) struct Watched {
+pub(super) struct TrackedStream {
     stream: TcpStream,
     progress: Arc<Progress>,
 }
 
-impl Watched {
+impl TrackedStream {
     pub(super) fn new(stream: TcpStream, progress: Arc<Progress>) -> Self {
         Self { stream, progress }
     }
@@ -94,7 +94,7 @@ impl Watched {
         self.stream
     }
 
-    fn note(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn track(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if let Poll::Ready(Ok(_)) = written {
             self.progress.advance();
         }
@@ -102,7 +102,7 @@ impl Watched {
     }
 }
 
-impl AsyncRead for Watched {
+impl AsyncRead for TrackedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -112,14 +112,14 @@ impl AsyncRead for Watched {
     }
 }
 
-impl AsyncWrite for Watched {
+impl AsyncWrite for TrackedStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.note(written)
+        self.track(written)
     }
 
     fn poll_write_vectored(
@@ -128,7 +128,7 @@ impl AsyncWrite for Watched {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.note(written)
+        self.track(written)
     }
 
     fn is_write_vectored(&self) -> bool {

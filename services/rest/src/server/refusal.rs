@@ -8,39 +8,40 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
-/// Connections over the limit that are being told so; more are dropped at once.
-pub(super) const AT_ONCE: usize = 256;
-/// How long a client has to take its last words.
-const LINGER: Duration = Duration::from_secs(1);
+/// Refused connections that are answered at the same time; others are closed without an answer.
+pub(super) const MAX_ANSWERED: usize = 256;
+/// How long a client may take to read the answer.
+const TIMEOUT: Duration = Duration::from_secs(1);
 
-const BUSY: &str = "The service has all the connections that it can keep.";
+const TOO_MANY: &str = "Too many connections: try again later.";
 
-/// Turns a connection away for which there is no place.
-pub(super) fn refuse(stream: TcpStream, places: &Arc<Semaphore>) {
-    if let Ok(place) = Arc::clone(places).try_acquire_owned() {
+/// Refuses a connection that is over the limit.
+pub(super) fn refuse(stream: TcpStream, permits: &Arc<Semaphore>) {
+    if let Ok(permit) = Arc::clone(permits).try_acquire_owned() {
         tokio::spawn(async move {
-            say(stream, StatusCode::SERVICE_UNAVAILABLE, BUSY).await;
-            drop(place);
+            send_and_close(stream, StatusCode::SERVICE_UNAVAILABLE, TOO_MANY).await;
+            drop(permit);
         });
     }
 }
 
 /// Sends an answer and closes the connection.
-pub(super) async fn say(mut stream: TcpStream, status: StatusCode, message: &str) {
+pub(super) async fn send_and_close(mut stream: TcpStream, status: StatusCode, message: &str) {
     let answer = answer(status, message);
-    let words = async {
+    let exchange = async {
         stream.write_all(answer.as_bytes()).await?;
         stream.shutdown().await?;
-        // Closing while the client is still sending would take the answer back.
+        // Closing while the client is still sending would reset the connection, and the client
+        // would lose the answer.
         let mut ignored = [0; 1024];
         while stream.read(&mut ignored).await? > 0 {}
         Ok::<_, std::io::Error>(())
     };
-    // A client that does not listen has missed it.
-    let _ = tokio::time::timeout(LINGER, words).await;
+    // Clients that do not read the answer in time do not get it.
+    let _ = tokio::time::timeout(TIMEOUT, exchange).await;
 }
 
-/// An answer for a connection that hyper does not, or no longer, look after.
+/// An answer on a connection that hyper does not handle, or no longer.
 fn answer(status: StatusCode, message: &str) -> String {
     let retry = match status {
         StatusCode::SERVICE_UNAVAILABLE => "retry-after: 10\r\n",

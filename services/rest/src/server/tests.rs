@@ -1,4 +1,4 @@
-//! Connections that are slow, idle, too many, or at work when the server stops.
+//! Connections that are slow, idle, too many, or busy when the server stops.
 
 use std::net::SocketAddr;
 
@@ -32,7 +32,7 @@ async fn start(
 
 async fn read_to_end(mut stream: TcpStream) -> String {
     let mut text = String::new();
-    // A connection that the server resets has nothing more to say either.
+    // The server may also reset the connection.
     let _ = stream.read_to_string(&mut text).await;
     text
 }
@@ -43,11 +43,11 @@ const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: t\r\n\r\n";
 async fn slow_and_idle_connections_are_closed() {
     let limits = Limits { idle: Duration::from_millis(80), ..Limits::default() };
     let (address, _stop, _server) = start(limits, Duration::ZERO).await;
-    for (sent, said) in [(&b""[..], ""), (b"GET / HT", "408"), (REQUEST, "200")] {
+    for (sent, status) in [(&b""[..], ""), (b"GET / HT", "408"), (REQUEST, "200")] {
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(sent).await.unwrap();
         let text = read_to_end(stream).await;
-        assert_eq!(text.get(9..12).unwrap_or_default(), said, "{text}");
+        assert_eq!(text.get(9..12).unwrap_or_default(), status, "{text}");
     }
 }
 
@@ -61,7 +61,7 @@ async fn a_slow_answer_is_not_taken_for_a_slow_client() {
 }
 
 #[tokio::test]
-async fn a_connection_over_the_limit_is_told_to_come_back() {
+async fn a_connection_over_the_limit_is_answered_with_503() {
     let limits = Limits { connections: 1, ..Limits::default() };
     let (address, _stop, _server) = start(limits, Duration::ZERO).await;
     let mut first = TcpStream::connect(address).await.unwrap();
@@ -78,7 +78,7 @@ async fn a_connection_over_the_limit_is_told_to_come_back() {
         third.write_all(REQUEST).await.unwrap();
         let mut status = [0; 15];
         third.read_exact(&mut status).await.unwrap();
-        // Until the server has noticed that the first is gone.
+        // Until the server has noticed that the first one is closed.
         if &status == b"HTTP/1.1 200 OK" {
             break;
         }
@@ -86,13 +86,13 @@ async fn a_connection_over_the_limit_is_told_to_come_back() {
 }
 
 #[tokio::test]
-async fn requests_at_work_finish_unless_they_take_too_long() {
+async fn requests_in_progress_finish_unless_they_take_too_long() {
     for (drain, finishes) in [(Duration::from_secs(60), true), (Duration::ZERO, false)] {
         let limits = Limits { linger: Duration::ZERO, drain, ..Limits::default() };
         let (address, stop, server) = start(limits, Duration::from_millis(300)).await;
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(REQUEST).await.unwrap();
-        // The request must have been accepted before the server is told to stop.
+        // The request must have been received before the server stops.
         tokio::time::sleep(Duration::from_millis(100)).await;
         stop.send(()).unwrap();
         assert_eq!(server.await.unwrap(), finishes);

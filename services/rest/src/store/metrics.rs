@@ -1,20 +1,24 @@
-//! This module owns what the store counts and measures of itself.
+//! What the store counts and measures.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::metrics::{Exposition, Histogram, HistogramReading, MICROSECONDS};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
 
-/// Bounds for the writes that share a commit.
+use crate::metrics::{Histogram, HistogramReading, MICROSECONDS, counter, gauge, metric};
+
+/// Bucket bounds of the number of writes in a batch.
 const WRITES: [u64; 10] = [1, 2, 4, 8, 16, 32, 64, 128, 512, 4096];
 
-/// Counters that the store's threads write to.
+/// Counters that the store's threads increment.
 #[derive(Debug)]
 pub(crate) struct Counters {
-    /// Writes in each commit.
+    /// Writes in each batch.
     pub(crate) batch: Histogram<10>,
-    /// What making a commit durable took.
+    /// The time to make a batch durable.
     pub(crate) sync: Histogram<15>,
-    /// Commits that were not made, for want of space or otherwise.
+    /// Commits that failed, for lack of space or otherwise.
     pub(crate) failed: AtomicU64,
     /// Rewrites of the file.
     pub(crate) rewrites: AtomicU64,
@@ -23,8 +27,8 @@ pub(crate) struct Counters {
 impl Counters {
     pub(crate) const fn new() -> Self {
         Self {
-            batch: Histogram::new(&WRITES),
-            sync: Histogram::new(&MICROSECONDS),
+            batch: Histogram::new(&WRITES, 1),
+            sync: Histogram::new(&MICROSECONDS, 1_000_000),
             failed: AtomicU64::new(0),
             rewrites: AtomicU64::new(0),
         }
@@ -36,7 +40,7 @@ impl Counters {
 
     pub(crate) fn read(&self, resources: usize, live_bytes: u64, file_bytes: u64) -> StoreMetrics {
         StoreMetrics {
-            resources,
+            resources: resources as u64,
             live_bytes,
             file_bytes,
             batch: self.batch.read(),
@@ -47,10 +51,10 @@ impl Counters {
     }
 }
 
-/// What a store has counted and measured until now.
+/// What a store has counted and measured so far.
 #[derive(Debug, Clone)]
 pub struct StoreMetrics {
-    resources: usize,
+    resources: u64,
     live_bytes: u64,
     file_bytes: u64,
     batch: HistogramReading,
@@ -59,23 +63,18 @@ pub struct StoreMetrics {
     rewrites: u64,
 }
 
-impl StoreMetrics {
-    /// Writes them for Prometheus.
-    pub(crate) fn write(&self, out: &mut Exposition) {
-        out.single("eventpost_resources", "gauge", "Resources stored.", self.resources);
-        let name = "eventpost_store_bytes";
-        out.single(name, "gauge", "Size of the log file.", self.file_bytes);
-        let name = "eventpost_store_live_bytes";
-        out.single(name, "gauge", "Bytes of the log file that are in use.", self.live_bytes);
-        let name = "eventpost_store_batch_writes";
-        out.family(name, "histogram", "Writes that shared one commit.");
-        out.histogram(name, &[], &self.batch, 1);
-        let name = "eventpost_store_sync_seconds";
-        out.family(name, "histogram", "Time of making a commit durable.");
-        out.histogram(name, &[], &self.sync, 1_000_000);
-        let name = "eventpost_store_failed_commits_total";
-        out.single(name, "counter", "Commits that could not be made.", self.failed);
-        let name = "eventpost_store_rewrites_total";
-        out.single(name, "counter", "Rewrites of the log without what is dead.", self.rewrites);
+impl Collector for StoreMetrics {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let out = &mut encoder;
+        gauge(out, "eventpost_resources", "Resources stored.", self.resources)?;
+        gauge(out, "eventpost_store_bytes", "Size of the log file.", self.file_bytes)?;
+        let help = "Bytes of the log file that are in use.";
+        gauge(out, "eventpost_store_live_bytes", help, self.live_bytes)?;
+        metric(out, "eventpost_store_batch_writes", "Writes in one commit.", &self.batch)?;
+        let help = "Time to make a commit durable.";
+        metric(out, "eventpost_store_sync_seconds", help, &self.sync)?;
+        counter(out, "eventpost_store_failed_commits", "Commits that failed.", self.failed)?;
+        let help = "Rewrites of the log file without deleted data.";
+        counter(out, "eventpost_store_rewrites", help, self.rewrites)
     }
 }

@@ -16,11 +16,11 @@ fn guard(access: Access, loopback: bool) -> Guard {
     Guard { access, origins, loopback }
 }
 
-/// A guard with a token for each role, and these.
+/// A guard with a token for each role, and the tokens.
 fn with_tokens() -> (Guard, [String; 3]) {
     let mut list = TokenList::default();
     let secrets = Role::ALL.map(|role| {
-        let token = NewToken::make().unwrap();
+        let token = NewToken::generate().unwrap();
         let name = role.as_str().to_owned();
         let digest = token.digest;
         list.add(Entry { name, role, digest, expires: None, created: None }).unwrap();
@@ -29,20 +29,20 @@ fn with_tokens() -> (Guard, [String; 3]) {
     (guard(Access::Tokens(Tokens::new(list, None)), false), secrets)
 }
 
-/// What a request is answered with where it is refused.
+/// How a request is refused; `ok` where it is not.
 fn refusal(guard: &Guard, request: &(Route, Method), private: bool, auth: Option<&str>) -> String {
     let value = auth.map(header);
-    let found = Found { authorization: value.as_ref(), ..Found::default() };
-    match guard.check(request.0, &request.1, &found, private) {
+    let headers = RequestHeaders { authorization: value.as_ref(), ..RequestHeaders::default() };
+    match guard.check(request.0, &request.1, &headers, private) {
         Ok(()) => "ok".into(),
-        Err(Problem::Unauthorized { given }) => format!("401 {given}"),
+        Err(Problem::Unauthorized { has_token }) => format!("401 {has_token}"),
         Err(Problem::Forbidden { needs }) => format!("403 {needs}"),
         Err(other) => format!("{other:?}"),
     }
 }
 
 #[test]
-fn each_route_needs_the_role_that_is_documented() {
+fn each_route_needs_its_documented_role() {
     let (guard, [read, write, admin]) = with_tokens();
     let item = || Route::Item(ID.parse().ok());
     for (request, private, needs) in [
@@ -56,7 +56,7 @@ fn each_route_needs_the_role_that_is_documented() {
         ((Route::Item(None), Method::DELETE), true, Some(Role::Write)),
         ((Route::Action(None, "retry"), Method::POST), true, Some(Role::Admin)),
         ((Route::Metrics, Method::GET), false, Some(Role::Admin)),
-        ((Route::Description, Method::GET), false, Some(Role::Read)),
+        ((Route::OpenApi, Method::GET), false, Some(Role::Read)),
         ((Route::Health, Method::GET), true, None),
         ((Route::Ready, Method::GET), true, None),
         ((Route::Page, Method::GET), false, None),
@@ -80,7 +80,7 @@ fn each_route_needs_the_role_that_is_documented() {
 }
 
 #[test]
-fn only_a_whole_bearer_token_counts() {
+fn only_a_complete_bearer_token_is_accepted() {
     let (guard, [.., admin]) = with_tokens();
     let request = || (Route::Metrics, Method::GET);
     for auth in [
@@ -101,7 +101,7 @@ fn only_a_whole_bearer_token_counts() {
 
 #[test]
 fn an_expired_token_is_refused() {
-    let token = NewToken::make().unwrap();
+    let token = NewToken::generate().unwrap();
     let mut list = TokenList::default();
     let expires = "2020-01-01T00:00:00Z".parse().ok();
     let name = "old".into();
@@ -113,18 +113,18 @@ fn an_expired_token_is_refused() {
 }
 
 #[test]
-fn pages_of_other_origins_change_nothing() {
+fn pages_of_other_origins_cannot_write() {
     let guard = guard(Access::Open, false);
-    let changes = |host: &str, headers: &[(&'static str, &str)]| {
-        let map: HeaderMap = headers
+    let changes = |host: &str, pairs: &[(&'static str, &str)]| {
+        let map: HeaderMap = pairs
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), header(value)))
             .chain([(hyper::header::HOST, header(host))])
             .collect();
-        guard.check(Route::Collection, &Method::POST, &Found::of(&map), false).is_ok()
+        guard.check(Route::Collection, &Method::POST, &RequestHeaders::of(&map), false).is_ok()
     };
     let (own, host) = ("http://events.test", "events.test");
-    for (headers, expected) in [
+    for (pairs, expected) in [
         // Programs.
         (vec![], true),
         (vec![("origin", own)], true),
@@ -139,22 +139,22 @@ fn pages_of_other_origins_change_nothing() {
         (vec![("origin", "http://elsewhere.test"), ("sec-fetch-site", "same-site")], false),
         (vec![("sec-fetch-site", "cross-site")], false),
         (vec![("sec-fetch-site", "none")], true),
-        // A proxy that changes `Host`: the browser knows better.
+        // A proxy has changed `Host`; `Sec-Fetch-Site` is right.
         (vec![("origin", "http://outside.test"), ("sec-fetch-site", "same-origin")], true),
     ] {
-        assert_eq!(changes(host, &headers), expected, "{headers:?}");
+        assert_eq!(changes(host, &pairs), expected, "{pairs:?}");
     }
     let foreign = header("http://elsewhere.test");
-    let found = Found { origin: Some(&foreign), ..Found::default() };
-    assert!(guard.check(Route::Collection, &Method::GET, &found, false).is_ok(), "reading");
+    let headers = RequestHeaders { origin: Some(&foreign), ..RequestHeaders::default() };
+    assert!(guard.check(Route::Collection, &Method::GET, &headers, false).is_ok(), "reading");
 }
 
 #[test]
-fn on_loopback_only_loopback_names_are_answered() {
+fn on_loopback_only_loopback_names_are_accepted() {
     let named = |guard: &Guard, host: &str, uri: &str| {
         let host = header(host);
-        let found = Found { host: Some(&host), ..Found::default() };
-        guard.check_host(&found, &uri.parse().unwrap()).is_ok()
+        let headers = RequestHeaders { host: Some(&host), ..RequestHeaders::default() };
+        guard.check_host(&headers, &uri.parse().unwrap()).is_ok()
     };
     let here = guard(Access::Open, true);
     for host in

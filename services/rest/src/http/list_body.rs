@@ -1,67 +1,67 @@
-//! Reads the list of a collection: a short one is cached as bytes until something changes, a
-//! long one is read while it is sent.
+//! Produces the bodies of lists: a short list is cached until something changes, a long one is
+//! read while it is sent.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::{Mutex, OnceCell};
 
-use super::content::Source;
+use super::content::ChunkSource;
 use super::encoding;
 use crate::json;
 use crate::store::{Chunks, Listing, Page, Revision, Store, StoreError, blocking};
 
-/// The longest list that is kept, in bytes: some ten thousand resources.
-pub(crate) const KEPT: u64 = 4 << 20;
+/// The longest list that is cached, in bytes: some ten thousand resources.
+pub(crate) const MAX_CACHED_BYTES: u64 = 4 << 20;
 
-/// The list as it was written last.
+/// The list of everything, as it was read last.
 #[derive(Debug, Default)]
 pub(crate) struct ListCache {
-    /// Locked while it is written: those who want the same wait for the one who is at it.
-    current: Mutex<Option<Arc<Kept>>>,
+    /// Locked while the list is read: concurrent requests wait instead of reading it too.
+    current: Mutex<Option<Arc<CachedList>>>,
 }
 
-/// A list as bytes.
+/// A list in memory.
 #[derive(Debug)]
-pub(crate) struct Kept {
+pub(crate) struct CachedList {
     pub(crate) revision: Revision,
     pub(crate) plain: Bytes,
     gzip: OnceCell<Bytes>,
 }
 
 /// A list to answer with.
-pub(crate) enum List {
-    Kept(Arc<Kept>),
-    Long(Listing),
+pub(crate) enum CachedOrStreamed {
+    Cached(Arc<CachedList>),
+    Streamed(Listing),
 }
 
 impl ListCache {
     /// The list of everything, no older than this call.
-    pub(crate) async fn get(&self, store: &impl Store) -> Result<List, StoreError> {
+    pub(crate) async fn get(&self, store: &impl Store) -> Result<CachedOrStreamed, StoreError> {
         let wanted = store.revision();
         let mut current = self.current.lock().await;
-        // What was written while this call waited may be behind the store by now, but
-        // not behind this call.
-        if let Some(kept) = current.as_ref().filter(|kept| kept.revision >= wanted) {
-            return Ok(List::Kept(Arc::clone(kept)));
+        // A list that was read while this call waited may be older than the store is by now,
+        // but not older than the store was when this call began.
+        if let Some(list) = current.as_ref().filter(|list| list.revision >= wanted) {
+            return Ok(CachedOrStreamed::Cached(Arc::clone(list)));
         }
         let listing = store.list(Page::ALL);
-        if length(&listing) > KEPT {
+        if length(&listing) > MAX_CACHED_BYTES {
             *current = None;
-            return Ok(List::Long(listing));
+            return Ok(CachedOrStreamed::Streamed(listing));
         }
-        let kept = Arc::new(Kept {
+        let list = Arc::new(CachedList {
             revision: listing.revision,
-            plain: whole(listing).await?,
+            plain: read(listing).await?,
             gzip: OnceCell::new(),
         });
-        *current = Some(Arc::clone(&kept));
-        Ok(List::Kept(kept))
+        *current = Some(Arc::clone(&list));
+        Ok(CachedOrStreamed::Cached(list))
     }
 }
 
-impl Kept {
-    /// The list compressed, which is done once.
+impl CachedList {
+    /// The list compressed, at the first call.
     pub(crate) async fn gzip(&self) -> Result<Bytes, StoreError> {
         let compress = || {
             let plain = self.plain.clone();
@@ -71,16 +71,16 @@ impl Kept {
     }
 }
 
-/// The bytes of a list as JSON.
+/// The length of a list as JSON, in bytes.
 pub(crate) fn length(listing: &Listing) -> u64 {
     let separators = (listing.count.max(1) as u64 - 1) * json::SEPARATOR.len() as u64;
     listing.bytes + separators + 2
 }
 
-/// The whole list as JSON, for a short one.
-pub(crate) async fn whole(listing: Listing) -> Result<Bytes, StoreError> {
+/// Reads a whole list as JSON; only for short ones.
+pub(crate) async fn read(listing: Listing) -> Result<Bytes, StoreError> {
     let length = usize::try_from(length(&listing)).expect("a short list");
-    let mut chunks = pieces(listing.chunks);
+    let mut chunks = json_chunks(listing.chunks);
     let write = move || {
         let mut out = Vec::with_capacity(length);
         chunks.try_for_each(|chunk| chunk.map(|chunk| out.extend_from_slice(&chunk)))?;
@@ -89,20 +89,20 @@ pub(crate) async fn whole(listing: Listing) -> Result<Bytes, StoreError> {
     blocking(write).await
 }
 
-/// Pieces as one, for few.
-pub(crate) async fn joined(pieces: Source) -> Result<Bytes, StoreError> {
+/// Reads all chunks into one; only for short lists.
+pub(crate) async fn join(chunks: ChunkSource) -> Result<Bytes, StoreError> {
     let join = move || {
         let mut out = Vec::new();
-        for piece in pieces {
-            out.extend_from_slice(&piece?);
+        for chunk in chunks {
+            out.extend_from_slice(&chunk?);
         }
         Ok(out.into())
     };
     blocking(join).await
 }
 
-/// The list as JSON, chunk by chunk.
-pub(crate) fn pieces(mut chunks: Chunks) -> Source {
+/// A list as JSON, chunk by chunk.
+pub(crate) fn json_chunks(mut chunks: Chunks) -> ChunkSource {
     let mut list = Some(json::ListWriter::default());
     Box::new(std::iter::from_fn(move || {
         let mut out = Vec::new();

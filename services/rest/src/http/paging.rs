@@ -1,11 +1,11 @@
-//! Parses the query of a list: which page of it is requested.
+//! Parses the paging parameters of a list request.
 
 use crate::fields::FieldError;
 use crate::store::Page;
 
-/// Reads `limit` and `after` from a query. Other parameters are other people's: a
-/// client's way around a cache, say.
-pub(crate) fn read(query: Option<&str>) -> Result<Page, Vec<FieldError>> {
+/// Parses `limit` and `after`. Other parameters are ignored: they may be for the extension, or
+/// make the URL unique.
+pub(crate) fn parse(query: Option<&str>) -> Result<Page, Vec<FieldError>> {
     let Some(query) = query else { return Ok(Page::ALL) };
     let mut page = Page::ALL;
     let mut problems = Vec::new();
@@ -17,25 +17,26 @@ pub(crate) fn read(query: Option<&str>) -> Result<Page, Vec<FieldError>> {
             "after" => "after",
             _ => continue,
         };
-        let wrong = if seen.contains(&field) {
-            Some("must be given once")
+        let problem = if seen.contains(&field) {
+            Some("must be given only once")
         } else if field == "limit" {
-            let limit = number(value).filter(|limit| *limit > 0).map(|limit| page.limit = limit);
+            let limit =
+                parse_number(value).filter(|limit| *limit > 0).map(|limit| page.limit = limit);
             limit.is_none().then_some("must be a whole number from 1")
         } else {
             let after = value.parse().map(|id| page.after = Some(id));
             after.is_err().then_some("must be an id of 24 hexadecimal digits")
         };
         seen.push(field);
-        problems.extend(wrong.map(|message| FieldError { field, message: message.into() }));
+        problems.extend(problem.map(|message| FieldError { field, message: message.into() }));
     }
     if problems.is_empty() { Ok(page) } else { Err(problems) }
 }
 
-/// Digits only: Rust would take a plus sign, too.
-fn number(text: &str) -> Option<usize> {
+/// Parses digits only: `usize::from_str` also accepts a plus sign.
+fn parse_number(text: &str) -> Option<usize> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    // Longer than any number of resources: all of them.
+    // A number that does not fit is greater than any number of resources.
     digits.then(|| text.parse().ok().or((text.len() > 18).then_some(usize::MAX)))?
 }
 
@@ -44,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pages_are_read() {
+    fn pages_are_parsed() {
         let after = "5e0745fe9c1a2b3c4d5e6f70".parse().ok();
         for (query, page) in [
             (None, Page::ALL),
@@ -54,7 +55,7 @@ mod tests {
             (Some("limit=20&after=5E0745FE9C1A2B3C4D5E6F70"), Page { after, limit: 20 }),
             (Some("_=17&limit=99999999999999999999&"), Page::ALL),
         ] {
-            assert_eq!(read(query), Ok(page), "{query:?}");
+            assert_eq!(parse(query), Ok(page), "{query:?}");
         }
     }
 
@@ -69,9 +70,9 @@ mod tests {
             ("limit=%2B5", vec![limit]),
             ("limit=+5&after=", vec![limit, after]),
             ("limit=1e3", vec![limit]),
-            ("limit=1&limit=2", vec!["limit must be given once"]),
+            ("limit=1&limit=2", vec!["limit must be given only once"]),
         ] {
-            let problems = read(Some(query)).unwrap_err();
+            let problems = parse(Some(query)).unwrap_err();
             let problems: Vec<_> =
                 problems.iter().map(|p| format!("{} {}", p.field, p.message)).collect();
             assert_eq!(problems, expected, "{query}");

@@ -1,0 +1,261 @@
+//! Carries out requests: joins routing, the resource and the store, and knows no sockets.
+//!
+//! Each kind of request has a file, which parses it, applies it and answers it:
+//!
+//! ```text
+//! get      GET of one resource
+//! list     GET of the collection: everything, a page, or what the extension selects
+//! create   POST to the collection
+//! replace  PUT
+//! delete   DELETE
+//! action   POST to an action of the extension
+//! page     GET of a page for people, of the extension
+//! status   health, readiness, metrics, and the API's description
+//! ```
+
+mod action;
+mod create;
+mod delete;
+mod get;
+mod list;
+mod page;
+mod replace;
+mod status;
+
+use std::marker::PhantomData;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use hyper::body::Body;
+use hyper::http::request::Parts;
+use hyper::{Method, Request, StatusCode, Uri, Version};
+
+use super::answer::{self, Answer};
+use super::body::{BodyLimits, BodyReader};
+use super::context::RequestContext;
+use super::headers::RequestHeaders;
+use super::list_body::ListCache;
+use super::observe::Observer;
+use super::problem::Problem;
+use super::response_future::{ResponseFuture, WriteTasks};
+use super::route::Route;
+use crate::access::Guard;
+use crate::access::origins::Cors;
+use crate::access_log::AccessLog;
+use crate::extension::{Extension, NoExtension};
+use crate::id::IdGenerator;
+use crate::resource::Resource;
+use crate::server::ServerMetrics;
+use crate::store::Store;
+use crate::writes::{WriteGate, WritePermit};
+
+/// The REST API over one kind of resource.
+#[derive(Debug)]
+pub struct Api<R, S, E = NoExtension> {
+    store: S,
+    ids: IdGenerator,
+    version: &'static str,
+    bodies: BodyReader,
+    list: ListCache,
+    writes: Arc<WriteGate>,
+    write_tasks: WriteTasks,
+    guard: Arc<Guard>,
+    extension: E,
+    observer: Observer,
+    resource: PhantomData<fn() -> R>,
+}
+
+/// What an API is made of.
+#[derive(Debug)]
+pub struct ApiParts<S, E> {
+    /// Where the documents are.
+    pub store: S,
+    /// Generates the ids of new ones.
+    pub ids: IdGenerator,
+    /// The version that `/readyz` reports.
+    pub version: &'static str,
+    /// The limits on request bodies.
+    pub bodies: BodyLimits,
+    /// Where requests are logged.
+    pub access_log: AccessLog,
+    /// What the server counts, for `/metrics`.
+    pub server: ServerMetrics,
+    /// Whether writes are accepted.
+    pub writes: Arc<WriteGate>,
+    /// Who may use it.
+    pub guard: Arc<Guard>,
+    /// What the service does besides storing.
+    pub extension: E,
+}
+
+/// What is kept of a request until it is answered.
+struct Exchange {
+    route: Route,
+    context: RequestContext,
+    cors: Cors,
+    received: Instant,
+}
+
+impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
+    /// Puts an API together.
+    pub fn new(parts: ApiParts<S, E>) -> Self {
+        let ApiParts { store, ids, version, bodies, access_log, server, writes, guard, extension } =
+            parts;
+        Self {
+            store,
+            writes,
+            write_tasks: WriteTasks::default(),
+            guard,
+            extension,
+            observer: Observer::new(ids.process(), version, access_log, server),
+            ids,
+            version,
+            bodies: BodyReader::new(bodies),
+            list: ListCache::default(),
+            resource: PhantomData,
+        }
+    }
+
+    /// Waits for writes whose clients have left, then stops the extension.
+    pub async fn stop(&self) {
+        self.write_tasks.drain().await;
+        self.extension.stop().await;
+    }
+
+    /// Answers a request from `peer`; failures are answers too.
+    pub fn handle<B: Body + Send + 'static>(
+        self: &Arc<Self>,
+        request: Request<B>,
+        peer: SocketAddr,
+    ) -> ResponseFuture {
+        let received = Instant::now();
+        let route = match Route::of(request.uri().path(), R::COLLECTION, E::ACTIONS) {
+            Route::Unknown if E::has_page(request.uri().path()) => Route::Page,
+            route => route,
+        };
+        let headers = RequestHeaders::of(request.headers());
+        let exchange = Exchange {
+            route,
+            context: self.observer.context(&headers, peer),
+            cors: self.guard.origins.cors(headers.origin),
+            received,
+        };
+        if let Some(result) = self.answer_immediately(route, &request, &headers) {
+            let answer = self.finish(result, request.method(), request.uri(), exchange);
+            return ResponseFuture::Ready(Some(answer));
+        }
+        let is_write = !request.method().is_safe();
+        let api = Arc::clone(self);
+        let work = async move {
+            let (parts, body) = request.into_parts();
+            let result = api.dispatch(route, &parts, body).await;
+            api.finish(result, &parts.method, &parts.uri, exchange)
+        };
+        if is_write { self.write_tasks.run(work) } else { ResponseFuture::Pending(Box::pin(work)) }
+    }
+
+    /// Answers a request that need not wait for anything.
+    fn answer_immediately<B>(
+        &self,
+        route: Route,
+        request: &Request<B>,
+        headers: &RequestHeaders<'_>,
+    ) -> Option<Result<Answer, Problem>> {
+        if let Err(problem) = self.check(route, request, headers) {
+            return Some(Err(problem));
+        }
+        match (request.method(), route) {
+            (&Method::OPTIONS, route) => Some(Ok(answer::options(route.allow()))),
+            (_, Route::Item(None) | Route::Action(None, _)) => Some(Err(Problem::NoSuchResource)),
+            (&Method::GET | &Method::HEAD, Route::Item(Some(id)))
+                if !headers.conditional && request.uri().query().is_none() =>
+            {
+                get::immediately(&self.store, id, request.headers())
+            }
+            (_, Route::Health) => Some(Ok(status::health())),
+            (_, Route::Ready) => Some(self.ready(headers)),
+            (_, Route::OpenApi) => Some(Ok(answer::json(StatusCode::OK, R::OPENAPI))),
+            (_, Route::Metrics) => Some(Ok(self.metrics())),
+            _ => None,
+        }
+    }
+
+    /// Refuses methods that the path does not allow, and clients that have no access.
+    ///
+    /// HTTP/1.1 requires exactly one `Host` (RFC 9112, 3.2): a request with none or two was
+    /// made to be read in two ways.
+    fn check<B>(
+        &self,
+        route: Route,
+        request: &Request<B>,
+        headers: &RequestHeaders<'_>,
+    ) -> Result<(), Problem> {
+        if headers.hosts > 1 || (headers.hosts == 0 && request.version() >= Version::HTTP_11) {
+            return Err(Problem::Host);
+        }
+        self.guard.check_host(headers, request.uri())?;
+        if route == Route::Unknown {
+            return Err(Problem::NoSuchPath);
+        }
+        if !route.allows(request.method()) {
+            return Err(Problem::Method { allow: route.allow() });
+        }
+        self.guard.check(route, request.method(), headers, R::PRIVATE)
+    }
+
+    async fn dispatch<B: Body>(
+        self: &Arc<Self>,
+        route: Route,
+        parts: &Parts,
+        body: B,
+    ) -> Result<Answer, Problem> {
+        let headers = &parts.headers;
+        match (&parts.method, route) {
+            (_, Route::Action(Some(id), action)) => action::Action { id, action }.apply(self).await,
+            (&Method::POST, _) => create::Create::parse(self, body).await?.apply(self).await,
+            (&Method::PUT, Route::Item(Some(id))) => {
+                replace::Replace::parse(self, id, headers, body).await?.apply(self).await
+            }
+            (&Method::DELETE, Route::Item(Some(id))) => {
+                delete::Delete::parse(id, headers).apply(self).await
+            }
+            (_, Route::Item(Some(id))) => get::Get::parse(self, id, parts)?.apply(self).await,
+            (_, Route::Collection) => list::List::parse(parts)?.apply(self).await,
+            (_, Route::Page) => page::ShowPage::parse(parts).apply(self).await,
+            // The others have been answered immediately.
+            _ => Err(Problem::NoSuchPath),
+        }
+    }
+
+    fn finish(
+        &self,
+        result: Result<Answer, Problem>,
+        method: &Method,
+        uri: &Uri,
+        exchange: Exchange,
+    ) -> Answer {
+        let Exchange { route, context, cors, received } = exchange;
+        let mut answer = result.unwrap_or_else(|problem| {
+            context.log(&problem);
+            problem.answer()
+        });
+        if R::PRIVATE && route.is_of_resources() || matches!(route, Route::Ready | Route::Metrics) {
+            answer::forbid_caching(answer.headers_mut());
+        }
+        self.observer.observe(route, method, uri, &context, &mut answer, received.elapsed());
+        cors.add_headers(method, route.allow(), answer.headers_mut());
+        answer
+    }
+
+    /// Has a write count as in progress, unless writes are refused.
+    fn begin_write(&self) -> Result<WritePermit<'_>, Problem> {
+        self.writes.begin().ok_or(Problem::ReadOnly)
+    }
+
+    /// Reads and validates a request body.
+    async fn read_resource<B: Body>(&self, body: B) -> Result<R, Problem> {
+        let body = self.bodies.read(body).await?;
+        R::from_body(&body).map_err(Problem::Fields)
+    }
+}

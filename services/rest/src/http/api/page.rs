@@ -1,0 +1,41 @@
+//! `GET` of a path that only the extension knows: answers with a page for people.
+
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Uri};
+
+use super::Api;
+use crate::extension::Extension;
+use crate::http::answer::{self, Answer};
+use crate::http::conditional::{self, unchanged};
+use crate::http::problem::Problem;
+use crate::store::{Condition, Document, Tag};
+
+/// A request for a page.
+pub(super) struct ShowPage<'a> {
+    uri: &'a Uri,
+    condition: Condition,
+    headers: &'a HeaderMap,
+}
+
+impl<'a> ShowPage<'a> {
+    pub(super) fn parse(parts: &'a Parts) -> Self {
+        let (uri, headers) = (&parts.uri, &parts.headers);
+        Self { uri, condition: conditional::condition(headers), headers }
+    }
+
+    pub(super) async fn apply<R, S, E>(self, api: &Api<R, S, E>) -> Result<Answer, Problem>
+    where
+        E: Extension,
+    {
+        let Self { uri, condition, headers } = self;
+        let page = api.extension.page(uri.path(), uri.query().unwrap_or_default()).await?;
+        let (length, tag) = (page.body.len() as u64, Tag::of(&page.body));
+        if page.status.is_success()
+            && let Some(not_modified) = unchanged(&condition, tag, headers, length)?
+        {
+            return Ok(answer::as_page(not_modified, &page));
+        }
+        let document = Document { bytes: page.body.clone(), tag };
+        Ok(answer::as_page(answer::document(page.status, document, headers), &page))
+    }
+}

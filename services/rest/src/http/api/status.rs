@@ -1,0 +1,52 @@
+//! `GET` of `/healthz`, `/readyz` and `/metrics`.
+
+use hyper::StatusCode;
+
+use super::Api;
+use crate::extension::Extension;
+use crate::http::answer::{self, Answer};
+use crate::http::headers::RequestHeaders;
+use crate::http::problem::Problem;
+use crate::json::ObjectWriter;
+use crate::readiness::Readiness;
+use crate::resource::Resource;
+use crate::store::Store;
+
+/// `/healthz`: the process answers.
+pub(super) fn health() -> Answer {
+    answer::json(StatusCode::OK, "{\"status\": \"ok\"}")
+}
+
+impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
+    /// `/readyz` tells everybody whether the service is ready, and admins also how much it
+    /// holds and the state of its extension.
+    pub(super) fn ready(&self, headers: &RequestHeaders<'_>) -> Result<Answer, Problem> {
+        let sees_details = self.guard.sees_details(headers)?;
+        let checked = self.store.check();
+        let (status, readiness) = match &checked {
+            Ok(_) if self.writes.is_drained() => (StatusCode::OK, Readiness::ReadOnly),
+            Ok(_) => (StatusCode::OK, Readiness::Ready),
+            Err(error) => {
+                tracing::warn!(%error, "the store accepts no writes");
+                (StatusCode::SERVICE_UNAVAILABLE, Readiness::ReadOnly)
+            }
+        };
+        let mut body = Vec::with_capacity(128);
+        let mut object = ObjectWriter::new(&mut body);
+        object.text("status", readiness.as_str()).text("service", R::COLLECTION);
+        if sees_details {
+            object.text("version", self.version).text("access", self.guard.access.as_str());
+            if let Ok(count) = checked {
+                object.number("resources", count as u64);
+            }
+            self.extension.write_status(&mut object);
+        }
+        object.finish();
+        Ok(answer::json(status, body))
+    }
+
+    /// `/metrics`, in the format of Prometheus.
+    pub(super) fn metrics(&self) -> Answer {
+        answer::metrics(self.observer.metrics(self.store.metrics()))
+    }
+}

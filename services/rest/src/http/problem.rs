@@ -1,0 +1,223 @@
+//! Why a request was not carried out, and the answer to it. The sentences under `error` are
+//! part of the API: clients of the first EventPost know some of them.
+
+use std::borrow::Cow;
+
+use hyper::StatusCode;
+use hyper::header::{CONNECTION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+
+use super::answer::{self, Answer};
+use super::body::BodyError;
+use crate::access::tokens::Role;
+use crate::extension::SelectError;
+use crate::fields::FieldError;
+use crate::json::ObjectWriter;
+use crate::store::{Outcome, StoreError};
+
+/// Seconds after which a client may try again when the service cannot write or is busy.
+const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("10");
+
+/// `WWW-Authenticate` of the answers that require a token (RFC 6750, section 3).
+const CHALLENGE: &str = "Bearer realm=\"eventpost\"";
+const INVALID_TOKEN: &str = "Bearer realm=\"eventpost\", error=\"invalid_token\"";
+const NEEDS_READ: &str = "Bearer realm=\"eventpost\", error=\"insufficient_scope\", scope=\"read\"";
+const NEEDS_WRITE: &str =
+    "Bearer realm=\"eventpost\", error=\"insufficient_scope\", scope=\"write\"";
+const NEEDS_ADMIN: &str =
+    "Bearer realm=\"eventpost\", error=\"insufficient_scope\", scope=\"admin\"";
+
+const READ_ONLY: &str = "The service is read-only at the moment; nothing was changed.";
+
+/// Why a request was not carried out.
+#[derive(Debug)]
+pub(crate) enum Problem {
+    /// It has no `Host` header, or more than one.
+    Host,
+    /// Its `Host` is not that of this machine, where the service listens on loopback.
+    Misdirected,
+    /// It needs a token.
+    Unauthorized {
+        /// It has one, which is not valid.
+        has_token: bool,
+    },
+    /// Its token does not allow this.
+    Forbidden {
+        /// The least role that does.
+        needs: Role,
+    },
+    /// It comes from a page that may not use the service.
+    ForeignOrigin,
+    NoSuchPath,
+    Method {
+        /// The methods that the path allows.
+        allow: &'static str,
+    },
+    NoSuchResource,
+    Query(Vec<FieldError>),
+    Body(BodyError),
+    Fields(Vec<FieldError>),
+    PreconditionFailed,
+    /// Writes are refused for a while.
+    ReadOnly,
+    /// The state of the resource does not allow it; the reason, as a sentence.
+    Conflict(&'static str),
+    Store(StoreError),
+}
+
+impl From<BodyError> for Problem {
+    fn from(error: BodyError) -> Self {
+        Self::Body(error)
+    }
+}
+
+impl From<SelectError> for Problem {
+    fn from(error: SelectError) -> Self {
+        match error {
+            SelectError::Query(problems) => Self::Query(problems),
+            SelectError::NotFound => Self::NoSuchResource,
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// What a write returned, or why it was not made.
+pub(crate) fn written<T>(outcome: Outcome<T>) -> Result<T, Problem> {
+    match outcome {
+        Outcome::Done(result) => Ok(result),
+        Outcome::NotFound => Err(Problem::NoSuchResource),
+        Outcome::ConditionFailed => Err(Problem::PreconditionFailed),
+    }
+}
+
+impl Problem {
+    /// The answer to the request.
+    pub(crate) fn answer(&self) -> Answer {
+        let answer = error(self.status(), &self.message(), self.details());
+        match self {
+            Self::Unauthorized { has_token: false } => with_challenge(answer, CHALLENGE),
+            Self::Unauthorized { has_token: true } => with_challenge(answer, INVALID_TOKEN),
+            Self::Forbidden { needs: Role::Read } => with_challenge(answer, NEEDS_READ),
+            Self::Forbidden { needs: Role::Write } => with_challenge(answer, NEEDS_WRITE),
+            Self::Forbidden { needs: Role::Admin } => with_challenge(answer, NEEDS_ADMIN),
+            Self::ForeignOrigin => without_caching(answer),
+            Self::Method { allow } => answer::with_allow(answer, allow),
+            // The rest of the body may still be arriving: nothing after it can be read.
+            Self::Body(BodyError::NoRoom) => closing(with_retry_after(answer)),
+            Self::Host => closing(answer),
+            Self::Body(error) if !matches!(error, BodyError::Empty) => closing(answer),
+            Self::ReadOnly | Self::Store(StoreError::Full { .. } | StoreError::Stopped { .. }) => {
+                with_retry_after(answer)
+            }
+            _ => answer,
+        }
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Host | Self::Query(_) | Self::Body(BodyError::Empty | BodyError::Broken) => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::Unauthorized { .. } => StatusCode::UNAUTHORIZED,
+            Self::Forbidden { .. } | Self::ForeignOrigin => StatusCode::FORBIDDEN,
+            Self::NoSuchPath | Self::NoSuchResource => StatusCode::NOT_FOUND,
+            Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Body(BodyError::TooSlow) => StatusCode::REQUEST_TIMEOUT,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Self::Body(BodyError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+            Self::Fields(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Body(BodyError::NoRoom)
+            | Self::ReadOnly
+            | Self::Store(StoreError::Stopped { .. }) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Store(StoreError::Full { .. }) => StatusCode::INSUFFICIENT_STORAGE,
+            Self::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The sentence under `error`. What the store says is for the log: a client learns only
+    /// what it can do.
+    fn message(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::Host => "The request must have exactly one Host header.",
+            Self::Misdirected => {
+                "This service listens on loopback only: use localhost or its address as the host."
+            }
+            Self::Unauthorized { has_token: false } => {
+                "An access token is required: send `Authorization: Bearer TOKEN`."
+            }
+            Self::Unauthorized { has_token: true } => {
+                "The access token is not valid, or has expired."
+            }
+            Self::Forbidden { needs } => {
+                return format!("This needs an access token with the role {needs}.").into();
+            }
+            Self::ForeignOrigin => "Changes from pages of other origins are not allowed.",
+            Self::NoSuchPath => "Path not found.",
+            Self::Method { .. } => "Method not allowed.",
+            Self::NoSuchResource => "Resource with specified Id does not exist.",
+            Self::Query(_) => "Error in query parameters.",
+            Self::Body(BodyError::Empty) => "Data not provided in request body.",
+            Self::Body(BodyError::TooLarge { limit }) => {
+                return format!("The request body exceeds {limit} bytes.").into();
+            }
+            Self::Body(BodyError::TooSlow) => "The request body did not arrive in time.",
+            Self::Body(BodyError::Broken) => "The request body could not be read.",
+            Self::Body(BodyError::NoRoom) => "The service is busy; nothing was changed.",
+            Self::Fields(_) => "Error in data provided in request body.",
+            Self::PreconditionFailed => "Precondition failed: the resource has changed.",
+            Self::Conflict(reason) => reason,
+            Self::ReadOnly | Self::Store(StoreError::Stopped { .. }) => READ_ONLY,
+            Self::Store(StoreError::Full { .. }) => "The disk is full; nothing was changed.",
+            Self::Store(_) => "The storage failed.",
+        })
+    }
+
+    /// What is wrong with each field or parameter.
+    fn details(&self) -> &[FieldError] {
+        match self {
+            Self::Query(problems) | Self::Fields(problems) => problems,
+            _ => &[],
+        }
+    }
+}
+
+/// An answer with the body of an error.
+fn error(status: StatusCode, message: &str, details: &[FieldError]) -> Answer {
+    let mut body = Vec::with_capacity(128);
+    let mut object = ObjectWriter::new(&mut body);
+    object.text("error", message);
+    if !details.is_empty() {
+        object.objects("details", details, |problem, out| {
+            out.text("field", problem.field).text("message", &problem.message);
+        });
+    }
+    object.finish();
+    answer::json(status, body)
+}
+
+fn with_challenge(mut answer: Answer, challenge: &'static str) -> Answer {
+    answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    without_caching(answer)
+}
+
+fn without_caching(mut answer: Answer) -> Answer {
+    answer::forbid_caching(answer.headers_mut());
+    answer
+}
+
+fn with_retry_after(mut answer: Answer) -> Answer {
+    answer.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
+    answer
+}
+
+/// Closes the connection after the answer.
+fn closing(mut answer: Answer) -> Answer {
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    answer
+}

@@ -1,0 +1,154 @@
+//! The command line of a service.
+
+use std::net::{Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+
+use crate::access::origins::{Origin, Origins};
+use crate::access::{AccessArgs, AccessError, Guard};
+use crate::access_log::{LogFormat, LoggedRequests};
+use crate::server::Limits;
+
+const EXIT_CODES: &str = "\
+Exit codes (as in sysexits.h):
+  0   stopped by a signal, or done
+  2   invalid command line
+  65  the data is damaged, or belongs to another service
+  66  the backup to restore cannot be read
+  69  the address is in use or not available
+  73  the data folder or backup cannot be written, or the folder already holds data
+  74  input or output failed
+  75  another process uses the data folder
+  78  the access, mail or page settings are not valid";
+
+#[derive(Debug, Parser)]
+#[command(after_help = EXIT_CODES, args_conflicts_with_subcommands = true)]
+pub(super) struct Args<A: clap::Args> {
+    #[command(flatten)]
+    pub(super) serve: ServeArgs,
+
+    #[command(flatten)]
+    pub(super) extension: A,
+
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ServeArgs {
+    /// Address to listen on [default: PORT on all addresses]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(super) listen: Option<SocketAddr>,
+
+    /// Port to listen on, on all addresses
+    #[arg(long, env = "PORT", default_value_t = 8080)]
+    pub(super) port: u16,
+
+    #[command(flatten)]
+    pub(super) data: DataArgs,
+
+    #[command(flatten)]
+    pub(super) access: AccessArgs,
+
+    /// Origins whose pages may use the service in a browser, like `https://events.example.org`
+    #[arg(long, env = "ALLOW_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
+    pub(super) allow_origins: Vec<Origin>,
+
+    /// Maximum number of open connections, as far as the limit on open files allows
+    #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
+    pub(super) max_connections: usize,
+
+    /// Seconds until a connection is closed that is idle, that does not complete the headers of
+    /// a request, or whose client does not read its answer
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "30")]
+    pub(super) idle_timeout: Duration,
+
+    /// Seconds that the body of a request may take to arrive
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "15")]
+    pub(super) body_timeout: Duration,
+
+    /// Format of log lines
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub(super) log_format: LogFormat,
+
+    /// Requests to log on standard output
+    #[arg(long, value_enum, env = "ACCESS_LOG", default_value_t = LoggedRequests::Failed)]
+    pub(super) access_log: LoggedRequests,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds @ 1..) => Ok(Duration::from_secs(seconds)),
+        _ => Err("must be a whole number of seconds from 1".into()),
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct DataArgs {
+    /// Folder that holds the data; created if it does not exist
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    pub(super) data: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    #[command(flatten)]
+    Backup(BackupCommand),
+    /// Refuse writes with 503 for a while; return when those in progress have finished
+    ReadOnly {
+        #[command(flatten)]
+        data: DataArgs,
+        /// Seconds until writes are accepted again by themselves
+        #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "300")]
+        seconds: Duration,
+        /// Accept writes again now
+        #[arg(long, conflicts_with = "seconds")]
+        off: bool,
+    },
+    /// Check whether the service on a port of this machine is ready: exit code 0 or 1
+    Ready {
+        /// The port
+        #[arg(long, value_name = "PORT", default_value_t = 8080)]
+        port: u16,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum BackupCommand {
+    /// Write a backup of the data to a file, whether the service is running or not
+    Backup {
+        /// File to write; - is standard output
+        file: PathBuf,
+        #[command(flatten)]
+        data: DataArgs,
+    },
+    /// Restore a backup into the data folder of a service that is not running
+    Restore {
+        /// Backup to read; - is standard input
+        file: PathBuf,
+        #[command(flatten)]
+        data: DataArgs,
+        /// Replace the data that the folder holds
+        #[arg(long)]
+        replace: bool,
+    },
+}
+
+impl ServeArgs {
+    /// The address to listen on.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.listen.unwrap_or_else(|| SocketAddr::from((Ipv6Addr::UNSPECIFIED, self.port)))
+    }
+
+    /// Who may use the service.
+    pub(super) fn guard(&self) -> Result<Guard, AccessError> {
+        let address = self.address();
+        Ok(Guard {
+            access: self.access.access(address)?,
+            origins: Origins::new(self.allow_origins.clone()),
+            loopback: address.ip().to_canonical().is_loopback(),
+        })
+    }
+}

@@ -1,0 +1,165 @@
+//! Starts a service, and stops it at a signal.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::args::ServeArgs;
+use super::error::RunError;
+use crate::access::Guard;
+use crate::access_log::AccessLog;
+use crate::data_dir::{DataDir, Holder};
+use crate::extension::{Extension, ExtensionContext};
+use crate::http::{Api, ApiParts, BodyLimits};
+use crate::id::IdGenerator;
+use crate::resource::Resource;
+use crate::server::{self, Limits, ServerMetrics};
+use crate::store::LogStore;
+use crate::system;
+use crate::writes::WriteGate;
+
+/// Threads that wait for the disk or compress. They are few, since they share the processors
+/// with those that answer, and each that reads a list has a chunk of it in memory.
+const BLOCKING_THREADS: usize = 4;
+
+/// Tasks that a thread runs before it looks for new requests. A commit wakes many writers at
+/// once; with tokio's default of 61, a read that arrives then waits for most of them.
+const EVENT_INTERVAL: u32 = 8;
+
+/// The signals that a service handles.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+/// Runs a service until SIGTERM or SIGINT.
+pub(super) fn start<R: Resource, E: Extension>(
+    version: &'static str,
+    args: &ServeArgs,
+    extension_args: &E::Args,
+) -> Result<(), RunError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .event_interval(EVENT_INTERVAL)
+        .build()
+        .map_err(RunError::system)?;
+    runtime.block_on(serve::<R, E>(version, args, extension_args))
+}
+
+async fn serve<R: Resource, E: Extension>(
+    version: &'static str,
+    args: &ServeArgs,
+    extension_args: &E::Args,
+) -> Result<(), RunError> {
+    // Handle signals before anybody can know of the process and send one.
+    let Signals { mut terminate, mut interrupt, hangup } = Signals::install()?;
+    system::survive_file_size_limit().map_err(RunError::system)?;
+    let guard = Arc::new(args.guard()?);
+    let connections = args.max_connections.min(system::room_for_connections());
+    let dir = DataDir::lock(&args.data.data)?;
+    let writes = Arc::new(WriteGate::default());
+    writes.reload(dir.path()).map_err(RunError::system)?;
+    reload_on_hangup(hangup, Arc::clone(&writes), dir.path().into(), Arc::clone(&guard));
+    let store = Arc::new(LogStore::open(&dir, R::COLLECTION)?);
+    let context = ExtensionContext {
+        store: Arc::clone(&store),
+        folder: dir.path().into(),
+        writes: Arc::clone(&writes),
+        is_open: guard.access.is_open(),
+    };
+    let extension = E::start(extension_args, context).map_err(RunError::Extension)?;
+    let (listener, address) = listen(args).await?;
+    dir.describe(&holder(version, address))?;
+    let access = guard.access.as_str();
+    let metrics = ServerMetrics::default();
+    let api = Arc::new(Api::<R, _, E>::new(ApiParts {
+        store,
+        ids: IdGenerator::new().map_err(RunError::system)?,
+        version,
+        bodies: BodyLimits { time: args.body_timeout, ..BodyLimits::default() },
+        access_log: AccessLog::start(args.access_log, args.log_format),
+        server: metrics.clone(),
+        writes,
+        guard,
+        extension,
+    }));
+    let data = dir.path().display();
+    tracing::info!(version, %address, %data, connections, access, "{} is listening", R::COLLECTION);
+    let shutdown = async {
+        let name = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        tracing::info!("{name}: finishing the requests in progress");
+    };
+    let limits = Limits { connections, idle: args.idle_timeout, ..Limits::default() };
+    let serving = Arc::clone(&api);
+    let handle = move |request, peer| serving.handle(request, peer);
+    if !server::serve(listener, handle, limits, metrics, shutdown).await {
+        tracing::warn!("some requests did not finish in time");
+    }
+    api.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+impl Signals {
+    fn install() -> Result<Self, RunError> {
+        let install = |kind| signal(kind).map_err(RunError::system);
+        Ok(Self {
+            terminate: install(SignalKind::terminate())?,
+            interrupt: install(SignalKind::interrupt())?,
+            hangup: install(SignalKind::hangup())?,
+        })
+    }
+}
+
+/// At each SIGHUP, reloads whether writes are accepted, and the access tokens.
+fn reload_on_hangup(
+    mut hangup: Signal,
+    writes: Arc<WriteGate>,
+    folder: PathBuf,
+    guard: Arc<Guard>,
+) {
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            match writes.reload(&folder) {
+                Ok(()) => tracing::info!("SIGHUP: reloaded whether writes are accepted"),
+                Err(error) => {
+                    tracing::error!(%error, "SIGHUP: cannot reload whether writes are accepted");
+                }
+            }
+            match guard.access.reload() {
+                Ok(Some(tokens)) => tracing::info!(tokens, "SIGHUP: reloaded the access tokens"),
+                Ok(None) => {}
+                Err(error) => tracing::error!(
+                    %error, "SIGHUP: cannot reload the access tokens; the previous list stays in use"
+                ),
+            }
+        }
+    });
+}
+
+async fn listen(args: &ServeArgs) -> Result<(TcpListener, SocketAddr), RunError> {
+    let address = args.address();
+    let failed = |source| RunError::Listen { address, source };
+    let listener = match TcpListener::bind(address).await {
+        // Without IPv6, listen on all addresses of IPv4.
+        Err(_) if args.listen.is_none() => TcpListener::bind(("0.0.0.0", args.port)).await,
+        bound => bound,
+    };
+    let listener = listener.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+fn holder(version: &str, address: SocketAddr) -> Holder {
+    let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    Holder { pid: std::process::id(), address, version: version.into(), started }
+}
