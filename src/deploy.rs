@@ -1,4 +1,4 @@
-//! Brings one service up on one host: connect, Docker, image, container, health, seed. Steps
+//! Deploys one service to one new host: connect, Docker, image, container, health, seed. Steps
 //! that do not depend on each other run concurrently.
 
 use std::time::{Duration, Instant};
@@ -22,24 +22,34 @@ use crate::health::{self, Ready};
 use crate::image::{self, Image};
 use crate::seed;
 
-/// A host boots in a minute at most; some types take longer for their first start.
-const SSH_LIMIT: Duration = Duration::from_secs(300);
-const READY_LIMIT: Duration = Duration::from_secs(60);
+/// A host boots within a minute; some types take longer for their first start.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(300);
+const READY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What runs in a service's container.
 #[derive(Debug, Clone)]
 pub enum Artifact {
-    /// An image that is made here.
+    /// An image that was built here.
     Built(Image),
     /// The name of an image in a registry.
     Registry(String),
 }
 
-/// An artifact in the making, which several can wait for.
-pub type Making<'a> = Shared<LocalBoxFuture<'a, Result<Artifact, BinaryError>>>;
+impl Artifact {
+    /// The image's name.
+    pub fn image(&self) -> &str {
+        match self {
+            Self::Built(image) => &image.tag,
+            Self::Registry(name) => name,
+        }
+    }
+}
 
-/// A service and the host it goes to.
-pub struct Site<'a, 'm> {
+/// An artifact that is being built, which several can wait for.
+pub type PendingArtifact<'a> = Shared<LocalBoxFuture<'a, Result<Artifact, BinaryError>>>;
+
+/// A service that is deployed to a new host.
+pub struct Deployment<'a, 'm> {
     /// The service.
     pub service: &'a Service,
     /// Where the host's Docker comes from.
@@ -47,33 +57,34 @@ pub struct Site<'a, 'm> {
     /// The host.
     pub target: Target,
     /// What will run.
-    pub artifact: Making<'m>,
-    /// What it will hold at first.
-    pub begin: Begin<'a>,
-    /// What it accepts, and what seeds it; none where access is open.
+    pub artifact: PendingArtifact<'m>,
+    /// The data that it begins with.
+    pub data: InitialData<'a>,
+    /// The list of tokens that it accepts and the token that seeds it; `None` if access is
+    /// open.
     pub tokens: Option<(&'a TokenList, Option<&'a Token>)>,
 }
 
-/// What a service holds when it begins.
+/// The data that a service begins with.
 #[derive(Debug, Clone, Copy)]
-pub enum Begin<'a> {
-    /// What there is.
-    AsItIs,
-    /// The fixtures, too.
-    Seeded(&'a Fixtures),
-    /// What will come: until then it takes no writes.
-    Waiting,
+pub enum InitialData<'a> {
+    /// Those that its volume holds.
+    Existing,
+    /// The fixtures as well.
+    Fixtures(&'a Fixtures),
+    /// Those that are carried over later: until then, the service refuses writes.
+    CarriedOver,
 }
 
-impl<'a> Begin<'a> {
-    /// With the fixtures, unless that is not wanted.
-    pub fn with(fixtures: &'a Fixtures, no_seed: bool) -> Self {
-        if no_seed { Self::AsItIs } else { Self::Seeded(fixtures) }
+impl<'a> InitialData<'a> {
+    /// The fixtures, unless `no_seed`.
+    pub fn seeded(fixtures: &'a Fixtures, no_seed: bool) -> Self {
+        if no_seed { Self::Existing } else { Self::Fixtures(fixtures) }
     }
 }
 
-impl Site<'_, '_> {
-    /// How the service is seeded: where that takes a token, through the host's connection.
+impl Deployment<'_, '_> {
+    /// A client that seeds the service: if that takes a token, through the host's connection.
     fn client(&self, host: &Host, ready: &Ready) -> Client {
         let endpoint = ready.endpoint().clone();
         match self.tokens {
@@ -94,7 +105,7 @@ pub struct Step {
     pub seconds: f64,
 }
 
-/// Takes the time of steps that follow each other.
+/// Measures steps that follow each other.
 #[derive(Debug)]
 pub struct Stopwatch {
     last: Instant,
@@ -102,12 +113,12 @@ pub struct Stopwatch {
 }
 
 impl Stopwatch {
-    /// Begins with the first step.
+    /// Starts the first step.
     pub fn start() -> Self {
         Self { last: Instant::now(), steps: Vec::new() }
     }
 
-    /// Ends a step.
+    /// Ends a step and starts the next one.
     pub fn lap(&mut self, name: &'static str) {
         let seconds = self.last.elapsed().as_secs_f64();
         self.last = Instant::now();
@@ -120,8 +131,12 @@ impl Stopwatch {
     }
 }
 
-/// Begins to make what runs in a service's container; it goes on when it is waited for.
-pub fn make<'a>(config: &'a Config, service: &'a Service, sink: &'a dyn EventSink) -> Making<'a> {
+/// The artifact of a service. It is built while the future is polled, once for all clones.
+pub fn artifact<'a>(
+    config: &'a Config,
+    service: &'a Service,
+    sink: &'a dyn EventSink,
+) -> PendingArtifact<'a> {
     let work = async move {
         if let Source::Image(name) = &service.source {
             return Ok(Artifact::Registry(name.clone()));
@@ -129,7 +144,8 @@ pub fn make<'a>(config: &'a Config, service: &'a Service, sink: &'a dyn EventSin
         let reporter = Reporter::new(sink, "build");
         let name = service.name.as_str();
         let program = binary::provide(config, service, reporter).await;
-        let program = program.inspect_err(|_| reporter.failed(format!("{name} has no program")))?;
+        let program =
+            program.inspect_err(|_| reporter.failed(format!("{name} could not be built")))?;
         let bytes = tokio::fs::read(&program).await.map_err(|error| BinaryError::Cargo {
             program: service.name.to_string(),
             cause: format!("{}: {error}", program.display()),
@@ -141,25 +157,24 @@ pub fn make<'a>(config: &'a Config, service: &'a Service, sink: &'a dyn EventSin
     work.boxed_local().shared()
 }
 
-/// Brings the service to where it is ready and holds what it begins with; returns its
-/// host, too. `settle` is done on a connection
-/// of its own while Docker is being installed.
+/// Runs the service and waits until it is ready and has its data; returns the connection, too.
+/// `secure` runs on a connection of its own while Docker is being installed.
 pub async fn deploy(
-    site: &Site<'_, '_>,
-    settle: impl AsyncFnOnce(&Host) -> Result<(), Error>,
+    deployment: &Deployment<'_, '_>,
+    secure: impl AsyncFnOnce(&Host) -> Result<(), Error>,
     reporter: Reporter<'_>,
     watch: &mut Stopwatch,
 ) -> Result<(Host, Ready), Error> {
-    let Site { service, target, .. } = site;
+    let Deployment { service, target, .. } = deployment;
     reporter.step("connecting");
-    let host = ssh::connect(target, Deadline::after(SSH_LIMIT), reporter).await?;
+    let host = ssh::connect(target, Deadline::after(CONNECT_TIMEOUT), reporter).await?;
     watch.lap("SSH");
 
     reporter.step("installing Docker");
     let beside = async {
-        let second = ssh::connect(target, Deadline::after(SSH_LIMIT), reporter).await?;
-        settle(&second).await?;
-        match site.artifact.clone().await.map_err(Error::Binary)? {
+        let second = ssh::connect(target, Deadline::after(CONNECT_TIMEOUT), reporter).await?;
+        secure(&second).await?;
+        match deployment.artifact.clone().await.map_err(Error::Binary)? {
             Artifact::Registry(name) => Ok((name, None)),
             Artifact::Built(image) => {
                 let file = docker::upload(&second, &image, reporter).await?;
@@ -167,7 +182,7 @@ pub async fn deploy(
             }
         }
     };
-    let install = async { Ok(docker::install(&host, site.docker, reporter).await?) };
+    let install = async { Ok(docker::install(&host, deployment.docker, reporter).await?) };
     let ((), (image, file)) = tokio::try_join!(install, beside)?;
     watch.lap("Docker and image");
 
@@ -175,19 +190,19 @@ pub async fn deploy(
     if let Some(file) = file {
         docker::load(&host, &file).await?;
     }
-    let taking = match site.begin {
-        Begin::Waiting => Taking::NoWrites,
-        Begin::AsItIs | Begin::Seeded(_) => Taking::Writes,
+    let taking = match deployment.data {
+        InitialData::CarriedOver => Taking::NoWrites,
+        InitialData::Existing | InitialData::Fixtures(_) => Taking::Writes,
     };
-    if let Some((list, _)) = site.tokens {
+    if let Some((list, _)) = deployment.tokens {
         docker::write_tokens(&host, service, list).await?;
     }
     docker::run(&host, service, &image, taking, reporter).await?;
-    let ready = wait_ready(site, &host, reporter).await?;
+    let ready = wait_ready(deployment, &host, reporter).await?;
     watch.lap("container");
-    if let Begin::Seeded(fixtures) = site.begin {
+    if let InitialData::Fixtures(fixtures) = deployment.data {
         reporter.step("seeding");
-        let ready = ready.clone().by(site.client(&host, &ready));
+        let ready = ready.clone().by(deployment.client(&host, &ready));
         seed::apply(&ready, &service.collection(), fixtures, false, reporter).await?;
         watch.lap("seed");
     }
@@ -195,17 +210,18 @@ pub async fn deploy(
 }
 
 async fn wait_ready(
-    site: &Site<'_, '_>,
+    deployment: &Deployment<'_, '_>,
     host: &Host,
     reporter: Reporter<'_>,
 ) -> Result<Ready, Error> {
-    let service = site.service;
-    let endpoint = Client::from(Endpoint::at((site.target.address.ip(), service.port).into()));
+    let service = deployment.service;
+    let endpoint =
+        Client::from(Endpoint::at((deployment.target.address.ip(), service.port).into()));
     reporter.step("waiting until it is ready");
-    let deadline = Deadline::after(READY_LIMIT);
+    let deadline = Deadline::after(READY_TIMEOUT);
     let (name, path) = (service.name.as_str(), &service.health);
     let waited = health::wait_ready(name, &endpoint, path, deadline, reporter);
-    // A container that comes to its end again and again will never be ready.
+    // A container that ends again and again will never be ready.
     let gave_up = async {
         loop {
             tokio::time::sleep(Duration::from_secs(2)).await;

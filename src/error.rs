@@ -82,7 +82,7 @@ pub enum Error {
     },
     /// Something failed after hosts had been launched.
     #[error(
-        "{source}\nKept: {hosts}. `eventpost up` goes on with them, `eventpost down` removes them."
+        "{source}\nKept: {hosts}. `eventpost up` resumes with them, `eventpost down` terminates them."
     )]
     Kept {
         /// What failed.
@@ -90,16 +90,37 @@ pub enum Error {
         /// The hosts that stay.
         hosts: String,
     },
-    /// The data of the hosts that are to be replaced cannot be copied.
+    /// The data of the hosts that would be replaced cannot be copied.
     #[error(
         "{source}\nThe data of the old hosts cannot be carried over, and nothing was changed. To \
-         begin without them: --fresh"
+         start without them, use --fresh"
     )]
-    Carry {
+    CarryOver {
         /// Why.
         source: Box<Error>,
     },
-    /// Several things are wrong.
+    /// The host whose data would be carried over does not run.
+    #[error(
+        "{instance} has the data of {service} and is {state}: start it with `aws ec2 \
+         start-instances --instance-ids {instance}`, or start without its data with --fresh"
+    )]
+    SourceDown {
+        /// The instance.
+        instance: String,
+        /// Its service.
+        service: String,
+        /// What it is doing.
+        state: String,
+    },
+    /// An instance runs and has no public address.
+    #[error(
+        "{instance} has no public address: launch it in a subnet that assigns public addresses"
+    )]
+    NoAddress {
+        /// The instance.
+        instance: String,
+    },
+    /// Several things failed.
     #[error("{} problems, and nothing was changed:{}", .0.len(), list(.0))]
     Several(Vec<Error>),
     /// Something failed, and so did going back.
@@ -109,18 +130,35 @@ pub enum Error {
         list(.0)
     )]
     HalfChanged(Vec<Error>),
-    /// The command line asks for something that this deployment does not have.
+    /// The command line asks for something that is not possible with this stack.
     #[error("{0}")]
     Request(String),
-    /// Something failed, for the reason that the text gives.
+    /// Something failed for the reason that the text gives.
     #[error("{0}")]
     Failed(String),
-    /// A service that must run does not.
+    /// A local service does not run that must.
+    #[error("{service} does not run: `eventpost up --local` starts it")]
+    NoProcess {
+        /// The service.
+        service: String,
+    },
+    /// A service has no host.
+    #[error("{service} has no host: `eventpost up` launches one")]
+    NoHost {
+        /// The service.
+        service: String,
+    },
+    /// A host has no container of its service.
+    #[error("{service} has no container on {host}: `eventpost up` creates it")]
+    NoContainer {
+        /// The service.
+        service: String,
+        /// The host's address.
+        host: String,
+    },
+    /// Another command holds the lock of the stack, or has broken this command's lock.
     #[error("{0}")]
-    NotRunning(String),
-    /// Another command has the right to change the stack, or has taken it from this one.
-    #[error("{0}")]
-    Lease(String),
+    Locked(String),
     /// The user answered a question with no.
     #[error("nothing was changed")]
     Declined,
@@ -160,6 +198,11 @@ fn list(errors: &[Error]) -> String {
 }
 
 impl Error {
+    /// One error for all of them; there must be at least one.
+    pub(crate) fn several(mut errors: Vec<Self>) -> Self {
+        if errors.len() == 1 { errors.remove(0) } else { Self::Several(errors) }
+    }
+
     /// The process's exit code, as `eventpost --help` lists them.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {

@@ -1,16 +1,17 @@
 //! Reads seed data: a YAML list of resources, each a mapping of fields.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use crate::config::{Config, Origin, Service};
+use crate::config::{Config, Name, Origin, Service};
 
-/// The resources that a service holds at first.
+/// The resources that a service begins with.
 #[derive(Debug, Clone, Default)]
 pub struct Fixtures {
-    /// Where they come from, as the user knows it.
+    /// The file, for error messages.
     pub source: String,
     /// Their fields, in the order of the file.
     pub items: Vec<Map<String, Value>>,
@@ -24,18 +25,19 @@ pub struct FixtureError {
     problem: String,
 }
 
-/// The fixtures of the built-in deployment, by the paths it names.
+/// The fixtures of the built-in stack, by the paths that it names.
 const BUILT_IN: [(&str, &str); 2] = [
     ("fixtures/events.yml", include_str!("../fixtures/events.yml")),
     ("fixtures/notifications.yml", include_str!("../fixtures/notifications.yml")),
 ];
 
-/// Reads the fixtures of every service, in the order of the services.
-pub fn load_all(config: &Config) -> Result<Vec<Fixtures>, FixtureError> {
-    config.services.iter().map(|service| load(&config.origin, service)).collect()
+/// Reads the fixtures of every service, by its name.
+pub fn load_all(config: &Config) -> Result<BTreeMap<Name, Fixtures>, FixtureError> {
+    let load = |service: &Service| Ok((service.name.clone(), load(&config.origin, service)?));
+    config.services.iter().map(load).collect()
 }
 
-/// Reads the fixtures of a service; a service without any has none.
+/// Reads the fixtures of a service; empty if it has none.
 pub fn load(origin: &Origin, service: &Service) -> Result<Fixtures, FixtureError> {
     let Some(path) = &service.fixtures else {
         return Ok(Fixtures::default());
@@ -91,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_of_mappings_is_named() {
+    fn anything_but_a_list_of_mappings_is_an_error() {
         assert!(
             parse("f.yml", "a: b").unwrap_err().to_string().starts_with("f.yml: must be a list")
         );

@@ -1,37 +1,40 @@
-//! Ctrl-C and SIGTERM: ordinary inputs that end the work at its next await and let the
-//! command undo what it had begun.
+//! Ctrl-C and SIGTERM end the work at its next await, so that the command can undo what it
+//! began.
 
+use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io;
+use std::task::Poll;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Listens for signals from when it is made.
+/// Listens for signals from its creation on.
 pub(crate) struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
+    interrupt: RefCell<Signal>,
+    terminate: RefCell<Signal>,
 }
 
-/// A signal that came.
+/// A signal that arrived.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Caught {
     pub(crate) name: &'static str,
     pub(crate) code: u8,
 }
 
-/// The system does not tell of signals.
+/// The system cannot report signals.
 #[derive(Debug)]
 pub(crate) struct NoSignals(pub(crate) io::Error);
 
 impl Signals {
     pub(crate) fn listen() -> Result<Self, NoSignals> {
         Ok(Self {
-            interrupt: signal(SignalKind::interrupt()).map_err(NoSignals)?,
-            terminate: signal(SignalKind::terminate()).map_err(NoSignals)?,
+            interrupt: signal(SignalKind::interrupt()).map_err(NoSignals)?.into(),
+            terminate: signal(SignalKind::terminate()).map_err(NoSignals)?.into(),
         })
     }
 
-    /// Runs `work` to its end, or drops it when a signal comes.
-    pub(crate) async fn race<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Caught> {
+    /// Runs `work` to its end, or drops it when a signal arrives.
+    pub(crate) async fn race<T>(&self, work: impl Future<Output = T>) -> Result<T, Caught> {
         tokio::select! {
             done = work => Ok(done),
             caught = self.caught() => Err(caught),
@@ -39,10 +42,16 @@ impl Signals {
     }
 
     /// Waits for a signal.
-    pub(crate) async fn caught(&mut self) -> Caught {
-        tokio::select! {
-            _ = self.interrupt.recv() => Caught { name: "interrupted", code: 130 },
-            _ = self.terminate.recv() => Caught { name: "terminated", code: 143 },
-        }
+    pub(crate) async fn caught(&self) -> Caught {
+        poll_fn(|context| {
+            if self.interrupt.borrow_mut().poll_recv(context).is_ready() {
+                return Poll::Ready(Caught { name: "interrupted", code: 130 });
+            }
+            if self.terminate.borrow_mut().poll_recv(context).is_ready() {
+                return Poll::Ready(Caught { name: "terminated", code: 143 });
+            }
+            Poll::Pending
+        })
+        .await
     }
 }

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 use rest::access::tokens::{Role, is_name};
 
-use super::{OutputArgs, Stack};
+use super::args::{OutputArgs, StackArgs};
 
 /// `eventpost token`
 #[derive(Debug, Subcommand)]
@@ -35,21 +35,21 @@ pub struct TokenCreate {
     #[arg(long, value_name = "TIME", value_parser = expiry)]
     pub expires: Option<Timestamp>,
 
-    /// Which deployment
+    /// The stack
     #[command(flatten)]
-    pub stack: Stack,
+    pub stack: StackArgs,
 }
 
 /// `eventpost token list`
 #[derive(Debug, Args)]
 pub struct TokenList {
-    /// How the result looks
+    /// How the result is printed
     #[command(flatten)]
     pub output: OutputArgs,
 
-    /// Which deployment
+    /// The stack
     #[command(flatten)]
-    pub stack: Stack,
+    pub stack: StackArgs,
 }
 
 /// `eventpost token revoke`
@@ -59,9 +59,9 @@ pub struct TokenRevoke {
     #[arg(value_name = "NAME")]
     pub token: String,
 
-    /// Which deployment
+    /// The stack
     #[command(flatten)]
-    pub stack: Stack,
+    pub stack: StackArgs,
 }
 
 fn token_name(text: &str) -> Result<String, String> {

@@ -1,22 +1,16 @@
 //! The commands, each a pipeline of the modules that do the work.
 
-mod access;
 mod backup;
 mod bench;
 mod change;
-mod confirm;
 mod destination;
 mod doctor;
 mod down;
-mod endpoints;
 mod generate;
-mod hosts;
 mod inside;
-mod keeper;
 mod plan;
 mod restore;
 mod seed;
-mod site;
 mod status;
 mod token;
 mod unlock;
@@ -27,12 +21,11 @@ use std::process::ExitCode;
 use crate::cli::{Cli, Command};
 use crate::error::Error;
 
-/// Runs a command to its end, or to where a signal ends it.
+/// Runs a command until it is done or a signal interrupts it.
 pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
     match cli.command {
-        Command::Up(args) if args.dry_run => plan::run(&args).await,
         Command::Up(args) => up::run(&args).await,
-        Command::Plan(args) => plan::run(&args.into()).await,
+        Command::Plan(args) => plan::run(&args).await,
         Command::Status(args) => status::run(&args).await,
         Command::Seed(args) => seed::run(&args).await,
         Command::Down(args) => down::run(&args).await,

@@ -1,34 +1,41 @@
-//! `eventpost seed`: fixtures into services that run, here or at a URL.
+//! `eventpost seed`: adds fixtures to services that run.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde::Serialize;
-use support::event::{EventSink, Reporter};
-use support::http::Client;
+use support::http::{Client, ServiceUrl};
 use support::wait::Deadline;
 
 use crate::cli::Seed;
-use crate::commands::site::Site;
-use crate::commands::{access, endpoints};
-use crate::config::{self, Config, Service};
+use crate::config::Service;
 use crate::error::Error;
 use crate::fixtures::{self, Fixtures};
 use crate::health;
-use crate::progress;
-use crate::report::{self, Cell, Table};
+use crate::report::{Cell, Table};
 use crate::seed;
-use crate::signals::Signals;
+use crate::session::{Connection, Located, Placement, Session, given_token, refuse_unencrypted};
 
-/// The services are said to run already.
-const READY_LIMIT: Duration = Duration::from_secs(10);
+/// The services should be running already.
+const READY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What an interrupt leaves, before and while fixtures are added.
+const NOTHING_ADDED: &str = "nothing was added";
+const LEFT: &str = "the fixtures added so far stay; seed again to add the rest";
 
 /// A service to seed.
-struct Target<'a> {
-    service: &'a Service,
+struct Target {
+    service: Service,
     client: Client,
     fixtures: Fixtures,
+}
+
+impl Target {
+    fn new(session: &Session, service: Service, client: Client) -> Result<Self, Error> {
+        let fixtures = fixtures::load(&session.config.origin, &service)?;
+        Ok(Self { service, client, fixtures })
+    }
 }
 
 /// A row of the result.
@@ -54,83 +61,65 @@ impl Table for Row {
 }
 
 pub(super) async fn run(args: &Seed) -> Result<ExitCode, Error> {
-    let mut signals = Signals::listen()?;
-    let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
-    let display = progress::display();
+    let session = Session::open(&args.stack, &args.placement)?;
     let targets = if args.url.is_empty() {
-        let clients = signals.race(clients(args, &config, display.as_ref())).await;
-        targets(&config, clients.map_err(|caught| caught.into_error("nothing was added"))??)?
+        session.run(NOTHING_ADDED, targets(args, &session)).await?
     } else {
-        named(args, &config)?
+        named_targets(args, &session)?
     };
-    let work =
-        join_all(targets.iter().map(|target| seed_one(target, args.force, display.as_ref())));
-    let outcome = signals.race(work).await;
-    drop(display);
-    let results = outcome
-        .map_err(|caught| caught.into_error("what was added stays; seed again to add the rest"))?;
-    // One service's trouble keeps no other from being seeded, nor its row from being shown.
+    let seeds = targets.iter().map(|target| seed_one(target, args.force, &session));
+    let results = session.run(LEFT, async { Ok::<_, Error>(join_all(seeds).await) }).await?;
+    drop(targets);
+    // If one service cannot be seeded, the others are seeded and printed all the same.
     let (rows, errors): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
     let rows: Vec<Row> = rows.into_iter().flatten().collect();
-    report::print(&rows, args.output.format)?;
+    session.print(&rows, args.output.format)?;
     match errors.into_iter().find_map(Result::err) {
         Some(error) => Err(error),
         None => Ok(ExitCode::SUCCESS),
     }
 }
 
-/// How the services of the stack are reached, in their order.
-async fn clients(args: &Seed, config: &Config, sink: &dyn EventSink) -> Result<Vec<Client>, Error> {
-    if args.local {
-        let token = access::token_for_local(config, (&args.stack, &args.token))?;
-        let found = endpoints::local(args.stack.state_dir.as_deref(), config).await?;
-        return Ok(found.into_iter().map(|it| Client::local(it, token.clone())).collect());
+/// The services of the stack.
+async fn targets(args: &Seed, session: &Session) -> Result<Vec<Target>, Error> {
+    let located = session.locate().await?;
+    let token = session.token(&args.token)?;
+    if session.placement != Placement::Local && token.is_some() {
+        // Tokens only travel through SSH.
+        let hosts = session.hosts_of(located)?;
+        let connections = session.connect_all(&hosts).await?;
+        let target = |it: &Connection<'_>| {
+            Target::new(session, it.service.clone(), it.client(token.clone()))
+        };
+        return connections.iter().map(target).collect();
     }
-    let deployed = endpoints::deployed(config, &[]).await?;
-    let Some(token) = access::token_for_hosts(config, (&args.stack, &args.token))? else {
-        return Ok(deployed.into_iter().map(|it| it.endpoint.into()).collect());
+    let target = |it: Located| {
+        let client = Client::local(it.endpoint(), token.clone());
+        Target::new(session, it.service, client)
     };
-    let hosts = endpoints::targets(config, &args.stack, deployed)?;
-    let sites = Site::connect_all(&hosts, sink).await?;
-    Ok(sites.iter().map(|site| site.client(Some(token.clone()))).collect())
-}
-
-/// The services of the stack with their fixtures.
-fn targets<'a>(config: &'a Config, clients: Vec<Client>) -> Result<Vec<Target<'a>>, Error> {
-    let target = |(service, client): (&'a Service, Client)| {
-        let fixtures = fixtures::load(&config.origin, service)?;
-        Ok(Target { service, client, fixtures })
-    };
-    config.services.iter().zip(clients).map(target).collect()
+    located.into_iter().map(target).collect()
 }
 
 /// The services that `--url` names.
-fn named<'a>(args: &Seed, config: &'a Config) -> Result<Vec<Target<'a>>, Error> {
-    let token = access::token(config, (&args.stack, &args.token))?;
-    let given = access::given(&args.token)?;
-    let target = |url: &support::http::ServiceUrl| {
-        let service = config.services.iter().find(|s| s.name.as_str() == url.service);
-        let service = service.ok_or_else(|| {
-            let known: Vec<_> = config.services.iter().map(|s| s.name.as_str()).collect();
-            let (name, origin) = (&url.service, &config.origin);
-            let known = known.join(", ");
-            Error::Request(format!("--url {name}=…: {origin} has no service {name}, only {known}"))
-        })?;
-        let fixtures = fixtures::load(&config.origin, service)?;
-        access::check_way(&url.endpoint, given.as_ref())?;
+fn named_targets(args: &Seed, session: &Session) -> Result<Vec<Target>, Error> {
+    let token = session.own_token(&args.token)?;
+    let given = given_token(&args.token)?;
+    let target = |url: &ServiceUrl| {
+        let service = session.service(&url.service)?;
+        refuse_unencrypted(&url.endpoint, given.as_ref())?;
         let client = Client::local(url.endpoint.clone(), token.clone());
-        Ok(Target { service, client, fixtures })
+        Target::new(session, service.clone(), client)
     };
     args.url.iter().map(target).collect()
 }
 
-async fn seed_one(target: &Target<'_>, force: bool, display: &dyn EventSink) -> Result<Row, Error> {
+async fn seed_one(target: &Target, force: bool, session: &Session) -> Result<Row, Error> {
     let Target { service, client, fixtures } = target;
-    let reporter = Reporter::new(display, service.name.as_str());
+    let reporter = session.reporter(service.name.as_str());
     let work = async {
         reporter.step("seeding");
         let name = service.name.as_str();
-        let deadline = Deadline::after(READY_LIMIT);
+        let deadline = Deadline::after(READY_TIMEOUT);
         let ready = health::wait_ready(name, client, &service.health, deadline, reporter).await?;
         let collection = service.collection();
         let seeded = seed::apply(&ready, &collection, fixtures, force, reporter).await?;

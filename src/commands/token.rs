@@ -8,7 +8,7 @@ use serde::Serialize;
 use support::wait::unix_seconds;
 
 use crate::access::Keyring;
-use crate::cli::{self, Token, TokenCreate, TokenRevoke};
+use crate::cli::{self, StackArgs, Token, TokenCreate, TokenRevoke};
 use crate::config;
 use crate::error::Error;
 use crate::local::StackFolder;
@@ -51,7 +51,7 @@ fn create(args: &TokenCreate) -> Result<ExitCode, Error> {
     let _lock = stack.lock()?;
     let (keyring, name) = (Keyring::beside(&stack.key()), &args.token);
     let (token, list) = keyring.make(name, args.role, args.expires)?;
-    // A token in the list that nobody has seen would be of no use to anybody honest.
+    // Nobody could use a token that is on the list and was not printed.
     report::line(token.secret())?;
     keyring.save(&list)?;
     note(&format!(
@@ -82,7 +82,7 @@ fn revoke(args: &TokenRevoke) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn stack(args: &cli::Stack) -> Result<StackFolder, Error> {
+fn stack(args: &StackArgs) -> Result<StackFolder, Error> {
     let config = config::load(args.file.as_deref(), args.name.as_ref())?;
     Ok(StackFolder::new(args.state_dir.as_deref(), &config.stack)?)
 }

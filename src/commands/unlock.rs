@@ -1,96 +1,82 @@
-//! `eventpost unlock`: who has the right to change the stack, and taking it from them.
+//! `eventpost unlock`: shows who holds the lock of the stack, and breaks it.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use serde::Serialize;
-use support::event::Reporter;
 use support::wait::{in_words, unix_seconds};
 
 use crate::cli::Unlock;
-use crate::commands::confirm::confirm;
-use crate::commands::keeper::keeper;
-use crate::config;
 use crate::error::Error;
-use crate::lease::Lease;
-use crate::progress;
-use crate::report::{self, Cell, Table};
-use crate::signals::Signals;
+use crate::lock::Lock;
+use crate::report::{Cell, Table};
+use crate::session::Session;
 
 /// A row of the result.
 #[derive(Debug, Serialize)]
 struct Row {
     owner: String,
     purpose: String,
-    /// In seconds since 1970, as is the next.
+    /// In seconds since 1970, like `expires`.
     since: u64,
-    until: u64,
-    has_run_out: bool,
+    expires: u64,
+    has_expired: bool,
     outcome: &'static str,
 }
 
 impl Table for Row {
-    const HEADINGS: &'static [&'static str] = &["OWNER", "FOR", "SINCE", "RUNS OUT", "OUTCOME"];
+    const HEADINGS: &'static [&'static str] = &["OWNER", "PURPOSE", "SINCE", "EXPIRES", "OUTCOME"];
 
     fn cells(&self) -> Vec<Cell> {
         let now = unix_seconds();
         let ago = |time: u64| in_words(Duration::from_secs(now.saturating_sub(time)));
-        let until = if self.until < now {
-            format!("{} ago", ago(self.until))
+        let expires = if self.expires < now {
+            format!("{} ago", ago(self.expires))
         } else {
-            format!("in {}", in_words(Duration::from_secs(self.until - now)))
+            format!("in {}", in_words(Duration::from_secs(self.expires - now)))
         };
         vec![
             Cell::text(Some(&self.owner)),
             Cell::text(Some(&self.purpose)),
             Cell::text(Some(format!("{} ago", ago(self.since)))),
-            Cell::text(Some(until)),
+            Cell::text(Some(expires)),
             Cell::text(Some(self.outcome)),
         ]
     }
 }
 
 pub(super) async fn run(args: &Unlock) -> Result<ExitCode, Error> {
-    let mut signals = Signals::listen()?;
-    let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
-    let display = progress::display();
-    let reporter = Reporter::new(display.as_ref(), "lease");
-    let look = async {
-        let keeper = keeper(&config, &args.stack, &args.hosts.named, reporter).await?;
-        let leases = keeper.leases().await?;
-        Ok::<_, Error>((keeper, leases))
-    };
-    let looked = signals.race(look).await;
-    let (keeper, leases) = looked.map_err(|caught| caught.into_error("nothing was changed"))??;
-    drop(display);
+    let session = Session::open(&args.stack, &(&args.hosts).into())?;
+    let store = session.look(session.lock_store()).await?;
+    let locks = session.look(store.locks()).await?;
     let mut rows = Vec::new();
-    for lease in &leases {
-        if !args.yes && !lease.has_run_out() {
-            confirm(&mut signals, question(lease)).await?;
+    for lock in &locks {
+        if !args.yes && !lock.has_expired() {
+            session.confirm(question(lock)).await?;
         }
-        keeper.end(lease).await?;
-        rows.push(row(lease));
+        store.release(lock).await?;
+        rows.push(row(lock));
     }
-    report::print(&rows, args.output.format)?;
+    session.print(&rows, args.output.format)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn question(lease: &Lease) -> String {
-    let ago = in_words(Duration::from_secs(unix_seconds().saturating_sub(lease.since)));
+fn question(lock: &Lock) -> String {
+    let ago = in_words(Duration::from_secs(unix_seconds().saturating_sub(lock.since)));
     format!(
-        "{} has the right to change this stack, for {ago} and for `{}`. What it is doing is cut \
-         short if it still runs. Take it away?",
-        lease.owner, lease.purpose
+        "{} is changing this stack, for {ago} and for `{}`. If that command still runs, it stops \
+         where it is. Break its lock?",
+        lock.owner, lock.purpose
     )
 }
 
-fn row(lease: &Lease) -> Row {
+fn row(lock: &Lock) -> Row {
     Row {
-        owner: lease.owner.clone(),
-        purpose: lease.purpose.clone(),
-        since: lease.since,
-        until: lease.until,
-        has_run_out: lease.has_run_out(),
+        owner: lock.owner.clone(),
+        purpose: lock.purpose.clone(),
+        since: lock.since,
+        expires: lock.expires,
+        has_expired: lock.has_expired(),
         outcome: "broken",
     }
 }

@@ -1,19 +1,19 @@
-//! The key `access`: who may use the services. It becomes variables of their environments.
+//! The key `access`: who may use the services. It becomes variables of their environment.
 
 use std::path::Path;
 
-use super::model::{Access, Config, Placement, Secret, Service};
+use super::model::{Access, Config, Secret, Service};
 
-/// Says who may use a service.
+/// Who may use the service: `tokens` or `open`.
 const ACCESS: &str = "ACCESS";
-/// Says where a service finds the tokens that it accepts.
+/// The file of the tokens that the service accepts.
 const ACCESS_TOKENS_FILE: &str = "ACCESS_TOKENS_FILE";
-/// Holds the tokens themselves, for services that nobody deploys from here.
+/// The tokens themselves, for services that are not deployed by this command.
 const ACCESS_TOKENS: &str = "ACCESS_TOKENS";
-/// Where a container finds the list.
+/// The path of the list in a container.
 const FILE_IN_CONTAINER: &str = "/run/access/tokens";
 
-/// Finds services whose environment says what the key `access` is for.
+/// Reports services whose `env` sets a variable of the key `access`.
 pub(super) fn check(services: &[Service], mut problem: impl FnMut(&Service, String)) {
     for service in services {
         for variable in [ACCESS, ACCESS_TOKENS_FILE, ACCESS_TOKENS] {
@@ -24,8 +24,8 @@ pub(super) fn check(services: &[Service], mut problem: impl FnMut(&Service, Stri
     }
 }
 
-/// What is wrong with open access on hosts, as far as it can be known beforehand: whoever
-/// reaches a service that sends mails could send any text to any address.
+/// Why open access must not be used on hosts, if so: anybody who reaches a service that sends
+/// mails could send any text to any address.
 pub(super) fn open_relay(access: Option<Access>, services: &[Service]) -> Option<String> {
     let sends = services.iter().find(|service| service.env.contains_key("MAIL_HOST"));
     let name = &sends.filter(|_| access == Some(Access::Open))?.name;
@@ -36,59 +36,67 @@ pub(super) fn open_relay(access: Option<Access>, services: &[Service]) -> Option
 }
 
 impl Config {
-    /// Who may use the services at a place: on loopback everybody, unless the file says
-    /// otherwise.
-    pub fn access_at(&self, place: Placement<'_>) -> Access {
-        self.access.unwrap_or(match place {
-            Placement::Local(_) => Access::Open,
-            Placement::Hosts => Access::Tokens,
-        })
+    /// Who may use the services on this machine: everybody, unless the file says otherwise.
+    pub fn local_access(&self) -> Access {
+        self.access.unwrap_or(Access::Open)
     }
 
-    /// Tells the services who may use them.
-    pub(super) fn tell_access(&mut self, place: Placement<'_>) {
-        let access = self.access_at(place);
+    /// Who may use the services on hosts: clients with a token, unless the file says
+    /// otherwise.
+    pub fn host_access(&self) -> Access {
+        self.access.unwrap_or(Access::Tokens)
+    }
+
+    /// Adds the access settings of local services; `tokens` is the file of the list of tokens.
+    pub(super) fn set_local_access(&mut self, tokens: &Path) {
+        let access = self.local_access();
         for service in &mut self.services {
             service.env.insert(ACCESS.into(), access.as_str().into());
-            match (access, place) {
-                (Access::Open, _) => {}
-                (Access::Tokens, Placement::Local(file)) => service.secrets.push(list(file)),
-                (Access::Tokens, Placement::Hosts) => {
-                    service.env.insert(ACCESS_TOKENS_FILE.into(), FILE_IN_CONTAINER.into());
-                }
+            if access == Access::Tokens {
+                service.secrets.push(Secret {
+                    name: "access-tokens",
+                    variable: ACCESS_TOKENS_FILE,
+                    file: tokens.into(),
+                });
+            }
+        }
+    }
+
+    /// Adds the access settings of services on hosts.
+    pub(super) fn set_host_access(&mut self) {
+        let access = self.host_access();
+        for service in &mut self.services {
+            service.env.insert(ACCESS.into(), access.as_str().into());
+            if access == Access::Tokens {
+                service.env.insert(ACCESS_TOKENS_FILE.into(), FILE_IN_CONTAINER.into());
             }
         }
     }
 }
 
-fn list(file: &Path) -> Secret {
-    Secret { name: "access-tokens", variable: ACCESS_TOKENS_FILE, file: file.into() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Origin, Places, parse};
+    use crate::config::{Origin, ServiceUrls, parse};
 
     fn read(text: &str) -> Result<Config, String> {
         let config = parse(text, Origin::File("test.yml".into()), None);
         config.map_err(|error| error.to_string())
     }
 
-    fn env(config: &Config, place: Placement<'_>) -> Vec<(String, String)> {
-        let service = config.placed(&Places::new(), place).services.remove(0);
+    fn env(config: &Config) -> Vec<(String, String)> {
+        let service = &config.services[0];
         service.env_with(|secret| secret.file.display().to_string()).into_iter().collect()
     }
 
     #[test]
-    fn hosts_want_tokens_and_this_machine_does_not_unless_the_file_says_so() {
+    fn hosts_require_tokens_and_this_machine_does_not_by_default() {
         let pairs = |pairs: &[(&str, &str)]| {
             pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<Vec<_>>()
         };
         let open = pairs(&[("ACCESS", "open")]);
         let hosts = pairs(&[("ACCESS", "tokens"), ("ACCESS_TOKENS_FILE", "/run/access/tokens")]);
         let local = pairs(&[("ACCESS", "tokens"), ("ACCESS_TOKENS_FILE", "/keys/s.tokens")]);
-        let here = Placement::Local(Path::new("/keys/s.tokens"));
         let services = "services: {events: {build: e}}";
         for (access, on_hosts, on_loopback) in [
             ("", &hosts, &open),
@@ -96,14 +104,16 @@ mod tests {
             ("access: open", &open, &open),
         ] {
             let config = read(&format!("stack: s\n{access}\n{services}")).unwrap();
-            assert_eq!(env(&config, Placement::Hosts), *on_hosts, "{access}");
-            assert_eq!(env(&config, here), *on_loopback, "{access}");
+            let urls = ServiceUrls::new();
+            assert_eq!(env(&config.on_hosts(&urls)), *on_hosts, "{access}");
+            let tokens = Path::new("/keys/s.tokens");
+            assert_eq!(env(&config.on_this_machine(&urls, tokens)), *on_loopback, "{access}");
         }
     }
 
     #[test]
-    fn what_contradicts_the_key_is_refused_with_its_line() {
-        for (text, told) in [
+    fn contradicting_settings_are_refused_with_their_line() {
+        for (text, message) in [
             ("access: none\nservices: {e: {build: e}}", "line 2: access: must be tokens or open"),
             (
                 "services: {e: {build: e, env: {ACCESS_TOKENS: x}}}",
@@ -111,12 +121,12 @@ mod tests {
             ),
         ] {
             let error = read(&format!("stack: s\n{text}")).unwrap_err();
-            assert!(error.contains(told), "{told}: {error}");
+            assert!(error.contains(message), "{message}: {error}");
         }
     }
 
     #[test]
-    fn mails_are_not_sent_for_everybody_who_reaches_a_host() {
+    fn open_access_on_hosts_cannot_be_combined_with_mail() {
         let text = |access: &str| {
             format!(
                 "stack: s\n{access}\nservices: {{n: {{build: n, mail: {{host: m, from: a@b.org}}}}}}"

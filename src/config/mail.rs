@@ -45,7 +45,7 @@ pub(super) fn mail(mut section: Section<'_>, base: &Path) -> Mail {
     let secret = |file: PathBuf| Secret {
         name: "mail-password",
         variable: "MAIL_PASSWORD_FILE",
-        file: base.join(crate::config::at_home(&file)),
+        file: base.join(crate::config::expand_home(&file)),
     };
     Mail { env: given.collect(), secrets: file.map(secret).into_iter().collect() }
 }

@@ -2,7 +2,7 @@
 //! its line and the path of its key.
 
 mod access;
-mod ec2;
+mod group;
 mod mail;
 mod model;
 mod page;
@@ -15,22 +15,19 @@ use std::path::{Path, PathBuf};
 
 use support::yaml::{self, Located};
 
-pub use model::{
-    Access, Config, DockerSource, GroupName, Image, Name, Placement, Secret, SecurityGroup,
-    Service, Source, Ssh, SshFrom,
-};
-pub use page::Places;
+pub use model::{Access, Config, DockerSource, Name, Secret, SecurityGroup, Service, Source, Ssh};
+pub use page::ServiceUrls;
 
 /// The name of the file that is used where none is named.
 pub const FILE: &str = "eventpost.yml";
 
-/// The built-in deployment: the file of that name in this repository.
+/// The built-in stack: the file of that name in this repository.
 const DEFAULT: &str = include_str!("../../eventpost.yml");
 
-/// What eventpost.yml may say, as a JSON schema: for editors.
+/// The JSON schema of eventpost.yml, for editors.
 pub const SCHEMA: &str = include_str!("../../docs/eventpost.schema.json");
 
-/// Where a deployment's description comes from; what it names is relative to that.
+/// Where the description of a stack comes from. Paths in it are relative to its folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// The built-in default.
@@ -39,8 +36,8 @@ pub enum Origin {
     File(PathBuf),
 }
 
-/// A path of the description, in which `~` is this user's home.
-pub(crate) fn at_home(path: &Path) -> PathBuf {
+/// Expands `~` at the beginning of a path to this user's home.
+pub(crate) fn expand_home(path: &Path) -> PathBuf {
     match (path.strip_prefix("~"), env::var_os("HOME")) {
         (Ok(rest), Some(home)) => Path::new(&home).join(rest),
         _ => path.to_path_buf(),
@@ -71,10 +68,9 @@ pub fn load(file: Option<&Path>, stack: Option<&Name>) -> Result<Config, ConfigE
     }
 }
 
-/// A description to begin with: the built-in one with its comments, under a name and in a
-/// region.
+/// The text of a new file: the built-in one with its comments, a name and a region.
 pub fn first(stack: Option<&Name>, region: Option<&str>) -> String {
-    // Its first paragraph is about the built-in one.
+    // The first paragraph is about the built-in stack alone.
     let (_, rest) = DEFAULT.split_once("\n\n").unwrap_or(("", DEFAULT));
     let lines = rest.lines().map(|line| match (line.split_once(": "), stack, region) {
         (Some(("stack", _)), Some(stack), _) => format!("stack: {stack}"),
@@ -86,7 +82,7 @@ pub fn first(stack: Option<&Name>, region: Option<&str>) -> String {
 
 fn parse(text: &str, origin: Origin, stack: Option<&Name>) -> Result<Config, ConfigErrors> {
     let config = yaml::value(text).and_then(|mut root| {
-        // Whatever is named after the stack is named after this one.
+        // Names that derive from the stack's derive from this one.
         if let (Some(stack), Some(mapping)) = (stack, root.as_mapping_mut()) {
             mapping.insert("stack".into(), stack.as_str().into());
         }
@@ -100,7 +96,7 @@ fn parse(text: &str, origin: Origin, stack: Option<&Name>) -> Result<Config, Con
 }
 
 impl Config {
-    /// Fails where the description must not be carried out on hosts.
+    /// Fails if the stack must not run on hosts.
     pub fn check_for_hosts(&self) -> Result<(), ConfigErrors> {
         let origin = self.origin.clone();
         let problem = self.open_relay.clone();
@@ -121,7 +117,7 @@ impl Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::BuiltIn => f.write_str("the built-in deployment"),
+            Self::BuiltIn => f.write_str("the built-in stack"),
             Self::File(file) => write!(f, "{}", file.display()),
         }
     }

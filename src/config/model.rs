@@ -1,19 +1,21 @@
-//! The validated description of a deployment.
+//! The validated description of a stack.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::net::IpAddr;
+use std::path::PathBuf;
 
+use ec2::{GroupName, Image, SshFrom};
 use support::yaml::Located;
 
 use super::Origin;
 
-/// A deployment: what runs where.
+/// A stack: what runs where.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Where the description came from.
     pub origin: Origin,
-    /// What everything of this deployment is named and tagged with.
+    /// The name that everything of the stack is named and tagged with.
     pub stack: Name,
     /// The AWS region; none leaves it to AWS's own settings.
     pub region: Option<String>,
@@ -27,12 +29,12 @@ pub struct Config {
     pub security_group: SecurityGroup,
     /// Where Docker comes from.
     pub docker: DockerSource,
-    /// Who may use the services; none leaves it to where they run.
+    /// Who may use the services; `None` leaves it to the placement.
     pub access: Option<Access>,
-    /// Why this must not run on hosts, with its line.
+    /// Why the stack must not run on hosts, with its line.
     pub(super) open_relay: Option<Located>,
-    /// Machines that exist already, by service; with them, no EC2.
-    pub hosts: BTreeMap<String, String>,
+    /// Existing hosts to use instead of EC2, by service.
+    pub hosts: BTreeMap<String, IpAddr>,
     /// The services, in the order of the file; at least one.
     pub services: Vec<Service>,
 }
@@ -42,21 +44,12 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Name(String);
 
-/// The image of a host.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Image {
-    /// The newest image of Canonical's for Ubuntu 18.04.
-    Ubuntu1804,
-    /// An image by its id.
-    Ami(String),
-}
-
 /// How hosts are logged in to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ssh {
     /// The user.
     pub user: String,
-    /// The private key; none has one made for the stack.
+    /// The private key; `None` creates one for the stack.
     pub key: Option<PathBuf>,
 }
 
@@ -69,15 +62,6 @@ pub enum Access {
     Open,
 }
 
-/// Where the services run, as far as it matters to access.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Placement<'a> {
-    /// On this machine, reached by loopback alone; the file of the list of tokens.
-    Local(&'a Path),
-    /// On hosts that others can reach.
-    Hosts,
-}
-
 /// Where a host's Docker comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DockerSource {
@@ -85,7 +69,7 @@ pub enum DockerSource {
     Distro,
     /// Docker's own repository.
     DockerCe,
-    /// It is there already.
+    /// It is installed already.
     Present,
 }
 
@@ -96,25 +80,6 @@ pub struct SecurityGroup {
     pub name: GroupName,
     /// Who may connect by SSH.
     pub ssh_from: SshFrom,
-}
-
-/// The name of the hosts' security group.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum GroupName {
-    /// The stack's name, since the file names no group: only a group that the stack made
-    /// itself is used.
-    Default(Name),
-    /// The name that the file gives: a group that exists is used, whoever made it.
-    Given(String),
-}
-
-/// Who may connect by SSH.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SshFrom {
-    /// The address that this machine is seen with.
-    Auto,
-    /// An IPv4 network, as in `203.0.113.0/24`.
-    Network(String),
 }
 
 /// A service.
@@ -132,9 +97,9 @@ pub struct Service {
     pub fixtures: Option<PathBuf>,
     /// Variables of its environment; none of them is a secret.
     pub env: BTreeMap<String, String>,
-    /// Files that it is given, and what nobody else may read.
+    /// Files that only the service may read.
     pub secrets: Vec<Secret>,
-    /// The page for people that it has.
+    /// Its page for people.
     pub page: Option<Page>,
     /// The volume that keeps its data.
     pub volume: Name,
@@ -143,27 +108,27 @@ pub struct Service {
 /// A page for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
-    /// Where its reminders are made.
+    /// Where its reminders are created.
     pub reminders: Reminders,
-    /// Where it is opened besides at its service's host, as in `https://events.example.org`.
+    /// An additional origin that it is opened at, such as `https://events.example.org`.
     pub origin: Option<String>,
 }
 
-/// Where reminders are made.
+/// Where reminders are created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reminders {
-    /// At a service of this deployment.
+    /// By a service of the stack.
     Service(Name),
-    /// Where browsers find what is none of it.
+    /// By another service, at this URL.
     Url(String),
 }
 
-/// A file that a service is given.
+/// A file that a service reads and nobody else may.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Secret {
-    /// What the file is called where the service finds it.
+    /// The name of the file that the service reads.
     pub name: &'static str,
-    /// The variable that tells the service where that is.
+    /// The environment variable with the path of that file.
     pub variable: &'static str,
     /// Where it is on this machine.
     pub file: PathBuf,
@@ -212,16 +177,6 @@ impl fmt::Display for Name {
     }
 }
 
-impl GroupName {
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Default(stack) => stack.as_str(),
-            Self::Given(name) => name,
-        }
-    }
-}
-
 impl Access {
     /// The access that the text names.
     pub fn new(text: &str) -> Option<Self> {
@@ -254,7 +209,7 @@ impl DockerSource {
 }
 
 impl Service {
-    /// Its environment, where it finds each secret at a path.
+    /// Its environment, with the path of each secret.
     pub fn env_with(&self, path: impl Fn(&Secret) -> String) -> BTreeMap<String, String> {
         let secrets = self.secrets.iter().map(|it| (it.variable.to_owned(), path(it)));
         self.env.clone().into_iter().chain(secrets).collect()

@@ -3,22 +3,23 @@
 //! services are.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use rest::access::origins::Origin;
 use support::yaml::Section;
 
-use super::model::{Config, Name, Page, Placement, Reminders, Service};
+use super::model::{Config, Name, Page, Reminders, Service};
 
-/// Tells a service with a page where reminders are made.
+/// Where a service's page creates reminders.
 const NOTIFICATIONS_URL: &str = "NOTIFICATIONS_URL";
-/// Tells a service which pages may use it.
+/// The pages that may use a service from a browser.
 const ALLOW_ORIGINS: &str = "ALLOW_ORIGINS";
 
-/// Where browsers find each service, by its name: URLs without a path, the first of which
-/// is the one to use.
-pub type Places = BTreeMap<String, Vec<String>>;
+/// The URLs at which browsers find each service, without a path, the preferred one first; by
+/// the service's name.
+pub type ServiceUrls = BTreeMap<String, Vec<String>>;
 
-/// Reads them.
+/// Reads the section `page`.
 pub(super) fn page(mut section: Section<'_>) -> Option<Page> {
     let form = "the name of a service, or a URL like https://notifications.example.org";
     let reminders = section.required("reminders", |it| it.parsed("reminders", reminders, form));
@@ -35,7 +36,7 @@ fn reminders(text: &str) -> Option<Reminders> {
     Origin::of_base_url(text).map(|_| Reminders::Url(text.to_owned()))
 }
 
-/// Finds pages whose reminders have nowhere to go.
+/// Reports pages whose reminders no service creates.
 pub(super) fn check(services: &[Service], mut problem: impl FnMut(&Service, String)) {
     for service in services {
         let Some(Page { reminders: Reminders::Service(name), .. }) = &service.page else {
@@ -56,28 +57,43 @@ fn has(service: &Service, variable: &str) -> bool {
 }
 
 impl Config {
-    /// The services, told of each other where they are, and who may use them there.
+    /// The services as they run on hosts at these URLs: with the addresses of each other and
+    /// their access settings.
     #[must_use]
-    pub fn placed(&self, places: &Places, place: Placement<'_>) -> Self {
+    pub fn on_hosts(&self, urls: &ServiceUrls) -> Self {
         let mut config = self.clone();
-        config.tell_access(place);
-        for service in &mut config.services {
-            let told = self.told(service, places);
-            // What the file says of a variable counts.
-            for (name, value) in told {
-                service.env.entry(name.to_owned()).or_insert(value);
-            }
-        }
+        config.set_host_access();
+        config.set_urls(urls);
         config
     }
 
-    fn told(&self, service: &Service, places: &Places) -> Vec<(&'static str, String)> {
-        let place = |name: &Name| places.get(name.as_str()).into_iter().flatten();
-        let mut told = Vec::new();
+    /// The same for processes of this machine; `tokens` is the file of the list of tokens.
+    #[must_use]
+    pub fn on_this_machine(&self, urls: &ServiceUrls, tokens: &Path) -> Self {
+        let mut config = self.clone();
+        config.set_local_access(tokens);
+        config.set_urls(urls);
+        config
+    }
+
+    fn set_urls(&mut self, urls: &ServiceUrls) {
+        let variables: Vec<_> =
+            self.services.iter().map(|service| self.url_variables(service, urls)).collect();
+        for (service, variables) in self.services.iter_mut().zip(variables) {
+            // A variable that the file sets takes precedence.
+            for (name, value) in variables {
+                service.env.entry(name.to_owned()).or_insert(value);
+            }
+        }
+    }
+
+    fn url_variables(&self, service: &Service, urls: &ServiceUrls) -> Vec<(&'static str, String)> {
+        let urls_of = |name: &Name| urls.get(name.as_str()).into_iter().flatten();
+        let mut variables = Vec::new();
         match service.page.as_ref().map(|page| &page.reminders) {
-            Some(Reminders::Url(url)) => told.push((NOTIFICATIONS_URL, url.clone())),
+            Some(Reminders::Url(url)) => variables.push((NOTIFICATIONS_URL, url.clone())),
             Some(Reminders::Service(name)) => {
-                told.extend(place(name).next().map(|url| (NOTIFICATIONS_URL, url.clone())));
+                variables.extend(urls_of(name).next().map(|url| (NOTIFICATIONS_URL, url.clone())));
             }
             None => {}
         }
@@ -85,35 +101,35 @@ impl Config {
         for (other, page) in self.services.iter().filter_map(|it| Some((it, it.page.as_ref()?))) {
             if page.reminders == Reminders::Service(service.name.clone()) {
                 origins.extend(page.origin.clone());
-                origins.extend(place(&other.name).cloned());
+                origins.extend(urls_of(&other.name).cloned());
             }
         }
         if !origins.is_empty() {
-            told.push((ALLOW_ORIGINS, origins.join(",")));
+            variables.push((ALLOW_ORIGINS, origins.join(",")));
         }
-        told
+        variables
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::config::{Origin, Placement, parse};
+    use crate::config::{Origin, parse};
 
     #[test]
-    fn services_are_told_of_each_other() {
-        let told = |page: &str| {
+    fn services_get_the_urls_of_each_other() {
+        let variables = |page: &str| {
             let text = format!(
                 "stack: s\nservices:\n  events: {{build: e, page: {{{page}}}}}\n  \
                  notes: {{build: n}}\n"
             );
             let config = parse(&text, Origin::File("test.yml".into()), None).unwrap();
-            let places = [("events", "http://a:81"), ("notes", "http://b")];
-            let places = places.map(|(name, url)| (name.to_owned(), vec![url.to_owned()]));
-            let told = config.placed(&places.into_iter().collect(), Placement::Hosts);
+            let urls = [("events", "http://a:81"), ("notes", "http://b")];
+            let urls = urls.map(|(name, url)| (name.to_owned(), vec![url.to_owned()]));
+            let config = config.on_hosts(&urls.into_iter().collect());
             let is_of_access = |(name, _): &(String, String)| {
                 ["ACCESS", "ACCESS_TOKENS_FILE"].contains(&name.as_str())
             };
-            let env = told
+            let env = config
                 .services
                 .iter()
                 .map(|it| it.env.clone().into_iter().filter(|pair| !is_of_access(pair)).collect());
@@ -121,21 +137,21 @@ mod tests {
         };
         let pair = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
         assert_eq!(
-            told("reminders: notes"),
+            variables("reminders: notes"),
             [pair("NOTIFICATIONS_URL", "http://b"), pair("ALLOW_ORIGINS", "http://a:81")]
         );
         assert_eq!(
-            told("reminders: notes, origin: https://events.example.org")[1],
+            variables("reminders: notes, origin: https://events.example.org")[1],
             pair("ALLOW_ORIGINS", "https://events.example.org,http://a:81")
         );
-        let elsewhere = told("reminders: https://notes.example.org/api");
+        let elsewhere = variables("reminders: https://notes.example.org/api");
         assert_eq!(elsewhere[0], pair("NOTIFICATIONS_URL", "https://notes.example.org/api"));
         assert!(elsewhere[1].is_empty());
     }
 
     #[test]
     fn reminders_that_go_nowhere_are_refused() {
-        for (page, told) in [
+        for (page, message) in [
             ("{}", "services.events.page: `reminders` is missing"),
             ("{reminders: Notes}", "services.events.page.reminders: must be the name of"),
             ("{reminders: notes}", "notes is no service of this file, and no URL"),
@@ -143,7 +159,7 @@ mod tests {
         ] {
             let text = format!("stack: s\nservices:\n  events: {{build: e, page: {page}}}\n");
             let error = parse(&text, Origin::File("test.yml".into()), None).unwrap_err();
-            assert!(error.to_string().contains(told), "{told}: {error}");
+            assert!(error.to_string().contains(message), "{message}: {error}");
         }
     }
 }

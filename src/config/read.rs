@@ -1,25 +1,22 @@
 //! Defines what each key means and validates its value.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
+use ec2::{GroupName, Image, SshFrom};
 use serde_yaml::Value;
 use support::yaml::{Problems, Section, kind};
 
 use super::Origin;
 use super::access;
 use super::mail::mail;
-use super::model::{
-    Access, Config, DockerSource, GroupName, Image, Name, SecurityGroup, Service, Source, Ssh,
-    SshFrom,
-};
+use super::model::{Access, Config, DockerSource, Name, SecurityGroup, Service, Source, Ssh};
 use super::page::{self, page};
 
-/// Why there is one of each service, and what to do where that is too little.
-const REPLICAS: &str = "can only be 1: the service keeps its data itself, on its host's disk, and a \
-    second one would have other data. A larger `instance_type` carries more load, and a store \
-    that several share (the `Store` of services/rest) would have to come first";
+/// Why each service runs once, and what to do if that is not enough.
+const REPLICAS: &str = "must be 1: a service keeps its data on its host's disk, so a second one \
+    would have different data. Choose a larger `instance_type` for more load";
 
 /// Reads the whole file.
 pub(super) fn config(root: &Value, origin: &Origin, problems: &Problems) -> Option<Config> {
@@ -70,14 +67,14 @@ fn security_group(mut section: Section<'_>, stack: Option<&Name>) -> Option<Secu
     Some(security_group_of(stack?, name, ssh_from))
 }
 
-/// Without a name it has the stack's.
+/// Without a name, the group has the stack's.
 fn security_group_of(
     stack: &Name,
     name: Option<String>,
     ssh_from: Option<SshFrom>,
 ) -> SecurityGroup {
     SecurityGroup {
-        name: name.map_or_else(|| GroupName::Default(stack.clone()), GroupName::Given),
+        name: name.map_or_else(|| GroupName::Default(stack.to_string()), GroupName::Given),
         ssh_from: ssh_from.unwrap_or(SshFrom::Auto),
     }
 }
@@ -88,13 +85,14 @@ fn docker(mut section: Section<'_>) -> Option<DockerSource> {
     source
 }
 
-/// Addresses of machines by the name of the service they are for.
-fn hosts(mut section: Section<'_>) -> BTreeMap<String, String> {
+/// The addresses of existing hosts, by service.
+fn hosts(mut section: Section<'_>) -> BTreeMap<String, IpAddr> {
     let mut hosts = BTreeMap::new();
     for (service, value) in section.entries() {
-        match value.as_str() {
-            Some(address) => drop(hosts.insert(service, address.to_owned())),
-            None => section.problem(&service, format!("must be an address, not {}", kind(value))),
+        let found = value.as_str().map_or_else(|| kind(value).into(), |text| format!("`{text}`"));
+        match value.as_str().and_then(|text| text.parse().ok()) {
+            Some(address) => drop(hosts.insert(service, address)),
+            None => section.problem(&service, format!("must be an IP address, not {found}")),
         }
     }
     hosts

@@ -1,5 +1,7 @@
 //! What is accepted, what is refused, and how the refusal reads.
 
+use ec2::GroupName;
+
 use super::*;
 
 fn errors(text: &str) -> String {
@@ -114,14 +116,14 @@ fn another_name_names_everything_that_is_named_after_the_stack() {
     let name = Name::new("staging").unwrap();
     let config = parse(DEFAULT, Origin::BuiltIn, Some(&name)).unwrap();
     assert_eq!(config.stack, name);
-    assert_eq!(config.security_group.name, GroupName::Default(name));
+    assert_eq!(config.security_group.name, GroupName::Default(name.to_string()));
 }
 
 #[test]
 fn a_group_that_the_file_names_is_not_the_default_even_by_the_same_name() {
     let text = |group: &str| format!("stack: s\nservices: {{e: {{build: b}}}}\n{group}");
     let name = |group: &str| accepted(&text(group)).security_group.name;
-    let default = GroupName::Default(Name::new("s").unwrap());
+    let default = GroupName::Default("s".into());
     assert_eq!(name("security_group: {ssh_from: auto}"), default);
     assert_eq!(name("security_group: {name: s}"), GroupName::Given("s".into()));
     assert_eq!(default.as_str(), "s");
@@ -135,7 +137,7 @@ fn a_service_that_keeps_its_own_data_cannot_be_doubled() {
     assert!(parse(&service("1"), Origin::BuiltIn, None).is_ok());
     let error = parse(&service("3"), Origin::BuiltIn, None).unwrap_err().to_string();
     let expected =
-        "line 5: services.events.replicas: can only be 1: the service keeps its data itself";
+        "line 5: services.events.replicas: must be 1: a service keeps its data on its host";
     assert!(error.contains(expected), "{error}");
     assert!(error.contains("`instance_type`"), "the way out: {error}");
 }

@@ -2,6 +2,7 @@
 //! It takes a [`Host`] and knows neither SSH nor EC2.
 
 mod access;
+mod compare;
 mod data;
 mod secrets;
 mod switch;
@@ -16,6 +17,7 @@ use crate::config::{DockerSource, Service};
 use crate::image::Image;
 
 pub use access::{read_tokens, write_tokens};
+pub use compare::compare;
 pub use data::{DataStep, carry, data, run_data, upload_copy};
 pub use switch::{Record, Switched, deploy, history, note_kept, rollback, undo};
 

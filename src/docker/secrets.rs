@@ -22,24 +22,10 @@ pub(super) fn path_in_container(secret: &Secret) -> String {
 /// [`FOLDER`]; none where the service has no secrets. Another content has another folder, so
 /// that a container that is kept for going back keeps its own.
 pub(super) async fn write(host: &Host, service: &Service) -> Result<String, HostError> {
-    let read = secrets::read(service).map_err(|error| HostError::Broken {
-        host: host.name().into(),
-        doing: DOING,
-        cause: error.to_string(),
-    })?;
-    if read.is_empty() {
-        return Ok(String::new());
-    }
-    let mut digest = Sha256::new();
-    for (name, content) in &read {
-        digest.update(name);
-        digest.update([0]);
-        digest.update(content);
-    }
-    let version = hexadecimal(&digest.finalize());
-    let folder = format!("/var/lib/eventpost/secrets/{}/{}", container(service), &version[..16]);
+    let read = read(host, service)?;
+    let folder = folder_of(service, &read);
     for (name, content) in read {
-        // 65532 is whom the program in the container runs as.
+        // 65532 is the user that the program in the container runs as.
         let file = quote(&format!("{folder}/{name}"));
         let line = format!(
             "umask 077 && mkdir -p {folder} && cat > {file}.part && chmod 0400 {file}.part && \
@@ -49,4 +35,31 @@ pub(super) async fn write(host: &Host, service: &Service) -> Result<String, Host
         host.run(DOING, command).await?;
     }
     Ok(folder)
+}
+
+/// The folder that [`write`] would return, without writing anything.
+pub(super) fn folder(host: &Host, service: &Service) -> Result<String, HostError> {
+    Ok(folder_of(service, &read(host, service)?))
+}
+
+fn read(host: &Host, service: &Service) -> Result<Vec<(&'static str, Vec<u8>)>, HostError> {
+    secrets::read(service).map_err(|error| HostError::Broken {
+        host: host.name().into(),
+        doing: DOING,
+        cause: error.to_string(),
+    })
+}
+
+fn folder_of(service: &Service, secrets: &[(&'static str, Vec<u8>)]) -> String {
+    if secrets.is_empty() {
+        return String::new();
+    }
+    let mut digest = Sha256::new();
+    for (name, content) in secrets {
+        digest.update(name);
+        digest.update([0]);
+        digest.update(content);
+    }
+    let version = hexadecimal(&digest.finalize());
+    format!("/var/lib/eventpost/secrets/{}/{}", container(service), &version[..16])
 }

@@ -19,7 +19,7 @@ use rest::private;
 
 use super::LocalError;
 use crate::config::Name;
-use crate::plan::Release;
+use crate::plan::local::Release;
 
 /// Holds how long the last launch of hosts took.
 const LAST_UP: &str = "last-up-seconds";

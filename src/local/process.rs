@@ -18,7 +18,7 @@ use tokio::process::Command;
 use super::{LocalError, ServiceFolder};
 use crate::config::Service;
 use crate::environment;
-use crate::plan::Release;
+use crate::plan::local::Release;
 
 /// A service drains for ten seconds at most; then it is killed.
 const STOP_LIMIT: Duration = Duration::from_secs(15);

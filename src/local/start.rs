@@ -13,7 +13,8 @@ use super::process::{self, Child};
 use super::{LocalError, ServiceFolder};
 use crate::config::Service;
 use crate::health::{self, Ready};
-use crate::plan::{Action, Wanted};
+use crate::plan::local::Wanted;
+use crate::plan::{Action, Operation};
 
 /// A start reads all data: a million resources take a few seconds.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -31,8 +32,8 @@ pub struct Job<'a> {
     pub program: &'a Path,
     /// How it is to run.
     pub wanted: Wanted,
-    /// What is to be done.
-    pub action: Action,
+    /// What is done.
+    pub operation: Operation,
 }
 
 /// What the current run has started, so that it can be undone.
@@ -74,14 +75,16 @@ impl Job<'_> {
     ) -> Result<Ready, LocalError> {
         let (name, path) = (self.service.name.as_str(), &self.service.health);
         let endpoint = Client::from(Endpoint::at(self.wanted.address));
-        if self.action == Action::Keep {
+        if self.operation.is_keep() {
             reporter.step("runs already, checking it");
             let deadline = Deadline::after(KEEP_LIMIT);
             return Ok(health::wait_ready(name, &endpoint, path, deadline, reporter).await?);
         }
-        match &self.action {
-            Action::Restart { reason } => reporter.step(format!("starting it anew: {reason}")),
-            _ => reporter.step("starting"),
+        let is_restart = matches!(self.operation.action, Action::Restart { .. });
+        if is_restart {
+            reporter.step(format!("restarting: {}", self.operation.reason));
+        } else {
+            reporter.step("starting");
         }
         let mut child = self.start(begun)?;
         let deadline = Deadline::after(START_LIMIT);
@@ -95,7 +98,7 @@ impl Job<'_> {
             }
         }?;
         child.let_live();
-        if matches!(self.action, Action::Restart { .. }) {
+        if is_restart {
             begun.restarted(&self.folder);
         }
         Ok(ready)

@@ -1,111 +1,202 @@
-//! Decides what a deployment needs. Pure: from the wanted state and the existing state to the
-//! actions that lead from one to the other.
+//! What a command is about to do: a list of operations, which `plan` prints and `up` and
+//! `deploy` execute. Pure: decided from what is wanted and what exists.
 
+pub mod container;
 pub mod launch;
-pub mod preview;
+pub mod local;
 pub mod price;
 
 use std::net::SocketAddr;
 
-/// How a service is to run.
+use ec2::Instance;
+use serde::{Serialize, Serializer};
+
+use self::price::Cost;
+
+/// The operations that a command executes, in order.
+#[derive(Debug, Clone, Serialize)]
+pub struct Plan {
+    /// The stack.
+    pub stack: String,
+    /// What is done, in this order.
+    pub operations: Vec<Operation>,
+    /// What the hosts cost from then on, if `up` launches them and their price is known.
+    pub cost: Option<Cost>,
+    /// How long the last `up` took, in seconds.
+    pub last_time_seconds: Option<f64>,
+}
+
+/// One operation on a service, its host or its data.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
-    /// The address it listens on.
-    pub address: SocketAddr,
-    /// What its program and its environment are, as digests.
-    pub release: Release,
+pub struct Operation {
+    /// The service.
+    pub service: String,
+    /// What is done.
+    pub action: Action,
+    /// Why, for people to read.
+    pub reason: String,
 }
 
-/// What a process was started from: digests, so that they can be compared and kept.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Release {
-    /// SHA-256 of the program, in hexadecimal.
-    pub program: String,
-    /// SHA-256 of the environment that the deployment gives it, in hexadecimal.
-    pub env: String,
-}
-
-/// What is there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Existing {
-    /// It does not run.
-    Stopped,
-    /// It runs at an address; from what, where that is known.
-    Running {
-        /// The address it listens on.
-        address: SocketAddr,
-        /// What it was started from.
-        release: Option<Release>,
-    },
-}
-
-/// What has to be done for a service.
+/// What an operation does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Nothing: it runs as wanted.
-    Keep,
-    /// It has to be started.
-    Start,
-    /// It has to be stopped and started anew.
+    /// Nothing: the service runs as wanted.
+    Keep {
+        /// The process or host that it runs on.
+        target: String,
+    },
+    /// Start a process of this machine.
+    Start {
+        /// Where it listens.
+        address: SocketAddr,
+    },
+    /// Stop a process of this machine and start it again; its data stay.
     Restart {
-        /// Why, as the user should read it.
-        reason: String,
+        /// Where it listens then.
+        address: SocketAddr,
+    },
+    /// Install Docker on a host.
+    InstallDocker {
+        /// The host.
+        host: String,
+    },
+    /// Run a container where there is none.
+    CreateContainer {
+        /// The host.
+        host: String,
+        /// The image.
+        image: String,
+    },
+    /// Replace a container without refusing a request; its data stay.
+    UpdateContainer {
+        /// The host.
+        host: String,
+        /// The image.
+        image: String,
+    },
+    /// Write another list of tokens to a host.
+    UpdateTokens {
+        /// The host.
+        host: String,
+    },
+    /// Launch an instance and run the service on it.
+    Launch {
+        /// Its type.
+        instance_type: String,
+        /// The id of the image that it boots.
+        image: String,
+    },
+    /// Run the service on an instance whose launch was interrupted.
+    Resume {
+        /// The instance.
+        instance: Box<Instance>,
+    },
+    /// Copy the service's data from an old instance to the new one.
+    CarryOver {
+        /// The old instance.
+        from: Box<Instance>,
+        /// How many resources it holds, if the service says so.
+        resources: Option<u64>,
+    },
+    /// Terminate an instance.
+    Terminate {
+        /// The instance.
+        instance: Box<Instance>,
+        /// Whether data are lost that nothing else has.
+        loses_data: bool,
+        /// How many resources it holds, if the service says so.
+        resources: Option<u64>,
     },
 }
 
-/// Decides for one service.
-pub fn decide(wanted: &Wanted, existing: &Existing) -> Action {
-    let Existing::Running { address, release } = existing else {
-        return Action::Start;
-    };
-    let reason = match release {
-        _ if *address != wanted.address => {
-            format!("it moves from port {} to {}", address.port(), wanted.address.port())
-        }
-        None => "it is not known what it was started from".into(),
-        Some(release) if release.program != wanted.release.program => "its program changed".into(),
-        Some(release) if release.env != wanted.release.env => "its environment changed".into(),
-        Some(_) => return Action::Keep,
-    };
-    Action::Restart { reason }
+impl Plan {
+    /// Whether everything is as wanted already.
+    pub fn is_empty(&self) -> bool {
+        self.operations.iter().all(Operation::is_keep)
+    }
+
+    /// Whether data are lost that nothing else has.
+    pub fn loses_data(&self) -> bool {
+        self.operations.iter().any(Operation::loses_data)
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn wanted() -> Wanted {
-        let release = Release { program: "p".into(), env: "e".into() };
-        Wanted { address: ([127, 0, 0, 1], 8000).into(), release }
+impl Operation {
+    /// Whether it changes nothing.
+    pub fn is_keep(&self) -> bool {
+        matches!(self.action, Action::Keep { .. })
     }
 
-    fn running(port: u16, program: &str, env: &str) -> Existing {
-        Existing::Running {
-            address: ([127, 0, 0, 1], port).into(),
-            release: Some(Release { program: program.into(), env: env.into() }),
+    /// Whether data are lost that nothing else has.
+    pub fn loses_data(&self) -> bool {
+        matches!(self.action, Action::Terminate { loses_data: true, .. })
+    }
+}
+
+impl Action {
+    /// The word for it, in tables and JSON.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Keep { .. } => "keep",
+            Self::Start { .. } => "start",
+            Self::Restart { .. } => "restart",
+            Self::InstallDocker { .. } => "install",
+            Self::CreateContainer { .. } => "create",
+            Self::UpdateContainer { .. } | Self::UpdateTokens { .. } => "update",
+            Self::Launch { .. } => "launch",
+            Self::Resume { .. } => "resume",
+            Self::CarryOver { .. } => "carry over",
+            Self::Terminate { .. } => "terminate",
         }
     }
 
-    fn restarted_because(existing: &Existing) -> String {
-        match decide(&wanted(), existing) {
-            Action::Restart { reason } => reason,
-            other => panic!("{other:?}"),
+    /// What it acts on, for people to read.
+    pub fn target(&self) -> String {
+        match self {
+            Self::Keep { target } => target.clone(),
+            Self::Start { address } | Self::Restart { address } => format!("process at {address}"),
+            Self::InstallDocker { host } => format!("Docker on {host}"),
+            Self::CreateContainer { host, image } | Self::UpdateContainer { host, image } => {
+                format!("{image} on {host}")
+            }
+            Self::UpdateTokens { host } => format!("list of tokens on {host}"),
+            Self::Launch { instance_type, image } => format!("{instance_type} with {image}"),
+            Self::Resume { instance } | Self::Terminate { instance, .. } => instance.id.clone(),
+            Self::CarryOver { from, .. } => format!("data of {}", from.id),
         }
     }
 
-    #[test]
-    fn what_runs_as_wanted_is_kept_and_what_does_not_run_is_started() {
-        assert_eq!(decide(&wanted(), &running(8000, "p", "e")), Action::Keep);
-        assert_eq!(decide(&wanted(), &Existing::Stopped), Action::Start);
+    /// How many resources the data have that it copies or loses, if that is known.
+    pub fn resources(&self) -> Option<u64> {
+        match self {
+            Self::CarryOver { resources, .. }
+            | Self::Terminate { loses_data: true, resources, .. } => *resources,
+            _ => None,
+        }
     }
+}
 
-    #[test]
-    fn what_runs_otherwise_is_restarted_and_the_reason_given() {
-        assert_eq!(restarted_because(&running(9000, "p", "e")), "it moves from port 9000 to 8000");
-        assert_eq!(restarted_because(&running(8000, "q", "e")), "its program changed");
-        assert_eq!(restarted_because(&running(8000, "p", "f")), "its environment changed");
-        let address = ([127, 0, 0, 1], 8000).into();
-        let unknown = Existing::Running { address, release: None };
-        assert!(restarted_because(&unknown).contains("not known"));
+/// An operation as JSON.
+#[derive(Serialize)]
+struct Fields<'a> {
+    service: &'a str,
+    action: &'static str,
+    target: String,
+    reason: &'a str,
+    loses_data: bool,
+    resources: Option<u64>,
+}
+
+impl Serialize for Operation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let fields = Fields {
+            service: &self.service,
+            action: self.action.verb(),
+            target: self.action.target(),
+            reason: &self.reason,
+            loses_data: self.loses_data(),
+            resources: self.action.resources(),
+        };
+        fields.serialize(serializer)
     }
 }

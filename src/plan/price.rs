@@ -1,11 +1,13 @@
 //! Prices of hosts, as far as they are known without asking AWS.
 
+use serde::Serialize;
+
 /// When the table was made.
-pub const AS_OF: &str = "2025-01";
+const AS_OF: &str = "2025-01";
 /// The region whose prices it has.
-pub const REGION: &str = "us-east-1";
+const REGION: &str = "us-east-1";
 /// Hours of a month, as AWS's calculator counts them.
-pub const HOURS_A_MONTH: f64 = 730.0;
+const HOURS_A_MONTH: f64 = 730.0;
 
 /// Linux on demand, in USD an hour, by AWS's price list.
 const HOURLY: &[(&str, f64)] = &[
@@ -31,7 +33,37 @@ const HOURLY: &[(&str, f64)] = &[
     ("c5.2xlarge", 0.34),
 ];
 
-/// What an instance of a type costs, in USD an hour; `None` where the table has none.
-pub fn hourly(kind: &str) -> Option<f64> {
-    HOURLY.iter().find(|(known, _)| *known == kind).map(|(_, price)| *price)
+/// What hosts cost, in USD.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Cost {
+    /// An hour.
+    pub hourly: f64,
+    /// A month of 730 hours.
+    pub monthly: f64,
+    /// The region that the prices are of.
+    pub region: &'static str,
+    /// The month in which the prices were looked up.
+    pub as_of: &'static str,
+}
+
+/// The price of an instance type, in USD an hour; `None` if it is not in the table.
+pub fn hourly(instance_type: &str) -> Option<f64> {
+    HOURLY.iter().find(|(known, _)| *known == instance_type).map(|(_, price)| *price)
+}
+
+/// The price of several hosts of a type; `None` if it is not in the table.
+pub fn cost(instance_type: &str, hosts: usize) -> Option<Cost> {
+    let hosts = f64::from(u32::try_from(hosts).ok()?);
+    let hourly = hourly(instance_type)? * hosts;
+    Some(Cost { hourly, monthly: hourly * HOURS_A_MONTH, region: REGION, as_of: AS_OF })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn hosts_cost_what_the_table_says() {
+        let cost = super::cost("t2.xlarge", 2).unwrap();
+        assert!((cost.hourly - 0.3712).abs() < 1e-9 && (cost.monthly - 270.976).abs() < 1e-6);
+        assert_eq!(super::cost("x9.huge", 2), None);
+    }
 }

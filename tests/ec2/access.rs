@@ -44,7 +44,7 @@ fn traces(instance: &str) -> String {
 fn hosts_are_closed_to_those_without_a_token_and_open_to_the_command() {
     let stack = Stack::with_tokens("closed", BOTH);
     let up = stack.run(&["up"]).succeeded();
-    assert!(up.stderr.contains("made the access token `operator` (admin)"), "{up:?}");
+    assert!(up.stderr.contains("created the access token `operator` (admin)"), "{up:?}");
     assert!(up.stderr.contains("keys/closed.token"), "{up:?}");
     assert!(up.stderr.contains("docs/security.md"), "{up:?}");
     let own = stack.authorization();
@@ -78,7 +78,7 @@ fn hosts_are_closed_to_those_without_a_token_and_open_to_the_command() {
     let doctor = stack.run(&["doctor"]).succeeded();
     assert!(doctor.stdout.contains("is accepted, with the role admin"), "{doctor:?}");
     let plan = stack.run(&["plan"]);
-    assert!(plan.stdout.contains("8 resources are carried over"), "{plan:?}");
+    assert!(plan.stdout.contains("8 resources carried over"), "{plan:?}");
     let bench = stack.run(&["bench"]);
     assert_eq!(bench.code, Some(2), "{bench:?}");
     assert!(bench.stderr.contains("--from host"), "{bench:?}");

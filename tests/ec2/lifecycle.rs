@@ -23,7 +23,7 @@ fn a_stack_is_launched_replaced_and_ended_and_nothing_else_is_touched() {
     let plan = stack.run(&["plan", "--output", "json"]);
     assert_eq!(plan.code, Some(2), "{plan:?}");
     let plan = plan.json();
-    assert_eq!(plan["changes"].as_array().unwrap().len(), 2, "{plan}");
+    assert_eq!(plan["operations"].as_array().unwrap().len(), 2, "{plan}");
     assert_eq!(
         (&plan["cost"]["hourly"], &plan["last_time_seconds"]),
         (&json!(0.3712), &json!(null))
@@ -45,14 +45,15 @@ fn a_stack_is_launched_replaced_and_ended_and_nothing_else_is_touched() {
     let plan = stack.run(&["up", "--dry-run"]);
     assert_eq!(plan.code, Some(2), "{plan:?}");
     for id in &first {
-        let row = plan.stdout.lines().find(|line| line.contains(id)).unwrap();
-        assert!(
-            row.starts_with("destroy") && row.contains("8 resources are carried over"),
-            "{plan:?}"
-        );
+        let rows: Vec<_> = plan.stdout.lines().filter(|line| line.contains(id)).collect();
+        assert!(rows[0].starts_with("carry over"), "{plan:?}");
+        assert!(rows[0].contains("8 resources carried over"), "{plan:?}");
+        assert!(rows[1].starts_with("terminate"), "{plan:?}");
     }
-    assert!(plan.stdout.contains("life: 2 to create, 2 to destroy.\nIts hosts cost 0.3712 USD"));
-    assert!(plan.stdout.contains("The last time took "), "{plan:?}");
+    assert!(plan.stdout.contains(
+        "life: 2 to launch, 2 to carry over, 2 to terminate.\nThe hosts cost 0.3712 USD"
+    ));
+    assert!(plan.stdout.contains("The last `up` took "), "{plan:?}");
     assert_eq!(stack.instances(), first);
 
     // The hosts hold data, and nobody can be asked.
@@ -156,7 +157,7 @@ fn drift_from_the_file_is_told() {
         .unwrap();
     let drift = stack.status()[0]["drift"].to_string();
     for part in
-        ["it is a t2.xlarge, not a t3.large", "not ami-04b9e92b5572fa0d1", "port 80 is closed"]
+        ["type is t2.xlarge, not t3.large", "not ami-04b9e92b5572fa0d1", "port 80 is closed"]
     {
         assert!(drift.contains(part), "{drift}");
     }

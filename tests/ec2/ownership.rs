@@ -218,9 +218,9 @@ fn a_key_pair_of_somebody_else_is_neither_launched_with_nor_removed() {
 
 #[test]
 #[ignore = "needs root and Docker: run scripts/test"]
-fn a_key_pair_that_only_has_the_name_of_the_lease_is_no_lease() {
+fn a_key_pair_that_only_has_the_name_of_the_lock_is_no_lock() {
     let stack = Stack::new("squatter", ONE);
-    let name = "eventpost-lease-squatter";
+    let name = "eventpost-lock-squatter";
     stack.call(&format!("Action=DeleteKeyPair&KeyName={name}"));
     let made = stack.call(&format!("Action=CreateKeyPair&KeyName={name}"));
     let id = elements(&made, "keyPairId").remove(0);

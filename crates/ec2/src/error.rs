@@ -84,13 +84,13 @@ pub enum AccountError {
         /// What is wrong with it.
         problem: String,
     },
-    /// A key pair that is no lease has the name of the stack's lease.
+    /// A key pair that is no lock has the name of the stack's lock.
     #[error(
-        "{region}: the key pair {id} has the name of the stack's lease, `{name}`, but not its \
+        "{region}: the key pair {id} has the name of the stack's lock, `{name}`, but not its \
          tags, so it is not eventpost's. Give the stack another name, or remove the key pair if \
          nobody needs it: `aws ec2 delete-key-pair --region {region} --key-pair-id {id}`"
     )]
-    ForeignLease {
+    ForeignLock {
         /// The region.
         region: String,
         /// The key pair's id.

@@ -1,4 +1,4 @@
-//! EC2: instances, security groups, key pairs and the lease of a stack. No type of the SDK
+//! EC2: instances, security groups, key pairs and the lock of a stack. No type of the SDK
 //! leaves this crate.
 //!
 //! AWS is the state: everything that is made carries the stack's tags from the call
@@ -9,6 +9,7 @@
 //! that it cannot reach EC2.
 
 mod error;
+mod instance;
 mod model;
 #[cfg(feature = "sdk")]
 mod sdk;
@@ -16,9 +17,10 @@ mod sdk;
 mod without;
 
 pub use error::{AccountError, Ec2Error, authorize};
+pub use instance::{Instance, InstanceState};
 pub use model::{
-    GroupName, GroupPlan, GroupSpec, GroupState, Image, Ingress, Launch, MachineImage, SshFrom,
-    Wanted,
+    GroupName, GroupPlan, GroupSpec, GroupState, Image, Ingress, Launch, MachineImage, NewInstance,
+    SshFrom,
 };
 #[cfg(feature = "sdk")]
 pub use sdk::Ec2;

@@ -1,4 +1,4 @@
-//! What a stack wants of EC2 and is told of it, in this crate's own words.
+//! The parameters and results of calls to EC2, without types of the SDK.
 
 use std::fmt;
 
@@ -132,24 +132,24 @@ pub struct Launch {
     /// The generation that is launched.
     pub generation: u32,
     /// The instance type.
-    pub kind: String,
+    pub instance_type: String,
     /// What they boot.
     pub image: MachineImage,
     /// The security group's id.
     pub group: String,
     /// The key pair's name.
     pub key: String,
-    /// When they end themselves, in seconds since 1970.
-    pub ends: Option<u64>,
+    /// When they terminate themselves, in seconds since 1970.
+    pub expires: Option<u64>,
     /// Who launches them.
     pub by: String,
 }
 
-/// An instance that is wanted.
+/// What an instance of a launch has for itself.
 #[derive(Debug, Clone)]
-pub struct Wanted<'a> {
-    /// What it is for.
+pub struct NewInstance<'a> {
+    /// The service that it is launched for.
     pub service: &'a str,
-    /// The host key that it is to come up with.
+    /// The host key that it gets.
     pub host_key: &'a Identity,
 }

@@ -6,11 +6,11 @@ use std::convert::Infallible;
 
 use ssh::Identity;
 use support::event::Reporter;
-use support::lease::Lease;
-use support::machine::Machine;
+use support::lock::Lock;
 
 use crate::error::{AccountError, Ec2Error};
-use crate::model::{GroupPlan, GroupSpec, GroupState, Image, Launch, MachineImage, Wanted};
+use crate::instance::Instance;
+use crate::model::{GroupPlan, GroupSpec, GroupState, Image, Launch, MachineImage, NewInstance};
 
 /// A region of EC2, of which this program can have none.
 #[derive(Debug, Clone)]
@@ -55,15 +55,15 @@ unreachable_methods! {
     /// The image that the deployment names.
     machine_image(image: &Image) -> Result<MachineImage, Ec2Error>;
     /// Everything that carries the stack's tag.
-    machines(stack: &str) -> Result<Vec<Machine>, Ec2Error>;
+    instances(stack: &str) -> Result<Vec<Instance>, Ec2Error>;
     /// Asks whether instances of this type and image may be launched.
-    may_launch(kind: &str, image: &MachineImage) -> Result<(), Ec2Error>;
+    may_launch(instance_type: &str, image: &MachineImage) -> Result<(), Ec2Error>;
     /// Launches an instance.
-    launch(launch: &Launch, wanted: &Wanted<'_>) -> Result<Machine, Ec2Error>;
+    launch(launch: &Launch, new: &NewInstance<'_>) -> Result<Instance, Ec2Error>;
     /// Waits until an instance runs and has an address.
-    wait_running(machine: &Machine, reporter: Reporter<'_>) -> Result<Machine, Ec2Error>;
+    wait_running(instance: &Instance, reporter: Reporter<'_>) -> Result<Instance, Ec2Error>;
     /// Ends instances.
-    terminate(machines: &[Machine], reporter: Reporter<'_>) -> Result<(), Ec2Error>;
+    terminate(instances: &[Instance], reporter: Reporter<'_>) -> Result<(), Ec2Error>;
     /// Has an instance's metadata service want tokens.
     require_metadata_tokens(id: &str) -> Result<(), Ec2Error>;
     /// Notes the host keys of an instance.
@@ -76,14 +76,14 @@ unreachable_methods! {
     ensure_key(stack: &str, identity: &Identity) -> Result<String, AccountError>;
     /// Removes the key pairs that the stack imported.
     delete_keys(stack: &str) -> Result<(), Ec2Error>;
-    /// Takes the stack's lease.
-    take_lease(stack: &str, lease: &Lease) -> Result<Option<String>, AccountError>;
-    /// Who has the stack's lease.
-    lease(stack: &str) -> Result<Option<Lease>, Ec2Error>;
-    /// Has a lease hold until then.
-    renew_lease(id: &str, until: u64) -> Result<(), Ec2Error>;
-    /// Gives the lease back.
-    end_lease(id: &str) -> Result<(), Ec2Error>;
+    /// Acquires the stack's lock.
+    acquire_lock(stack: &str, lock: &Lock) -> Result<Option<String>, AccountError>;
+    /// The stack's lock, if a command holds it.
+    lock(stack: &str) -> Result<Option<Lock>, Ec2Error>;
+    /// Extends a lock.
+    renew_lock(id: &str, expires: u64) -> Result<(), Ec2Error>;
+    /// Releases a lock.
+    release_lock(id: &str) -> Result<(), Ec2Error>;
     /// Which security group hosts would be launched in.
     plan_group(spec: &GroupSpec) -> Result<GroupPlan, AccountError>;
     /// Carries out a plan, and returns the group's id.

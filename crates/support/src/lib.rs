@@ -5,8 +5,7 @@
 //! wait    deadlines, backoff and durations in words
 //! event   what work says while it goes on
 //! http    requests to services, with a token where nobody can listen
-//! lease   the right to change a stack
-//! machine an instance of a provider
+//! lock    the right to change a stack
 //! token   a bearer token, which is never printed
 //! yaml    YAML files whose problems are told with their lines
 //! digest  SHA-256 as text
@@ -15,8 +14,7 @@
 pub mod digest;
 pub mod event;
 pub mod http;
-pub mod lease;
-pub mod machine;
+pub mod lock;
 pub mod token;
 pub mod wait;
 pub mod yaml;

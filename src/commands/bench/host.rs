@@ -16,8 +16,8 @@ use support::wait::Deadline;
 
 use super::target::StackHosts;
 use crate::binary::LOAD_TEST;
-use crate::commands::endpoints::ServiceHost;
 use crate::error::Error;
+use crate::session::ServiceHost;
 
 /// Runs the load test on a host; reads the archive of [`payload`].
 const RUN: &str = include_str!("../../../templates/load-test.sh");

@@ -39,7 +39,7 @@ struct Printed<'a> {
 }
 
 pub(super) async fn run(args: &Bench) -> Result<ExitCode, Error> {
-    let mut signals = Signals::listen()?;
+    let signals = Signals::listen()?;
     // Everything that can be wrong with the request shows before the load begins.
     let mut script = script::load(args.script.as_deref(), &args.overrides)?;
     set_rates(args, &mut script)?;
@@ -49,7 +49,7 @@ pub(super) async fn run(args: &Bench) -> Result<ExitCode, Error> {
     let hosts = signals.race(target::find(args, &mut script)).await;
     let hosts = hosts.map_err(|caught| caught.into_error("no request was sent"))??;
     let display = progress::display();
-    let measured = measure(args, &script, hosts.as_ref(), display.as_ref(), &mut signals).await;
+    let measured = measure(args, &script, hosts.as_ref(), display.as_ref(), &signals).await;
     drop(display);
     let (outcome, interrupted) = measured?;
     let changes = baseline.map(|before| baseline::changes(&before, &outcome));
@@ -83,7 +83,7 @@ async fn measure(
     script: &Script,
     hosts: Option<&StackHosts>,
     sink: &dyn EventSink,
-    signals: &mut Signals,
+    signals: &Signals,
 ) -> Result<(Outcome, Option<Caught>), Error> {
     let program = async {
         let Some(hosts) = hosts else { return Ok(None) };

@@ -4,16 +4,15 @@ use std::time::Duration;
 
 use loadtest::script::Script;
 use support::event::{Reporter, Silence};
-use support::http::{Client, Endpoint};
+use support::http::Client;
 use support::wait::Deadline;
 
 use crate::access::Token;
-use crate::cli::{Bench, LoadSource};
-use crate::commands::access;
-use crate::commands::endpoints::{self, ServiceHost};
-use crate::config::{self, Config};
+use crate::cli::{Bench, LoadSource, PlacementArgs};
+use crate::config::Config;
 use crate::error::Error;
 use crate::health;
+use crate::session::{Located, Placement, ServiceHost, Session, given_token, refuse_unencrypted};
 
 /// How long services that run already may take to be ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,9 +30,9 @@ pub(super) struct StackHosts {
 /// Returns their hosts where these are to send the requests, too.
 pub(super) async fn find(args: &Bench, script: &mut Script) -> Result<Option<StackHosts>, Error> {
     if args.as_written || !args.url.is_empty() {
-        let token = access::given(&args.token)?;
+        let token = given_token(&args.token)?;
         for url in &args.url {
-            access::check_way(&url.endpoint, token.as_ref())?;
+            refuse_unencrypted(&url.endpoint, token.as_ref())?;
             script.direct(&format!("/{}", url.service), &url.endpoint);
         }
         if let Some(token) = token {
@@ -41,24 +40,18 @@ pub(super) async fn find(args: &Bench, script: &mut Script) -> Result<Option<Sta
         }
         return Ok(None);
     }
-    let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
-    if args.local {
-        let endpoints = endpoints::local(args.stack.state_dir.as_deref(), &config).await?;
-        direct(script, &config, &endpoints)?;
-        if let Some(token) = access::token_for_local(&config, (&args.stack, &args.token))? {
-            // Known before the load, whose requests would all fail.
-            for (service, endpoint) in config.services.iter().zip(endpoints) {
-                let client = Client::local(endpoint, Some(token.clone()));
-                let deadline = Deadline::after(READY_TIMEOUT);
-                let (name, path) = (service.name.as_str(), &service.health);
-                let reporter = Reporter::new(&Silence, name);
-                health::wait_ready(name, &client, path, deadline, reporter).await?;
-            }
+    let placement = PlacementArgs { local: args.local, hosts: args.hosts.clone() };
+    let session = Session::open(&args.stack, &placement)?;
+    let located = session.locate().await?;
+    direct(script, &session.config, &located)?;
+    let token = session.token(&args.token)?;
+    if session.placement == Placement::Local {
+        if let Some(token) = token {
+            check_token(&located, &token).await?;
             script.authorize(&token);
         }
         return Ok(None);
     }
-    let token = access::token_for_hosts(&config, (&args.stack, &args.token))?;
     if token.is_some() && args.from != LoadSource::Host {
         return Err(Error::Request(
             "the services need an access token, which would cross the network unencrypted: use \
@@ -66,19 +59,27 @@ pub(super) async fn find(args: &Bench, script: &mut Script) -> Result<Option<Sta
                 .into(),
         ));
     }
-    let deployed = endpoints::deployed(&config, &args.hosts).await?;
-    let endpoints: Vec<_> = deployed.iter().map(|it| it.endpoint.clone()).collect();
-    direct(script, &config, &endpoints)?;
     if args.from == LoadSource::Laptop {
         return Ok(None);
     }
-    let hosts = endpoints::targets(&config, &args.stack, deployed)?;
-    Ok(Some(StackHosts { config, hosts, token }))
+    let hosts = session.hosts_of(located)?;
+    Ok(Some(StackHosts { config: session.config, hosts, token }))
 }
 
-fn direct(script: &mut Script, config: &Config, endpoints: &[Endpoint]) -> Result<(), Error> {
-    for (service, endpoint) in config.services.iter().zip(endpoints) {
-        script.direct(&service.collection(), endpoint);
+/// Checks that the services accept the token, since all requests would fail otherwise.
+async fn check_token(located: &[Located], token: &Token) -> Result<(), Error> {
+    for it in located {
+        let client = Client::local(it.endpoint(), Some(token.clone()));
+        let (name, health) = (it.service.name.as_str(), &it.service.health);
+        let (deadline, reporter) = (Deadline::after(READY_TIMEOUT), Reporter::new(&Silence, name));
+        health::wait_ready(name, &client, health, deadline, reporter).await?;
+    }
+    Ok(())
+}
+
+fn direct(script: &mut Script, config: &Config, located: &[Located]) -> Result<(), Error> {
+    for it in located {
+        script.direct(&it.service.collection(), &it.endpoint());
     }
     let lost = script.executions.iter().find(|execution| execution.endpoint.is_none());
     lost.map_or(Ok(()), |execution| {

@@ -1,24 +1,17 @@
-//! `eventpost history`: what was done, when and by whom: launches by the tags of instances,
-//! and what was done to hosts by their own records.
+//! `eventpost history`: launches by the tags of instances, and later changes by the records of
+//! their hosts.
 
 use std::process::ExitCode;
 
-use ec2::Ec2;
+use ec2::Instance;
 use futures_util::future::try_join_all;
 use serde::Serialize;
-use support::event::EventSink;
-use support::machine::Machine;
 
-use crate::cli::Change;
-use crate::commands::endpoints::{self, ServiceHost};
-use crate::commands::hosts;
-use crate::commands::site::Site;
-use crate::config::{self, Config};
+use crate::cli::History;
 use crate::docker::{self, Record};
 use crate::error::Error;
-use crate::progress;
-use crate::report::{self, Cell, Table};
-use crate::signals::Signals;
+use crate::report::{Cell, Table};
+use crate::session::{Placement, ServiceHost, Session};
 
 /// A row of the result.
 #[derive(Debug, Serialize)]
@@ -27,7 +20,7 @@ struct Row {
     time: String,
     service: String,
     action: String,
-    /// What it was done with: the image that a host booted, or that its container runs.
+    /// The image that an instance booted or that a container runs.
     image: String,
     host: String,
     who: Option<String>,
@@ -45,55 +38,51 @@ impl Table for Row {
     }
 }
 
-pub(crate) async fn run(args: &Change) -> Result<ExitCode, Error> {
-    let mut signals = Signals::listen()?;
-    let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
-    let display = progress::display();
-    let work = async {
-        let mut rows = launches(args, &config).await?;
-        let hosts = match endpoints::hosts(&config, &args.stack, &args.hosts.named).await {
-            // Of hosts that are gone there are tags, for an hour or so.
-            Err(Error::NotRunning(_)) if !rows.is_empty() => Vec::new(),
-            found => found?,
-        };
-        let records = hosts.iter().map(|host| records(host, display.as_ref()));
-        rows.extend(try_join_all(records).await?.into_iter().flatten());
-        Ok::<_, Error>(rows)
-    };
-    let rows = signals.race(work).await;
-    drop(display);
-    let mut rows = rows.map_err(|caught| caught.into_error("nothing was changed"))??;
+pub(crate) async fn run(args: &History) -> Result<ExitCode, Error> {
+    let session = Session::open(&args.stack, &(&args.hosts).into())?;
+    let mut rows = session.look(rows(&session)).await?;
     rows.sort_by(|a, b| a.time.cmp(&b.time));
-    report::print(&rows, args.output.format)?;
+    session.print(&rows, args.output.format)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the tags of instances tell, of those that have ended too.
-async fn launches(args: &Change, config: &Config) -> Result<Vec<Row>, Error> {
-    if !hosts::named(config, &args.hosts.named)?.is_empty() {
-        return Ok(Vec::new());
-    }
-    let ec2 = Ec2::connect(config.region.as_deref()).await?;
-    let machines = ec2.machines(config.stack.as_str()).await?;
-    let launch = |machine: Machine| Row {
-        time: rfc3339(machine.launched),
-        host: machine.id,
-        service: machine.service,
-        action: "launch".into(),
-        image: machine.image,
-        who: machine.launched_by,
+async fn rows(session: &Session) -> Result<Vec<Row>, Error> {
+    let (mut rows, located) = if session.placement == Placement::Ec2 {
+        // EC2 lists terminated instances for about an hour.
+        let instances = session.ec2().await?.instances(session.stack()).await?;
+        let located = session.locate_on(&instances);
+        (instances.into_iter().map(launch).collect(), located)
+    } else {
+        (Vec::new(), session.locate().await?)
     };
-    Ok(machines.into_iter().map(launch).collect())
+    if rows.is_empty() && located.is_empty() {
+        let service = session.config.services.first().map(|service| service.name.to_string());
+        return Err(Error::NoHost { service: service.unwrap_or_default() });
+    }
+    let hosts = session.hosts_of(located)?;
+    let records = hosts.iter().map(|host| records(session, host));
+    rows.extend(try_join_all(records).await?.into_iter().flatten());
+    Ok(rows)
 }
 
-/// What a host has written down.
-async fn records(found: &ServiceHost, sink: &dyn EventSink) -> Result<Vec<Row>, Error> {
-    let site = Site::connect(found, sink).await?;
-    let records = docker::history(&site.host).await?;
-    site.reporter.done(format!("{} changes", records.len()));
-    let host = found.id.clone().unwrap_or_else(|| found.target.address.ip().to_string());
+fn launch(instance: Instance) -> Row {
+    Row {
+        time: rfc3339(instance.launched),
+        host: instance.id,
+        service: instance.service,
+        action: "launch".into(),
+        image: instance.image,
+        who: instance.launched_by,
+    }
+}
+
+/// The records that a host keeps of its changes.
+async fn records(session: &Session, host: &ServiceHost) -> Result<Vec<Row>, Error> {
+    let connection = session.connect(host).await?;
+    let records = docker::history(&connection.host).await?;
+    connection.reporter.done(format!("{} changes", records.len()));
     let row = |Record { time, action, image, who }| {
-        let (service, host) = (site.service.name.to_string(), host.clone());
+        let (service, host) = (host.service.name.to_string(), host.host_name());
         Row { time: rfc3339(time), service, action, image, host, who: Some(who) }
     };
     Ok(records.into_iter().map(row).collect())

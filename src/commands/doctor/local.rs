@@ -7,27 +7,26 @@ use support::http::{Client, Endpoint};
 use super::Findings;
 use crate::access::Token;
 use crate::cli::Doctor;
-use crate::commands::access;
-use crate::config::{Config, Service};
+use crate::config::Service;
 use crate::doctor::Check;
 use crate::error::Error;
 use crate::health;
-use crate::local::{self, ServiceFolder, StackFolder};
+use crate::local::{self, ServiceFolder};
+use crate::session::Session;
 
 /// In percent of a disk.
 const FULL: u64 = 95;
 
 pub(super) async fn look(
     args: &Doctor,
-    config: &Config,
+    session: &Session,
     findings: &mut Findings,
 ) -> Result<(), Error> {
-    let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
-    findings.checks.push(disk(stack.path()));
-    let token = access::token_for_local(config, (&args.stack, &args.token))?;
-    for service in &config.services {
+    findings.checks.push(disk(session.folder.path()));
+    let token = session.token(&args.token)?;
+    for service in &session.config.services {
         let name = service.name.as_str();
-        let folder = stack.service(name);
+        let folder = session.folder.service(name);
         let checks = process(service, &folder, token.as_ref()).await;
         findings.checks.extend(checks.into_iter().map(|check| check.of(name)));
         if args.bundle.is_some() {
@@ -72,7 +71,7 @@ async fn process(service: &Service, folder: &ServiceFolder, token: Option<&Token
             "answer",
             problem.to_string(),
             "`eventpost logs --local SERVICE` says why; `eventpost down --local` and `up --local` \
-             start it anew, with its data",
+             restart it with its data",
         ),
     };
     let mut checks = vec![running, answer];

@@ -1,10 +1,10 @@
-//! `eventpost doctor`: what is wrong with a deployment, from the credentials to the
-//! container; one cause and how to fix it. Changes nothing.
+//! `eventpost doctor`: checks a stack from the credentials to the container, and prints the
+//! cause of what is wrong and how to fix it. Changes nothing.
 
 mod bundle;
-mod hosts;
 mod local;
 mod reach;
+mod remote;
 
 use std::process::ExitCode;
 
@@ -13,23 +13,28 @@ use support::http::Client;
 
 use crate::cli::{Doctor, Output};
 use crate::commands::destination::Destination;
-use crate::config;
 use crate::doctor::{Check, cause};
 use crate::error::Error;
 use crate::health;
-use crate::progress;
 use crate::report::{self, Cell, Table};
-use crate::signals::Signals;
+use crate::session::{Placement, Session};
 
 /// The exit code where something is wrong, as of `status`.
 const WRONG: u8 = 3;
 
-/// What was found out.
+/// The results of checks.
 #[derive(Debug, Default)]
 struct Findings {
     checks: Vec<Check>,
     /// For the bundle: the name of each file and its text.
     files: Vec<(String, String)>,
+}
+
+impl Findings {
+    fn extend(&mut self, other: Self) {
+        self.checks.extend(other.checks);
+        self.files.extend(other.files);
+    }
 }
 
 /// What is printed.
@@ -54,30 +59,27 @@ impl Table for Check {
 }
 
 pub(super) async fn run(args: &Doctor) -> Result<ExitCode, Error> {
-    let mut signals = Signals::listen()?;
-    let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
+    let session = Session::open(&args.stack, &args.placement)?;
     let bundle = args.bundle.as_deref().map(Destination::private).transpose()?;
-    let display = progress::display();
-    let look = async {
-        let mut findings = Findings::default();
-        let about = format!("{} describes stack {}", config.origin, config.stack);
-        findings.checks.push(Check::fine("description", about));
-        if args.placement.local {
-            local::look(args, &config, &mut findings).await?;
-        } else {
-            hosts::look(args, &config, display.as_ref(), &mut findings).await?;
-        }
-        Ok::<_, Error>(findings)
-    };
-    let findings = signals.race(look).await;
-    drop(display);
-    let findings = findings.map_err(|caught| caught.into_error("nothing was changed"))??;
+    let findings = session.look(check_all(args, &session)).await?;
     let diagnosis = Diagnosis { checks: &findings.checks, cause: cause(&findings.checks) };
     if let Some(file) = bundle {
-        bundle::write(file, &config, &diagnosis, &findings.files)?;
+        bundle::write(file, &session.config, &diagnosis, &findings.files)?;
     }
+    session.close();
     print(&diagnosis, args.output.format)?;
     Ok(diagnosis.cause.map_or(ExitCode::SUCCESS, |_| ExitCode::from(WRONG)))
+}
+
+async fn check_all(args: &Doctor, session: &Session) -> Result<Findings, Error> {
+    let mut findings = Findings::default();
+    let about = format!("{} describes stack {}", session.config.origin, session.stack());
+    findings.checks.push(Check::fine("description", about));
+    match session.placement {
+        Placement::Local => local::look(args, session, &mut findings).await?,
+        Placement::Hosts(_) | Placement::Ec2 => remote::look(args, session, &mut findings).await?,
+    }
+    Ok(findings)
 }
 
 /// Whether a service accepts the token that a client sends.

@@ -1,22 +1,21 @@
 //! Finds out why an instance cannot be reached, as far as EC2 knows.
 
-use ec2::{Ec2, Ec2Error, GroupState, authorize};
-use support::machine::Machine;
+use ec2::{Ec2, Ec2Error, GroupState, Instance, authorize};
 
 use crate::config::Config;
 use crate::doctor::Check;
 
-/// What EC2 says of the way to a port of an instance.
-pub(super) async fn why(ec2: &Ec2, config: &Config, machine: &Machine, port: u16) -> Vec<Check> {
-    let id = machine.id.as_str();
-    let group = config.group();
+/// What EC2 knows about the way to a port of an instance.
+pub(super) async fn why(ec2: &Ec2, config: &Config, instance: &Instance, port: u16) -> Vec<Check> {
+    let id = instance.id.as_str();
+    let group = config.group_spec();
     let (impaired, group, route) =
         tokio::join!(ec2.failed_status_checks(id), ec2.group_state(&group), ec2.missing_route(id));
     vec![
         judge("instance", impaired, "EC2's own checks pass", |found| {
             let fix = format!(
                 "`aws ec2 stop-instances --instance-ids {id}` and `start-instances` move it to \
-                 another machine, with its data; its address changes"
+                 other hardware, with its data; its address changes"
             );
             (found, fix)
         }),
@@ -69,14 +68,14 @@ fn security_group(
     }
 }
 
-/// A check of something of which EC2 tells a problem, none, or nothing.
+/// A check of something that EC2 reports a problem of, or none.
 fn judge(
     subject: &'static str,
-    told: Result<Option<String>, Ec2Error>,
+    reported: Result<Option<String>, Ec2Error>,
     fine: &str,
     wrong: impl FnOnce(String) -> (String, String),
 ) -> Check {
-    match told {
+    match reported {
         Ok(None) => Check::fine(subject, fine),
         Ok(Some(problem)) => {
             let (found, fix) = wrong(problem);

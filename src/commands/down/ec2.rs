@@ -1,79 +1,63 @@
-//! `eventpost down` on EC2: ends the stack's hosts and removes what was made for them.
+//! `eventpost down` on EC2: terminates the stack's hosts and deletes what was created for them.
 
 use std::process::ExitCode;
 
-use ec2::Ec2;
-use support::event::{EventSink, Reporter};
-use support::machine::Machine;
+use ec2::{Ec2, Instance};
 
-use super::row::Row;
+use super::Row;
 use crate::cli::Down;
-use crate::commands::confirm::confirm;
-use crate::commands::keeper;
-use crate::config::Config;
 use crate::error::Error;
-use crate::local::StackFolder;
-use crate::progress;
-use crate::report;
-use crate::signals::Signals;
+use crate::session::Session;
 
-pub(super) async fn run(args: &Down, config: &Config) -> Result<ExitCode, Error> {
-    let mut signals = Signals::listen()?;
-    let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
-    let _lock = stack.lock()?;
-    let (ec2, keeper) = keeper::account(config, &mut signals).await?;
-    let display = progress::display();
-    let reporter = Reporter::new(display.as_ref(), "stack");
-    let work = async |signals: &mut Signals| {
-        let found = signals.race(ec2.machines(config.stack.as_str())).await;
-        let mut machines = found.map_err(|caught| caught.into_error("nothing was changed"))??;
-        machines.retain(Machine::is_alive);
-        if !machines.is_empty() && !args.yes {
-            confirm(signals, question(&machines, ec2.region())).await?;
+/// What an interrupt leaves.
+const LEFT: &str = "run `eventpost down` again to remove the rest";
+
+pub(super) async fn run(args: &Down, session: Session) -> Result<ExitCode, Error> {
+    let terminated = session.locked("down", async || {
+        let ec2 = session.ec2().await?;
+        let mut instances = session.look(ec2.instances(session.stack())).await?;
+        instances.retain(Instance::is_alive);
+        if !instances.is_empty() && !args.yes {
+            session.confirm(question(&instances, ec2.region())).await?;
         }
-        let ended = signals.race(end(args, config, &ec2, &machines, display.as_ref())).await;
-        ended
-            .map_err(|caught| caught.into_error("run `eventpost down` again to end the rest"))??;
-        Ok(machines)
-    };
-    let ended = keeper.hold("down", &mut signals, reporter, work).await;
-    drop(display);
-    let row = |it: Machine| Row { service: it.service, what: Some(it.id), outcome: "ended" };
-    let rows: Vec<_> = ended?.into_iter().map(row).collect();
-    report::print(&rows, args.output.format)?;
+        session.run(LEFT, remove(args, &session, ec2, &instances)).await?;
+        Ok(instances)
+    });
+    let row = |it: Instance| Row { service: it.service, what: Some(it.id), outcome: "terminated" };
+    let rows: Vec<_> = terminated.await?.into_iter().map(row).collect();
+    session.print(&rows, args.output.format)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Ends hosts, and removes what was made for them.
-async fn end(
+async fn remove(
     args: &Down,
-    config: &Config,
+    session: &Session,
     ec2: &Ec2,
-    machines: &[Machine],
-    display: &dyn EventSink,
+    instances: &[Instance],
 ) -> Result<(), Error> {
-    let name = config.stack.as_str();
-    let reporter = Reporter::new(display, "hosts");
-    reporter.step("ending");
-    ec2.terminate(machines, reporter).await.inspect_err(|e| reporter.failed(e.to_string()))?;
-    reporter.done(format!("{} ended", machines.len()));
+    let reporter = session.reporter("hosts");
+    reporter.step("terminating");
+    ec2.terminate(instances, reporter).await.inspect_err(|e| reporter.failed(e.to_string()))?;
+    reporter.done(format!("{} terminated", instances.len()));
     if !args.keep_network {
-        let reporter = Reporter::new(display, "network");
-        reporter.step("removing the security group and key pairs");
-        let removed = tokio::try_join!(ec2.delete_groups(name, reporter), ec2.delete_keys(name));
-        removed.inspect_err(|error| reporter.failed(error.to_string()))?;
-        reporter.done("removed");
+        let reporter = session.reporter("network");
+        reporter.step("deleting the security group and key pairs");
+        let stack = session.stack();
+        let deleted = tokio::try_join!(ec2.delete_groups(stack, reporter), ec2.delete_keys(stack));
+        deleted.inspect_err(|error| reporter.failed(error.to_string()))?;
+        reporter.done("deleted");
     }
     Ok(())
 }
 
-fn question(machines: &[Machine], region: &str) -> String {
-    let lines = machines.iter().map(|machine| {
-        let Machine { id, service, kind, state, .. } = machine;
-        format!("  {id}  {service}, {kind}, {state}\n")
+fn question(instances: &[Instance], region: &str) -> String {
+    let lines = instances.iter().map(|instance| {
+        let Instance { id, service, instance_type, state, .. } = instance;
+        format!("  {id}  {service}, {instance_type}, {state}\n")
     });
     let lines = lines.collect::<Vec<_>>().concat();
     format!(
-        "In {region} these hosts will be ended, and the data on them will be lost:\n{lines}Go on?"
+        "These hosts in {region} will be terminated, and the data on them will be lost:\n\
+         {lines}Continue?"
     )
 }

@@ -1,54 +1,47 @@
-//! `eventpost down --local`: stops every service of the stack; data go only when asked for.
+//! `eventpost down --local`: stops all services of the stack; `--purge` removes their data.
 
 use std::process::ExitCode;
 
 use futures_util::future::join_all;
-use support::event::{EventSink, Reporter};
 
-use super::row::Row;
+use super::Row;
 use crate::cli::Down;
-use crate::commands::confirm::confirm;
-use crate::config::Config;
 use crate::error::Error;
-use crate::local::{self, LocalError, ServiceFolder, StackFolder};
-use crate::progress;
-use crate::report;
-use crate::signals::Signals;
+use crate::local::{self, LocalError, ServiceFolder};
+use crate::session::Session;
 
-pub(super) async fn run(args: &Down, config: &Config) -> Result<ExitCode, Error> {
-    let mut signals = Signals::listen()?;
-    let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
-    if !stack.path().exists() {
-        let display = progress::display();
-        Reporter::new(display.as_ref(), config.stack.as_str()).done("there is nothing of it here");
-        drop(display);
-        report::print::<Row>(&[], args.output.format)?;
+pub(super) async fn run(args: &Down, session: Session) -> Result<ExitCode, Error> {
+    if !session.folder.path().exists() {
+        session.reporter(session.stack()).done("has nothing on this machine");
+        session.print::<Row>(&[], args.output.format)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let lock = stack.lock()?;
-    if args.purge && !args.yes {
-        let question = format!("Remove all data and logs in {}?", stack.path().display());
-        confirm(&mut signals, question).await?;
-    }
-    // From here on a signal would only leave some running: stopping takes seconds.
-    let rows = stop_all(&stack.services()?).await?;
-    if args.purge {
-        stack.remove()?;
-    }
-    drop(lock);
-    report::print(&rows, args.output.format)?;
+    let rows = session.locked("down", async || {
+        if args.purge && !args.yes {
+            let folder = session.folder.path().display();
+            session.confirm(format!("Remove all data and logs in {folder}?")).await?;
+        }
+        // A signal would only leave some of them running: stopping takes seconds.
+        let rows = stop_all(&session).await?;
+        if args.purge {
+            session.folder.remove()?;
+        }
+        Ok(rows)
+    });
+    let rows = rows.await?;
+    session.print(&rows, args.output.format)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Stops all, and tells of the first that could not be stopped.
-async fn stop_all(folders: &[ServiceFolder]) -> Result<Vec<Row>, LocalError> {
-    let display = progress::display();
-    let stops = join_all(folders.iter().map(|folder| stop_one(folder, display.as_ref()))).await;
+/// Stops all services, even if one of them cannot be stopped.
+async fn stop_all(session: &Session) -> Result<Vec<Row>, LocalError> {
+    let folders = session.folder.services()?;
+    let stops = join_all(folders.iter().map(|folder| stop(folder, session))).await;
     stops.into_iter().collect()
 }
 
-async fn stop_one(folder: &ServiceFolder, display: &dyn EventSink) -> Result<Row, LocalError> {
-    let reporter = Reporter::new(display, folder.service());
+async fn stop(folder: &ServiceFolder, session: &Session) -> Result<Row, LocalError> {
+    let reporter = session.reporter(folder.service());
     reporter.step("stopping");
     let (what, outcome) = match local::stop(folder).await {
         Ok(Some(holder)) => (Some(format!("pid {}", holder.pid)), "stopped"),

@@ -1,4 +1,4 @@
-//! `eventpost logs`: what the services have said, and what they go on saying.
+//! `eventpost logs`: prints the ends of the logs, and follows them.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Stdout, stdout};
@@ -9,44 +9,38 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 use ssh::{Command, Progress};
 
-use super::{connect, named};
 use crate::cli::Logs;
-use crate::commands::endpoints::{self, ServiceHost};
-use crate::config::{self, Config, Service};
+use crate::config::Service;
 use crate::docker;
 use crate::error::Error;
-use crate::local::{LocalError, StackFolder};
-use crate::signals::Signals;
+use crate::local::LocalError;
+use crate::session::{Connection, Placement, ServiceHost, Session};
 use crate::terminal::Outlet;
 
 /// How long reading may take, and following, which ends with the connection.
-const READ_LIMIT: Duration = Duration::from_secs(600);
-const FOLLOW_LIMIT: Duration = Duration::from_secs(30 * 24 * 3600);
-/// How often a local file is looked at for more.
-const LOOK: Duration = Duration::from_millis(200);
+const READ_TIMEOUT: Duration = Duration::from_secs(600);
+const FOLLOW_TIMEOUT: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How often a local file is read for more.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 pub(crate) async fn run(args: &Logs) -> Result<ExitCode, Error> {
-    let mut signals = Signals::listen()?;
-    let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
+    let session = Session::open(&args.stack, &args.placement)?;
     let services: Vec<_> = match &args.service {
-        Some(name) => vec![named(&config, name)?],
-        None => config.services.iter().collect(),
+        Some(name) => vec![session.service(name)?],
+        None => session.config.services.iter().collect(),
     };
     let work = async {
-        if args.placement.local {
-            local(args, &config, &services).await
-        } else {
-            on_hosts(args, &config, &services).await
+        match session.placement {
+            Placement::Local => local(args, &session, &services).await,
+            Placement::Hosts(_) | Placement::Ec2 => on_hosts(args, &session, &services).await,
         }
     };
-    match signals.race(work).await {
-        Ok(outcome) => outcome.map(|()| ExitCode::SUCCESS),
-        Err(caught) => Err(caught.into_error("the services go on")),
-    }
+    session.run("the services continue", work).await?;
+    Ok(ExitCode::SUCCESS)
 }
 
-async fn on_hosts(args: &Logs, config: &Config, services: &[&Service]) -> Result<(), Error> {
-    let hosts = endpoints::hosts(config, &args.stack, &args.placement.hosts).await?;
+async fn on_hosts(args: &Logs, session: &Session, services: &[&Service]) -> Result<(), Error> {
+    let hosts = session.service_hosts().await?;
     let wanted = hosts
         .iter()
         .filter(|host| services.iter().any(|service| service.name == host.service.name));
@@ -54,13 +48,13 @@ async fn on_hosts(args: &Logs, config: &Config, services: &[&Service]) -> Result
 }
 
 async fn of_host(args: &Logs, found: &ServiceHost, is_one_of_several: bool) -> Result<(), Error> {
-    let host = connect(found).await?;
+    let host = Connection::open_silently(found).await?.host;
     let line = docker::logs(&found.service, args.tail, args.follow);
-    let limit = if args.follow { FOLLOW_LIMIT } else { READ_LIMIT };
+    let timeout = if args.follow { FOLLOW_TIMEOUT } else { READ_TIMEOUT };
     let mut lines = Lines::new(&found.service, is_one_of_several);
-    let output = host.stream("reading the log", Command::new(line).within(limit), |what| {
-        if let Progress::Output(bytes) = what {
-            lines.take(&bytes);
+    let output = host.stream("reading the log", Command::new(line).within(timeout), |progress| {
+        if let Progress::Output(bytes) = progress {
+            lines.push(&bytes);
         }
     });
     let output = output.await?;
@@ -69,13 +63,12 @@ async fn of_host(args: &Logs, found: &ServiceHost, is_one_of_several: bool) -> R
         return Ok(());
     }
     let name = &found.service.name;
-    Err(Error::NotRunning(format!("{name} has no log:\n{}", output.last_lines())))
+    Err(Error::Failed(format!("{name} has no log:\n{}", output.last_lines())))
 }
 
-async fn local(args: &Logs, config: &Config, services: &[&Service]) -> Result<(), Error> {
-    let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
+async fn local(args: &Logs, session: &Session, services: &[&Service]) -> Result<(), Error> {
     let each = services.iter().map(|service| async {
-        let log = stack.service(service.name.as_str()).log();
+        let log = session.folder.service(service.name.as_str()).log();
         let lines = Lines::new(service, services.len() > 1);
         let read = read(args, &log, lines).await;
         read.map_err(|source| Error::Local(LocalError::Io { path: log, source }))
@@ -83,25 +76,24 @@ async fn local(args: &Logs, config: &Config, services: &[&Service]) -> Result<()
     try_join_all(each).await.map(drop)
 }
 
-/// Reads the end of a file, and what is added to it. One that has become shorter was begun
-/// anew.
+/// Reads the end of a file, and what is added to it. One that has become shorter was replaced.
 async fn read(args: &Logs, log: &Path, mut lines: Lines) -> io::Result<()> {
     let mut file = File::open(log)?;
     let mut text = Vec::new();
     file.read_to_end(&mut text)?;
-    lines.take(last(&text, args.tail));
+    lines.push(last(&text, args.tail));
     if !args.follow {
         lines.end();
         return Ok(());
     }
     loop {
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
         if file.metadata()?.len() < file.stream_position()? {
             file.seek(SeekFrom::Start(0))?;
         }
         text.clear();
         file.read_to_end(&mut text)?;
-        lines.take(&text);
+        lines.push(&text);
     }
 }
 
@@ -118,29 +110,29 @@ fn last(text: &[u8], count: u32) -> &[u8] {
 /// Writes whole lines, each after the service's name where there are several services.
 struct Lines {
     prefix: String,
-    begun: Vec<u8>,
+    partial: Vec<u8>,
     outlet: Outlet<Stdout>,
 }
 
 impl Lines {
     fn new(service: &Service, is_one_of_several: bool) -> Self {
         let prefix = if is_one_of_several { format!("{} | ", service.name) } else { String::new() };
-        Self { prefix, begun: Vec::new(), outlet: Outlet::new(stdout()) }
+        Self { prefix, partial: Vec::new(), outlet: Outlet::new(stdout()) }
     }
 
-    fn take(&mut self, bytes: &[u8]) {
-        self.begun.extend_from_slice(bytes);
-        let Some(end) = self.begun.iter().rposition(|byte| *byte == b'\n') else { return };
-        let rest = self.begun.split_off(end + 1);
-        let whole = std::mem::replace(&mut self.begun, rest);
+    fn push(&mut self, bytes: &[u8]) {
+        self.partial.extend_from_slice(bytes);
+        let Some(end) = self.partial.iter().rposition(|byte| *byte == b'\n') else { return };
+        let rest = self.partial.split_off(end + 1);
+        let whole = std::mem::replace(&mut self.partial, rest);
         let whole = self.prefixed(&whole);
         self.outlet.pass_on(&whole);
     }
 
-    /// What is left is a line whose end is missing.
+    /// Writes the last line if its end is missing.
     fn end(&mut self) {
-        if !self.begun.is_empty() {
-            self.take(b"\n");
+        if !self.partial.is_empty() {
+            self.push(b"\n");
         }
     }
 

@@ -1,5 +1,5 @@
-//! `eventpost ssh SERVICE`: a shell on a service's host, by the system's own `ssh`, which
-//! is told which host key to expect.
+//! `eventpost ssh SERVICE`: a shell on a service's host by the system's `ssh`, which gets the
+//! host key to expect.
 
 use std::fmt::Write;
 use std::os::unix::process::CommandExt;
@@ -9,39 +9,32 @@ use std::process::{Command, ExitCode};
 use rest::file::replace_file;
 use ssh::{Target, Trust};
 
-use super::{connect, host_of};
 use crate::cli::Ssh;
-use crate::commands::hosts;
-use crate::config::{self, Config};
 use crate::environment;
 use crate::error::Error;
 use crate::local::{LocalError, StackFolder};
+use crate::session::{Connection, Session};
 
 pub(crate) async fn run(args: &Ssh) -> Result<ExitCode, Error> {
-    let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
-    let found = host_of(&config, &args.stack, &args.hosts.named, &args.service).await?;
-    // What is wrong with the host or its key is said better here than by ssh.
-    drop(connect(&found).await?);
-    let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
-    let known_hosts = known_hosts(&stack, &found.target)?;
+    let session = Session::open(&args.stack, &(&args.hosts).into())?;
+    let found = session.service_host(&args.service).await?;
+    // Its errors explain what is wrong with the host or its key better than those of ssh.
+    drop(Connection::open_silently(&found).await?);
+    let known_hosts = known_hosts(&session.folder, &found.target)?;
     let mut ssh = Command::new("ssh");
     environment::remove_credentials(&mut ssh);
-    ssh.arg("-i").arg(hosts::key_path(&config, &stack));
+    ssh.arg("-i").arg(session.key_path());
     ssh.args(["-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=yes", "-o"]);
     ssh.arg(format!("UserKnownHostsFile={}", known_hosts.display()));
     ssh.args(["-p", &found.target.address.port().to_string(), "--"]);
-    ssh.arg(destination(&config, &found.target));
-    // Only a failure comes back.
+    ssh.arg(format!("{}@{}", found.target.user, found.target.address.ip()));
+    session.close();
+    // Returns only if it fails.
     let error = ssh.exec();
-    Err(Error::NotRunning(format!("ssh cannot be run ({error}): install OpenSSH's client")))
+    Err(Error::Failed(format!("ssh cannot be run ({error}): install OpenSSH's client")))
 }
 
-fn destination(config: &Config, target: &Target) -> String {
-    format!("{}@{}", config.ssh.user, target.address.ip())
-}
-
-/// A file with the host's keys and no others; of a host that this user knows, the user's
-/// own.
+/// A file with the keys of an instance alone; for an existing host, the user's own file.
 fn known_hosts(stack: &StackFolder, target: &Target) -> Result<PathBuf, Error> {
     let keys = match &target.trust {
         Trust::KnownHosts(file) => return Ok(file.clone()),

@@ -1,4 +1,4 @@
-//! `eventpost status --local`: what runs, what it says of itself, and whether all is well.
+//! `eventpost status --local`: the processes, and what their services report.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -8,20 +8,21 @@ use serde::Serialize;
 use support::http::{Client, Endpoint};
 use support::wait::{in_words, unix_seconds};
 
+use super::Health;
 use crate::access::Token;
 use crate::cli::Status;
-use crate::commands::access;
-use crate::config::{Config, Service};
+use crate::config::Service;
 use crate::error::Error;
 use crate::health::{self, About, NotReady};
-use crate::local::{self, StackFolder};
-use crate::report::{self, Cell, Table};
+use crate::local;
+use crate::report::{Cell, Table};
+use crate::session::Session;
 
 /// A row of the result.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct Row {
     service: String,
-    state: State,
+    state: Health,
     url: Option<String>,
     pid: Option<u32>,
     uptime_seconds: Option<u64>,
@@ -31,27 +32,14 @@ struct Row {
     problem: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    Healthy,
-    Unhealthy,
-    Stopped,
-}
-
 impl Table for Row {
     const HEADINGS: &'static [&'static str] =
         &["SERVICE", "STATE", "URL", "PID", "UPTIME", "RESOURCES", "MAIL", "VERSION", "PROBLEM"];
 
     fn cells(&self) -> Vec<Cell> {
-        let state = match self.state {
-            State::Healthy => "healthy",
-            State::Unhealthy => "unhealthy",
-            State::Stopped => "stopped",
-        };
         vec![
             Cell::text(Some(&self.service)),
-            Cell::verdict(state, self.state == State::Healthy),
+            self.state.cell(),
             Cell::text(self.url.as_ref()),
             Cell::text(self.pid),
             Cell::text(self.uptime_seconds.map(Duration::from_secs).map(in_words)),
@@ -63,45 +51,34 @@ impl Table for Row {
     }
 }
 
-pub(super) async fn run(args: &Status, config: &Config) -> Result<ExitCode, Error> {
-    let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
-    let token = access::token_for_local(config, (&args.stack, &args.token))?;
-    let looks = config.services.iter().map(|service| look(&stack, service, token.as_ref()));
-    let rows = try_join_all(looks).await?;
-    report::print(&rows, args.output.format)?;
-    let healthy = rows.iter().all(|row| row.state == State::Healthy);
-    Ok(super::exit_code(healthy))
+pub(super) async fn run(args: &Status, session: Session) -> Result<ExitCode, Error> {
+    let token = session.token(&args.token)?;
+    let services = &session.config.services;
+    let rows = services.iter().map(|service| row(&session, service, token.as_ref()));
+    let rows = session.look(try_join_all(rows)).await?;
+    session.print(&rows, args.output.format)?;
+    Ok(super::exit_code(rows.iter().map(|row| row.state)))
 }
 
-async fn look(stack: &StackFolder, service: &Service, token: Option<&Token>) -> Result<Row, Error> {
+async fn row(session: &Session, service: &Service, token: Option<&Token>) -> Result<Row, Error> {
     let name = service.name.to_string();
-    let Some(holder) = local::find(&stack.service(&name)).await? else {
-        return Ok(Row {
-            service: name,
-            state: State::Stopped,
-            url: None,
-            pid: None,
-            uptime_seconds: None,
-            resources: None,
-            mail: None,
-            version: None,
-            problem: None,
-        });
+    let Some(holder) = local::find(&session.folder.service(&name)).await? else {
+        return Ok(Row { service: name, state: Health::Stopped, ..Row::default() });
     };
     let endpoint = Endpoint::at(holder.address);
     let client = Client::local(endpoint.clone(), token.cloned());
     let mut checked = health::check(&name, &client, &service.health).await;
     let mut problem = None;
     if let Err(refused @ NotReady::Refused { .. }) = &checked {
-        // The service may be well all the same.
+        // The service may be healthy and only refuse the token.
         problem = Some(refused.to_string());
         checked = health::check(&name, &endpoint.clone().into(), &service.health).await;
     }
     let (state, about) = match checked {
-        Ok(ready) => (State::Healthy, ready.about),
+        Ok(ready) => (Health::Healthy, ready.about),
         Err(other) => {
             problem.get_or_insert(other.to_string());
-            (State::Unhealthy, About::default())
+            (Health::Unhealthy, About::default())
         }
     };
     Ok(Row {

@@ -1,99 +1,105 @@
-//! `eventpost up --hosts`: the same pipeline on machines that exist. They are kept, and
-//! so are their data.
+//! `eventpost up --hosts`: installs Docker and runs the services on hosts that exist. Services
+//! that run already are updated as `deploy` does.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::future;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::try_join_all;
-use support::event::{EventSink, Reporter};
 
-use super::row::Row;
+use super::Row;
 use crate::cli::Up;
-use crate::commands::access::{self, Grants};
-use crate::commands::keeper::keeper;
-use crate::commands::{self, endpoints, hosts};
-use crate::config::{Config, Placement};
-use crate::deploy::{self, Begin, Site, Stopwatch};
+use crate::commands::change::rollout::{self, Rollout};
+use crate::deploy::{self, Deployment, InitialData, Stopwatch};
 use crate::error::Error;
-use crate::fixtures;
-use crate::local::StackFolder;
-use crate::progress;
-use crate::report;
+use crate::fixtures::{self, Fixtures};
+use crate::plan::Plan;
 use crate::secrets;
-use crate::signals::Signals;
+use crate::seed;
+use crate::session::{Connection, Grants, Session};
 
-pub(super) async fn run(
-    args: &Up,
-    config: &Config,
-    addresses: &BTreeMap<String, IpAddr>,
-) -> Result<ExitCode, Error> {
-    let mut signals = Signals::listen()?;
-    let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
-    let _lock = stack.lock()?;
-    let identity = hosts::identity(config, &stack)?;
-    let display = progress::display();
-    let fixtures = fixtures::load_all(config)?;
-    secrets::check(config)?;
-    let reporter = Reporter::new(display.as_ref(), "stack");
-    let keeper = signals.race(keeper(config, &args.stack, &args.placement.hosts, reporter)).await;
-    let keeper = keeper.map_err(|caught| caught.into_error("nothing was changed"))??;
-    let places = config.services.iter().map(|service| {
-        let url = endpoints::urls(service, addresses[service.name.as_str()], None);
-        (service.name.to_string(), url)
-    });
-    let config = &config.placed(&places.collect(), Placement::Hosts);
-    let work = async |signals: &mut Signals| {
-        let work = async {
-            let grants = grants(args, config, display.as_ref()).await?;
-            let mut all = Vec::new();
-            for (service, fixtures) in config.services.iter().zip(&fixtures) {
-                let address = addresses[service.name.as_str()];
-                let target = hosts::known_target(config, service, address, &identity);
-                let artifact = deploy::make(config, service, display.as_ref());
-                let (docker, begin) = (config.docker, Begin::with(fixtures, args.no_seed));
-                let tokens = grants.tokens();
-                let site = Site { service, docker, target, artifact, begin, tokens };
-                all.push(bring_up(site, display.as_ref()));
-            }
-            let rows = try_join_all(all).await?;
-            grants.are_deployed()?;
-            Ok::<Vec<Row>, Error>(rows)
-        };
-        let outcome = signals.race(work).await;
-        outcome.map_err(|caught| caught.into_error("run the same command again to go on"))?
-    };
-    let rows = keeper.hold("up", &mut signals, reporter, work).await;
-    let rows = rows?;
-    super::tell_about_https(display.as_ref());
-    drop(display);
-    report::print(&rows, args.output.format)?;
+/// The service ran a moment ago.
+const READY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What an interrupt leaves.
+const LEFT: &str = "run the same command again to complete it";
+
+pub(super) async fn run(args: &Up, session: Session) -> Result<ExitCode, Error> {
+    secrets::check(&session.config)?;
+    let rows = session.locked("up", async || session.run(LEFT, bring_up_all(args, &session)).await);
+    let rows = rows.await?;
+    super::suggest_https(&session);
+    session.print(&rows, args.plan.output.format)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// The tokens of the hosts as they are, brought together with those of this machine.
-async fn grants(args: &Up, config: &Config, sink: &dyn EventSink) -> Result<Grants, Error> {
-    let found = endpoints::hosts(config, &args.stack, &args.placement.hosts).await?;
-    let sites = commands::site::Site::connect_all(&found, sink).await?;
-    let hosts: Vec<_> = sites.iter().map(|site| (&site.host, site.service)).collect();
-    access::for_hosts(
-        config,
-        (&args.stack, &args.token),
-        &hosts,
-        true,
-        Reporter::new(sink, "access"),
-    )
-    .await
+/// The operations that `up --hosts` would execute now.
+pub(super) async fn plan(session: &Session) -> Result<Plan, Error> {
+    let hosts = session.service_hosts().await?;
+    rollout::preview(session, &hosts).await
 }
 
-async fn bring_up(site: Site<'_, '_>, display: &dyn EventSink) -> Result<Row, Error> {
-    let service = site.service;
-    let reporter = Reporter::new(display, service.name.as_str());
+async fn bring_up_all(args: &Up, session: &Session) -> Result<Vec<Row>, Error> {
+    let fixtures = fixtures::load_all(&session.config)?;
+    let hosts = session.service_hosts().await?;
+    let connections = session.connect_all(&hosts).await?;
+    let hosts = rollout::hosts_of(&connections);
+    let grants = session.host_grants(&args.plan.token, &hosts, true).await?;
+    let rollouts = rollout::plan(session, connections, grants.list.as_ref()).await?;
+    let (new, running): (Vec<_>, Vec<_>) = rollouts.into_iter().partition(Rollout::is_new);
+    let created = new.iter().map(|rollout| {
+        let fixtures = &fixtures[&rollout.connection.service.name];
+        create(session, rollout, InitialData::seeded(fixtures, args.no_seed), &grants)
+    });
+    let mut rows = try_join_all(created).await?;
+    for (rollout, row) in rollout::execute(&running, "updated", &grants).await? {
+        if !args.no_seed {
+            let fixtures = &fixtures[&rollout.connection.service.name];
+            seed_running(&rollout.connection, fixtures, &grants).await?;
+        }
+        let host = rollout.connection.address().to_string();
+        let (service, url, steps) = (row.service, row.url, Vec::new());
+        rows.push(Row { service, outcome: row.outcome, host, url, steps });
+    }
+    grants.are_deployed()?;
+    Ok(rows)
+}
+
+/// Runs a service on a host that has no container of it.
+async fn create(
+    session: &Session,
+    rollout: &Rollout<'_>,
+    data: InitialData<'_>,
+    grants: &Grants,
+) -> Result<Row, Error> {
+    let Connection { found, service, reporter, .. } = &rollout.connection;
+    let artifact = future::ready(Ok(rollout.artifact.clone())).boxed_local().shared();
+    let (docker, target) = (session.config.docker, found.target.clone());
+    let tokens = grants.tokens();
+    let deployment = Deployment { service, docker, target, artifact, data, tokens };
     let mut watch = Stopwatch::start();
-    let ready = deploy::deploy(&site, async |_| Ok(()), reporter, &mut watch).await;
-    let (_, ready) = ready.inspect_err(|error| reporter.failed(error.headline()))?;
+    let deployed = deploy::deploy(&deployment, async |_| Ok(()), *reporter, &mut watch).await;
+    let (_, ready) = deployed.inspect_err(|error| reporter.failed(error.headline()))?;
     let url = ready.endpoint().url(&service.collection());
     reporter.done(format!("serves at {url}"));
-    let host = site.target.address.ip().to_string();
-    Ok(Row { service: service.name.to_string(), host, url, steps: watch.steps() })
+    let (service, host) = (service.name.to_string(), rollout.connection.address().to_string());
+    Ok(Row { service, outcome: "created", host, url, steps: watch.steps() })
+}
+
+async fn seed_running(
+    connection: &Connection<'_>,
+    fixtures: &Fixtures,
+    grants: &Grants,
+) -> Result<(), Error> {
+    let Connection { service, reporter, .. } = connection;
+    reporter.step("seeding");
+    let ready = connection.wait_ready(READY_TIMEOUT).await?;
+    let ready = match grants.tokens() {
+        Some((_, token)) => ready.by(connection.client(token.cloned())),
+        None => ready,
+    };
+    seed::apply(&ready, &service.collection(), fixtures, false, *reporter).await?;
+    reporter.done(format!("serves at {}", ready.endpoint().url(&service.collection())));
+    Ok(())
 }

@@ -1,41 +1,74 @@
-//! `eventpost up`: on this machine, on EC2, or on machines that exist.
+//! `eventpost up`: on this machine, on existing hosts, or on EC2; and the plan of it.
 
 mod ec2;
 mod existing;
 mod local;
-mod row;
 
 use std::process::ExitCode;
 
-use support::event::{EventSink, Reporter};
+use serde::Serialize;
 
-use crate::cli::Up;
-use crate::config;
+use crate::cli::{self, Up};
+use crate::deploy::Step;
 use crate::error::Error;
-
-pub(super) use ec2::launch_plan;
-pub(super) use local::changes as local_changes;
-
-use super::hosts;
+use crate::plan::Plan;
+use crate::report::{Cell, Table};
+use crate::session::{Placement, Session};
+use support::wait::in_words;
 
 pub(super) async fn run(args: &Up) -> Result<ExitCode, Error> {
-    let config = config::load(args.stack.file.as_deref(), args.stack.name.as_ref())?;
-    if args.placement.local {
-        return local::run(args, &config).await;
+    if args.dry_run {
+        return super::plan::run(&args.plan).await;
     }
-    config.check_for_hosts()?;
-    let hosts = hosts::named(&config, &args.placement.hosts)?;
-    if hosts.is_empty() {
-        ec2::run(args, &config).await
-    } else {
-        existing::run(args, &config, &hosts).await
+    let session = Session::open(&args.plan.stack, &args.plan.placement)?;
+    session.check_placement()?;
+    match session.placement {
+        Placement::Local => local::run(args, session).await,
+        Placement::Hosts(_) => existing::run(args, session).await,
+        Placement::Ec2 => ec2::run(args, session).await,
     }
 }
 
-/// Tells how the services get HTTPS, which they do not have by themselves.
-fn tell_about_https(sink: &dyn EventSink) {
-    Reporter::new(sink, "https").done(
-        "the services answer by plain HTTP; for HTTPS, put a proxy or load balancer that terminates TLS \
-         in front of them: docs/security.md, HTTPS",
+/// The operations that `up` would execute now.
+pub(super) async fn plan(args: &cli::Plan, session: &Session) -> Result<Plan, Error> {
+    match session.placement {
+        Placement::Local => local::plan(args, session).await,
+        Placement::Hosts(_) => existing::plan(session).await,
+        Placement::Ec2 => ec2::plan(args, session).await,
+    }
+}
+
+/// A service that was brought up on a host.
+#[derive(Debug, Serialize)]
+struct Row {
+    service: String,
+    outcome: &'static str,
+    host: String,
+    url: String,
+    /// How long each step took, in order.
+    steps: Vec<Step>,
+}
+
+impl Table for Row {
+    const HEADINGS: &'static [&'static str] = &["SERVICE", "OUTCOME", "HOST", "URL", "TIME"];
+
+    fn cells(&self) -> Vec<Cell> {
+        let seconds: f64 = self.steps.iter().map(|step| step.seconds).sum();
+        let time = std::time::Duration::from_secs_f64(seconds);
+        vec![
+            Cell::text(Some(&self.service)),
+            Cell::verdict(self.outcome, true),
+            Cell::text(Some(&self.host)),
+            Cell::text(Some(&self.url)),
+            Cell::text(Some(in_words(time)).filter(|_| !self.steps.is_empty())),
+        ]
+    }
+}
+
+/// Says how the services get HTTPS, which they do not have by themselves.
+fn suggest_https(session: &Session) {
+    session.reporter("https").done(
+        "the services answer by plain HTTP; for HTTPS, put a proxy or load balancer that \
+         terminates TLS in front of them: docs/security.md, HTTPS",
     );
 }

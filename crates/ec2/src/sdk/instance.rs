@@ -3,19 +3,18 @@
 use std::time::Duration;
 
 use aws_sdk_ec2::primitives::DateTime;
+use aws_sdk_ec2::types;
 use aws_sdk_ec2::types::{
-    BlockDeviceMapping, EbsBlockDevice, Filter, HttpTokensState, Instance,
-    InstanceMetadataOptionsRequest, InstanceState, InstanceType, Reservation, ResourceType,
-    ShutdownBehavior, Tag, VolumeType,
+    BlockDeviceMapping, EbsBlockDevice, Filter, HttpTokensState, InstanceMetadataOptionsRequest,
+    InstanceType, Reservation, ResourceType, ShutdownBehavior, Tag, VolumeType,
 };
 use ssh::Identity;
 use support::digest::sha256;
 use support::event::Reporter;
-use support::machine::Machine;
 use support::wait::{Backoff, Deadline, Failure, retry};
 
 use super::tags::{self, of_stack, tag};
-use super::{Ec2, Ec2Error, Launch, MachineImage, Wanted};
+use super::{Ec2, Ec2Error, Instance, InstanceState, Launch, MachineImage, NewInstance};
 
 const RUNNING_LIMIT: Duration = Duration::from_secs(300);
 const TERMINATED_LIMIT: Duration = Duration::from_secs(300);
@@ -23,35 +22,43 @@ const TERMINATED_LIMIT: Duration = Duration::from_secs(300);
 const DISK_GIB: i32 = 20;
 
 impl Ec2 {
-    /// Everything that carries the stack's tag, ended instances included.
-    pub async fn machines(&self, stack: &str) -> Result<Vec<Machine>, Ec2Error> {
-        let mut machines = self.matching(of_stack(stack)).await?;
-        machines.sort_by(|a, b| (a.generation, &a.service).cmp(&(b.generation, &b.service)));
-        Ok(machines)
+    /// All instances with the stack's tag, including terminated ones.
+    pub async fn instances(&self, stack: &str) -> Result<Vec<Instance>, Ec2Error> {
+        let mut instances = self.matching(of_stack(stack)).await?;
+        instances.sort_by(|a, b| (a.generation, &a.service).cmp(&(b.generation, &b.service)));
+        Ok(instances)
     }
 
-    /// Asks whether instances of this type and image may be launched, without launching
+    /// Checks whether instances of this type and image may be launched, without launching
     /// any.
-    pub async fn may_launch(&self, kind: &str, image: &MachineImage) -> Result<(), Ec2Error> {
+    pub async fn may_launch(
+        &self,
+        instance_type: &str,
+        image: &MachineImage,
+    ) -> Result<(), Ec2Error> {
         let asked = self
             .client
             .run_instances()
             .dry_run(true)
             .image_id(&image.id)
-            .instance_type(InstanceType::from(kind))
+            .instance_type(InstanceType::from(instance_type))
             .min_count(1)
             .max_count(1)
             .send()
             .await;
         match asked.map_err(|e| self.failed("RunInstances", &e)) {
-            // That is how EC2 says yes to a dry run.
+            // This is how EC2 answers a dry run that would succeed.
             Err(error) if !error.is(&["DryRunOperation"]) => Err(error),
             _ => Ok(()),
         }
     }
 
-    /// Launches an instance. The same launch asked for again finds the same instance.
-    pub async fn launch(&self, launch: &Launch, wanted: &Wanted<'_>) -> Result<Machine, Ec2Error> {
+    /// Launches an instance. Repeating a launch returns the same instance.
+    pub async fn launch(
+        &self,
+        launch: &Launch,
+        new: &NewInstance<'_>,
+    ) -> Result<Instance, Ec2Error> {
         let disk = EbsBlockDevice::builder()
             .volume_type(VolumeType::Gp3)
             .volume_size(DISK_GIB)
@@ -66,20 +73,20 @@ impl Ec2 {
             .http_tokens(HttpTokensState::Optional)
             .http_put_response_hop_limit(1)
             .build();
-        let shutdown = launch.ends.map(|_| ShutdownBehavior::Terminate);
-        let tags = launch_tags(launch, wanted);
+        let shutdown = launch.expires.map(|_| ShutdownBehavior::Terminate);
+        let tags = launch_tags(launch, new);
         let launched = self
             .client
             .run_instances()
             .image_id(&launch.image.id)
-            .instance_type(InstanceType::from(launch.kind.as_str()))
+            .instance_type(InstanceType::from(launch.instance_type.as_str()))
             .min_count(1)
             .max_count(1)
-            .client_token(token(launch, wanted))
+            .client_token(token(launch, new))
             .key_name(&launch.key)
             .security_group_ids(&launch.group)
             .set_instance_initiated_shutdown_behavior(shutdown)
-            .user_data(user_data(wanted.host_key, launch.ends))
+            .user_data(user_data(new.host_key, launch.expires))
             .block_device_mappings(disk)
             .metadata_options(metadata)
             .tag_specifications(tags::on(ResourceType::Instance, tags.clone()))
@@ -87,23 +94,25 @@ impl Ec2 {
             .send()
             .await;
         let launched = launched.map_err(|e| self.failed("RunInstances", &e))?;
-        let machine = launched.instances().first().and_then(machine);
-        machine.ok_or_else(|| Ec2Error::new("RunInstances", &self.region, "no instance came back"))
+        let launched = launched.instances().first().and_then(instance);
+        launched.ok_or_else(|| {
+            Ec2Error::new("RunInstances", &self.region, "the answer has no instance")
+        })
     }
 
     /// Waits until an instance runs and has an address.
     pub async fn wait_running(
         &self,
-        machine: &Machine,
+        instance: &Instance,
         reporter: Reporter<'_>,
-    ) -> Result<Machine, Ec2Error> {
+    ) -> Result<Instance, Ec2Error> {
         let deadline = Deadline::after(RUNNING_LIMIT);
         let backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
-        let id = &machine.id;
+        let id = &instance.id;
         let what = format!("{id} to run");
         let running = retry(&what, deadline, backoff, reporter, async || {
             match self.describe(id).await.map_err(Failure::Permanent)? {
-                Some(now) if now.state == "running" && now.address.is_some() => Ok(now),
+                Some(now) if now.is_running() && now.address.is_some() => Ok(now),
                 Some(now) if !now.is_alive() => {
                     let message = format!("{id} is {} instead of running", now.state);
                     Err(Failure::Permanent(Ec2Error::new("waiting", &self.region, message)))
@@ -116,19 +125,19 @@ impl Ec2 {
             Failure::Permanent(error) => error,
             Failure::Transient(last) => {
                 let seconds = RUNNING_LIMIT.as_secs();
-                let message = format!("{id} does not run after {seconds} s: {last}");
+                let message = format!("{id} is not running after {seconds} s: {last}");
                 Ec2Error::new("waiting", &self.region, message)
             }
         })
     }
 
-    /// Terminates instances and waits until they are.
+    /// Terminates instances and waits until they are gone.
     pub async fn terminate(
         &self,
-        machines: &[Machine],
+        instances: &[Instance],
         reporter: Reporter<'_>,
     ) -> Result<(), Ec2Error> {
-        let ids: Vec<_> = machines.iter().map(|machine| machine.id.clone()).collect();
+        let ids: Vec<_> = instances.iter().map(|instance| instance.id.clone()).collect();
         if ids.is_empty() {
             return Ok(());
         }
@@ -150,28 +159,28 @@ impl Ec2 {
         })
     }
 
-    /// Which of these are not gone, in one call for all. As a filter, since ids that EC2
-    /// has forgotten are no error then.
-    async fn not_terminated(&self, ids: &[String]) -> Result<Vec<Machine>, Ec2Error> {
+    /// The instances that are not gone yet, by one call for all. A filter, because ids that
+    /// EC2 no longer knows are no error then.
+    async fn not_terminated(&self, ids: &[String]) -> Result<Vec<Instance>, Ec2Error> {
         let these = Filter::builder().name("instance-id").set_values(Some(ids.to_vec())).build();
         let mut left = self.matching(these).await?;
-        left.retain(|machine| machine.state != "terminated");
+        left.retain(|instance| instance.state != InstanceState::Terminated);
         Ok(left)
     }
 
-    /// All pages of the machines that a filter lets through.
-    async fn matching(&self, filter: Filter) -> Result<Vec<Machine>, Ec2Error> {
+    /// All pages of the instances that match a filter.
+    async fn matching(&self, filter: Filter) -> Result<Vec<Instance>, Ec2Error> {
         let mut pages = self.client.describe_instances().filters(filter).into_paginator().send();
-        let mut machines = Vec::new();
+        let mut instances = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|e| self.failed("DescribeInstances", &e))?;
             let found = page.reservations().iter().flat_map(Reservation::instances);
-            machines.extend(found.filter_map(machine));
+            instances.extend(found.filter_map(instance));
         }
-        Ok(machines)
+        Ok(instances)
     }
 
-    /// Requires tokens of whoever asks the instance's metadata service.
+    /// Makes the instance's metadata service require tokens.
     pub async fn require_metadata_tokens(&self, id: &str) -> Result<(), Ec2Error> {
         let modified = self
             .client
@@ -184,7 +193,7 @@ impl Ec2 {
         modified.map(drop).map_err(|e| self.failed("ModifyInstanceMetadataOptions", &e))
     }
 
-    /// Keeps which host keys an instance may prove itself with.
+    /// Records the host keys that an instance may prove itself with.
     pub async fn set_host_keys(&self, id: &str, keys: &[String]) -> Result<(), Ec2Error> {
         self.set_tag(id, tag(tags::HOST_KEYS, &keys.join(" "))).await
     }
@@ -201,13 +210,13 @@ impl Ec2 {
         set.map(drop).map_err(|e| self.failed("CreateTags", &e))
     }
 
-    /// An instance by its id; none where EC2 does not know it, or not yet.
-    async fn describe(&self, id: &str) -> Result<Option<Machine>, Ec2Error> {
+    /// An instance by its id; `None` if EC2 does not know it, or not yet.
+    async fn describe(&self, id: &str) -> Result<Option<Instance>, Ec2Error> {
         let found = self.client.describe_instances().instance_ids(id).send().await;
         match found.map_err(|e| self.failed("DescribeInstances", &e)) {
             Ok(found) => {
                 let mut instances = found.reservations().iter().flat_map(Reservation::instances);
-                Ok(instances.next().and_then(machine))
+                Ok(instances.next().and_then(instance))
             }
             Err(error) if error.is(&["InvalidInstanceID.NotFound"]) => Ok(None),
             Err(error) => Err(error),
@@ -215,36 +224,36 @@ impl Ec2 {
     }
 }
 
-fn launch_tags(launch: &Launch, wanted: &Wanted<'_>) -> Vec<Tag> {
+fn launch_tags(launch: &Launch, new: &NewInstance<'_>) -> Vec<Tag> {
     let mut tags = vec![
-        tag("Name", wanted.service),
+        tag("Name", new.service),
         tag(tags::STACK, &launch.stack),
-        tag(tags::SERVICE, wanted.service),
+        tag(tags::SERVICE, new.service),
         tag(tags::GENERATION, &launch.generation.to_string()),
-        tag(tags::HOST_KEYS, wanted.host_key.public_base64()),
+        tag(tags::HOST_KEYS, new.host_key.public_base64()),
         tag(tags::LAUNCHED_BY, &launch.by),
     ];
-    tags.extend(launch.ends.map(|ends| tag(tags::EXPIRES, &ends.to_string())));
+    tags.extend(launch.expires.map(|time| tag(tags::EXPIRES, &time.to_string())));
     tags
 }
 
 /// The same for the same instance of the same generation: at most 64 characters.
-fn token(launch: &Launch, wanted: &Wanted<'_>) -> String {
-    let whole = format!("{}/{}/{}", launch.stack, wanted.service, launch.generation);
+fn token(launch: &Launch, new: &NewInstance<'_>) -> String {
+    let whole = format!("{}/{}/{}", launch.stack, new.service, launch.generation);
     format!("eventpost-{}", &sha256(whole)[..32])
 }
 
-/// What cloud-init is told: the host's key, so that the first connection is verified, and
-/// when the host is to end itself.
-fn user_data(host_key: &Identity, ends: Option<u64>) -> String {
-    let mut told = serde_json::json!({"ssh_keys": {
+/// Configures cloud-init: the host's key, so that the first connection is verified, and when
+/// the host terminates itself.
+fn user_data(host_key: &Identity, expires: Option<u64>) -> String {
+    let mut config = serde_json::json!({"ssh_keys": {
         "ed25519_private": host_key.private(),
         "ed25519_public": host_key.public(),
     }});
-    if let Some(ends) = ends {
-        // From its first boot on, whether this program lives or not. A host that was off
-        // at the time ends as soon as it is on again.
-        let date = jiff::Timestamp::from_second(i64::try_from(ends).unwrap_or(i64::MAX));
+    if let Some(expires) = expires {
+        // The host does this by itself, even if this program is gone. One that is off at that
+        // time terminates when it is started again.
+        let date = jiff::Timestamp::from_second(i64::try_from(expires).unwrap_or(i64::MAX));
         let date = date.unwrap_or(jiff::Timestamp::MAX).strftime("%Y-%m-%d %H:%M:%S UTC");
         let timer = format!(
             "[Timer]\nOnCalendar={date}\nPersistent=true\nAccuracySec=1s\n\
@@ -255,37 +264,38 @@ fn user_data(host_key: &Identity, ends: Option<u64>) -> String {
             let path = format!("/etc/systemd/system/eventpost-end.{kind}");
             serde_json::json!({"path": path, "content": content})
         };
-        told["write_files"] = serde_json::json!([unit("timer", &timer), unit("service", service)]);
-        told["runcmd"] = serde_json::json!([
+        config["write_files"] =
+            serde_json::json!([unit("timer", &timer), unit("service", service)]);
+        config["runcmd"] = serde_json::json!([
             "systemctl daemon-reload && systemctl enable --now eventpost-end.timer"
         ]);
     }
     // cloud-init reads YAML, of which JSON is a part.
-    base64(format!("#cloud-config\n{told}\n").as_bytes())
+    base64(format!("#cloud-config\n{config}\n").as_bytes())
 }
 
 fn base64(bytes: &[u8]) -> String {
     aws_smithy_types::base64::encode(bytes)
 }
 
-fn machine(instance: &Instance) -> Option<Machine> {
+fn instance(instance: &types::Instance) -> Option<Instance> {
     let tags = instance.tags();
-    let state = instance.state().and_then(InstanceState::name);
+    let state = instance.state().and_then(types::InstanceState::name);
     let keys = tags::value(tags, tags::HOST_KEYS).unwrap_or_default();
     let launched = instance.launch_time().map_or(0, DateTime::secs);
-    Some(Machine {
+    Some(Instance {
         id: instance.instance_id()?.into(),
         service: tags::value(tags, tags::SERVICE)?.into(),
         generation: tags::value(tags, tags::GENERATION).and_then(|n| n.parse().ok()).unwrap_or(0),
         serving: tags::value(tags, tags::SERVING).is_some(),
-        state: state.map_or("unknown", |name| name.as_str()).into(),
+        state: InstanceState::new(state.map_or("unknown", |name| name.as_str())),
         address: instance.public_ip_address().and_then(|address| address.parse().ok()),
         dns: instance.public_dns_name().filter(|name| !name.is_empty()).map(String::from),
-        kind: instance.instance_type().map_or("unknown", |kind| kind.as_str()).into(),
+        instance_type: instance.instance_type().map_or("unknown", |kind| kind.as_str()).into(),
         image: instance.image_id().unwrap_or_default().into(),
         launched: u64::try_from(launched).unwrap_or_default(),
         launched_by: tags::value(tags, tags::LAUNCHED_BY).map(String::from),
-        ends: tags::value(tags, tags::EXPIRES).and_then(|time| time.parse().ok()),
+        expires: tags::value(tags, tags::EXPIRES).and_then(|time| time.parse().ok()),
         host_keys: keys.split_whitespace().map(String::from).collect(),
     })
 }

@@ -61,8 +61,8 @@ impl Ec2 {
         let found = self.client.describe_key_pairs().filters(of_stack(stack)).send().await;
         let found = found.map_err(|e| self.failed("DescribeKeyPairs", &e))?;
         let own = |pair: &&KeyPairInfo| {
-            // The lease of the command that removes them is its own to give back.
-            tags::are_of(pair.tags(), stack) && tags::value(pair.tags(), tags::LEASE).is_none()
+            // The lock of the command that removes them is its own to give back.
+            tags::are_of(pair.tags(), stack) && tags::value(pair.tags(), tags::LOCK).is_none()
         };
         // By their ids: another of the same name may have come meanwhile.
         for id in found.key_pairs().iter().filter(own).filter_map(KeyPairInfo::key_pair_id) {

@@ -6,7 +6,7 @@ mod group;
 mod image;
 mod instance;
 mod keys;
-mod lease;
+mod lock;
 mod log;
 mod network;
 mod tags;
@@ -14,4 +14,5 @@ mod tags;
 pub use client::Ec2;
 
 use crate::error::{AccountError, Ec2Error};
-use crate::model::{GroupPlan, GroupState, Ingress, Launch, MachineImage, Wanted};
+use crate::instance::{Instance, InstanceState};
+use crate::model::{GroupPlan, GroupState, Ingress, Launch, MachineImage, NewInstance};

@@ -11,13 +11,13 @@ pub(super) const SERVING: &str = "eventpost:serving";
 pub(super) const HOST_KEYS: &str = "eventpost:host-keys";
 /// Who launched an instance.
 pub(super) const LAUNCHED_BY: &str = "eventpost:launched-by";
-/// The stack whose lease a key pair is.
-pub(super) const LEASE: &str = "eventpost:lease";
-pub(super) const LEASE_OWNER: &str = "eventpost:lease-owner";
-pub(super) const LEASE_PURPOSE: &str = "eventpost:lease-purpose";
+/// The stack whose lock a key pair is.
+pub(super) const LOCK: &str = "eventpost:lock";
+pub(super) const LOCK_OWNER: &str = "eventpost:lock-owner";
+pub(super) const LOCK_PURPOSE: &str = "eventpost:lock-purpose";
 /// In seconds since 1970, as is the next.
-pub(super) const LEASE_SINCE: &str = "eventpost:lease-since";
-pub(super) const LEASE_UNTIL: &str = "eventpost:lease-until";
+pub(super) const LOCK_SINCE: &str = "eventpost:lock-since";
+pub(super) const LOCK_EXPIRES: &str = "eventpost:lock-expires";
 /// When an instance ends itself, in seconds since 1970.
 pub(super) const EXPIRES: &str = "eventpost:expires";
 

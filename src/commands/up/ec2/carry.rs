@@ -21,163 +21,171 @@ use support::event::Reporter;
 use support::wait::Deadline;
 
 use super::Work;
-use super::host::Brought;
-use crate::commands::hosts;
+use super::host::NewHost;
 use crate::config::Service;
 use crate::docker::{self, DataStep};
 use crate::error::Error;
 use crate::health;
+use crate::session::instance_target;
 
 /// A host that serves answers at once.
-const SSH_LIMIT: Duration = Duration::from_secs(30);
-const READY_LIMIT: Duration = Duration::from_secs(120);
-/// For how long the old services refuse writes unless this is renewed, in seconds.
-const REFUSED: u32 = 300;
-const RENEWAL: Duration = Duration::from_secs(60);
-/// For how long they do once others have their data, in seconds: their hosts are ended.
-const REFUSED_FOR_GOOD: u32 = 30 * 86400;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+const READY_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long the old services refuse writes unless this is renewed, in seconds.
+const READ_ONLY_TERM: u32 = 300;
+const RENEWAL_INTERVAL: Duration = Duration::from_secs(60);
+/// How long they do so once the new ones have their data, in seconds: until their hosts are
+/// terminated.
+const READ_ONLY_AT_LAST: u32 = 30 * 86400;
 
 /// The data that are carried over.
-pub(super) struct Carry<'a> {
-    loads: Vec<Load<'a>>,
-    /// Whether writes may be refused on account of this command.
-    refused: AtomicBool,
+pub(super) struct CarryOver<'a> {
+    sources: Vec<Source<'a>>,
+    /// Whether the old services may refuse writes because of this command.
+    is_read_only: AtomicBool,
 }
 
-/// The data of one service.
-struct Load<'a> {
+/// An old host that has the data of a service.
+struct Source<'a> {
     service: &'a Service,
-    /// The host that has them.
-    from: Target,
+    target: Target,
     reporter: Reporter<'a>,
 }
 
-impl<'a> Carry<'a> {
-    /// What the plan has to be carried.
+/// A source with a connection of its own, since copying occupies the others.
+struct Connected<'c, 'a> {
+    source: &'c Source<'a>,
+    host: Host,
+}
+
+impl<'a> CarryOver<'a> {
+    /// What the plan carries over.
     pub(super) fn new(work: &'a Work<'a>) -> Result<Self, Error> {
-        let mut loads = Vec::new();
-        for service in &work.config.services {
-            let Some(machine) = work.plan.source(service.name.as_str()) else { continue };
-            let from = hosts::ec2_target(work.config, machine, &work.found.identity);
-            let from = from.filter(|_| machine.state == "running").ok_or_else(|| {
-                Error::NotRunning(format!(
-                    "{} has the data of {} and is {}: start it, so that they can be copied, or \
-                     begin without them with --fresh",
-                    machine.id, machine.service, machine.state
-                ))
+        let mut sources = Vec::new();
+        for service in &work.session.config.services {
+            let Some(instance) = work.plan.source(service.name.as_str()) else { continue };
+            let target = instance_target(&work.session.config, instance, &work.survey.identity);
+            let target = target.filter(|_| instance.is_running());
+            let target = target.ok_or_else(|| Error::SourceDown {
+                instance: instance.id.clone(),
+                service: service.name.to_string(),
+                state: instance.state.to_string(),
             })?;
-            let reporter = Reporter::new(work.display, service.name.as_str());
-            loads.push(Load { service, from, reporter });
+            let reporter = work.session.reporter(service.name.as_str());
+            sources.push(Source { service, target, reporter });
         }
-        Ok(Self { loads, refused: AtomicBool::new(false) })
+        Ok(Self { sources, is_read_only: AtomicBool::new(false) })
     }
 
-    /// Sees that all data can be copied. Changes nothing.
+    /// Checks that all data can be copied. Changes nothing.
     pub(super) async fn check(&self) -> Result<(), Error> {
-        let check = async |load: &Load<'_>| {
-            load.reporter.step("looking at its data");
-            let step = DataStep::Check;
-            let host = load.connect().await?;
-            docker::run_data(&host, load.service, step).await.map_err(Error::Host)
-        };
-        let checks = join_all(self.loads.iter().map(|load| async move {
-            check(load).await.inspect_err(|error: &Error| load.reporter.failed(error.headline()))
-        }));
-        let found: Result<Vec<()>, Error> = checks.await.into_iter().collect();
-        found.map(drop).map_err(|error| Error::Carry { source: Box::new(error) })
+        let checks = self.sources.iter().map(|source| async {
+            let checked = source.check().await;
+            checked.inspect_err(|error| source.reporter.failed(error.headline()))
+        });
+        let checked: Result<Vec<()>, Error> = join_all(checks).await.into_iter().collect();
+        checked.map(drop).map_err(|error| Error::CarryOver { source: Box::new(error) })
     }
 
-    /// Has the new services hold what the old ones do. From then on these refuse writes.
-    pub(super) async fn move_data(&self, brought: &mut [Brought]) -> Result<(), Error> {
-        if self.loads.is_empty() {
+    /// Copies the data of the old services to the new ones. From then on, the old ones refuse
+    /// writes.
+    pub(super) async fn copy(&self, new: &mut [NewHost]) -> Result<(), Error> {
+        if self.sources.is_empty() {
             return Ok(());
         }
-        // Of their own: the copying occupies its connection.
-        let keepers = try_join_all(self.loads.iter().map(Load::connect)).await?;
-        self.refused.store(true, Ordering::Relaxed);
-        for load in &self.loads {
-            load.reporter.step("having writes refused");
-        }
-        self.refuse(&keepers, REFUSED).await?;
-        let moves = brought.iter_mut().filter_map(|to| {
-            let load = self.loads.iter().find(|load| load.service.name == to.service.name)?;
-            Some(load.carry_to(to))
+        let connect = self.sources.iter().map(async |source| {
+            Ok::<_, Error>(Connected { source, host: source.connect().await? })
         });
-        let keep_on = async {
+        let connected = try_join_all(connect).await?;
+        self.is_read_only.store(true, Ordering::Relaxed);
+        for source in &self.sources {
+            source.reporter.step("switching to read-only");
+        }
+        refuse_writes(&connected, READ_ONLY_TERM).await?;
+        let copies = new.iter_mut().filter_map(|to| {
+            let source = self.sources.iter().find(|source| source.is_of(to))?;
+            Some(source.copy_to(to))
+        });
+        let renew = async {
             loop {
-                tokio::time::sleep(RENEWAL).await;
-                if let Err(error) = self.refuse(&keepers, REFUSED).await {
+                tokio::time::sleep(RENEWAL_INTERVAL).await;
+                if let Err(error) = refuse_writes(&connected, READ_ONLY_TERM).await {
                     return error;
                 }
             }
         };
         tokio::select! {
-            done = try_join_all(moves) => done?,
-            error = keep_on => return Err(error),
+            done = try_join_all(copies) => done?,
+            error = renew => return Err(error),
         };
-        // What is refused now is refused until the old hosts are ended.
-        self.refuse(&keepers, REFUSED_FOR_GOOD).await
+        refuse_writes(&connected, READ_ONLY_AT_LAST).await
     }
 
-    async fn refuse(&self, keepers: &[Host], seconds: u32) -> Result<(), Error> {
-        let hosts = self.loads.iter().zip(keepers);
-        let refuse = hosts
-            .map(|(load, host)| docker::run_data(host, load.service, DataStep::Refuse(seconds)));
-        try_join_all(refuse).await?;
-        Ok(())
-    }
-
-    /// Has the old services take writes again, where this command had them refused.
-    pub(super) async fn take_back(&self) {
-        if !self.refused.swap(false, Ordering::Relaxed) {
+    /// Makes the old services accept writes again, if this command made them refuse them.
+    pub(super) async fn accept_writes_again(&self) {
+        if !self.is_read_only.swap(false, Ordering::Relaxed) {
             return;
         }
-        join_all(self.loads.iter().map(|load| async {
-            let taken = async {
-                let host = load.connect().await?;
-                docker::run_data(&host, load.service, DataStep::Take).await.map_err(Error::Host)
+        join_all(self.sources.iter().map(|source| async {
+            let accepted = async {
+                let host = source.connect().await?;
+                docker::run_data(&host, source.service, DataStep::Take).await.map_err(Error::Host)
             };
-            if let Err(error) = taken.await {
-                load.reporter.warning(format!(
-                    "{} refuses writes until its time is over: {error}",
-                    load.from.name
+            if let Err(error) = accepted.await {
+                source.reporter.warning(format!(
+                    "{} refuses writes for up to {READ_ONLY_TERM} s: {error}",
+                    source.target.name
                 ));
             }
         }))
         .await;
     }
 
-    /// Makes the new hosts those that serve, and has their services take writes.
-    pub(super) async fn commit(&self, ec2: &Ec2, brought: &[Brought]) -> Result<(), Error> {
-        let ids: Vec<_> = brought.iter().map(|it| it.machine.id.clone()).collect();
+    /// Marks the new hosts as those that serve, and makes their services accept writes.
+    pub(super) async fn commit(&self, ec2: &Ec2, new: &[NewHost]) -> Result<(), Error> {
+        let ids: Vec<_> = new.iter().map(|host| host.instance.id.clone()).collect();
         if let Err(error) = ec2.set_serving(&ids).await {
-            self.take_back().await;
+            self.accept_writes_again().await;
             return Err(error.into());
         }
-        let take = brought.iter().filter(|it| self.loads.iter().any(|load| load.is_of(it)));
-        let taken = take.map(|it| docker::run_data(&it.host, &it.service, DataStep::Take));
-        try_join_all(taken).await?;
+        let copied = new.iter().filter(|host| self.sources.iter().any(|it| it.is_of(host)));
+        let accept = copied.map(|it| docker::run_data(&it.host, &it.service, DataStep::Take));
+        try_join_all(accept).await?;
         Ok(())
     }
 }
 
-impl Load<'_> {
-    fn is_of(&self, brought: &Brought) -> bool {
-        self.service.name == brought.service.name
+async fn refuse_writes(connected: &[Connected<'_, '_>], seconds: u32) -> Result<(), Error> {
+    let refuse = connected.iter().map(|Connected { source, host }| {
+        docker::run_data(host, source.service, DataStep::Refuse(seconds))
+    });
+    try_join_all(refuse).await?;
+    Ok(())
+}
+
+impl Source<'_> {
+    fn is_of(&self, new: &NewHost) -> bool {
+        self.service.name == new.service.name
     }
 
     async fn connect(&self) -> Result<Host, Error> {
-        let deadline = Deadline::after(SSH_LIMIT);
-        ssh::connect(&self.from, deadline, self.reporter).await.map_err(Error::Host)
+        let deadline = Deadline::after(CONNECT_TIMEOUT);
+        ssh::connect(&self.target, deadline, self.reporter).await.map_err(Error::Host)
     }
 
-    async fn carry_to(&self, to: &mut Brought) -> Result<(), Error> {
-        let carried = self.copy_to(to).await;
+    async fn check(&self) -> Result<(), Error> {
+        self.reporter.step("checking its data");
+        let host = self.connect().await?;
+        docker::run_data(&host, self.service, DataStep::Check).await.map_err(Error::Host)
+    }
+
+    async fn copy_to(&self, to: &mut NewHost) -> Result<(), Error> {
+        let copied = self.try_copy_to(to).await;
         to.watch.lap("data");
-        carried.inspect_err(|error| self.reporter.failed(error.headline()))
+        copied.inspect_err(|error| self.reporter.failed(error.headline()))
     }
 
-    async fn copy_to(&self, to: &mut Brought) -> Result<(), Error> {
+    async fn try_copy_to(&self, to: &mut NewHost) -> Result<(), Error> {
         let Self { service, reporter, .. } = self;
         reporter.step("copying its data");
         let from = self.connect().await?;
@@ -185,9 +193,8 @@ impl Load<'_> {
         docker::run_data(&to.host, service, DataStep::Replace).await?;
         docker::run_data(&to.host, service, DataStep::Forget).await?;
         let (name, path) = (service.name.as_str(), service.health.as_str());
-        let deadline = Deadline::after(READY_LIMIT);
-        let there = health::wait_ready(name, to.ready.client(), path, deadline, *reporter).await?;
-        to.ready = there;
+        let deadline = Deadline::after(READY_TIMEOUT);
+        to.ready = health::wait_ready(name, to.ready.client(), path, deadline, *reporter).await?;
         Ok(())
     }
 }

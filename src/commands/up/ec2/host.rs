@@ -1,58 +1,54 @@
-//! Brings one host up, from nothing or from where an earlier run left it, until its service is
-//! ready.
+//! Brings one host up, launched or resumed, until its service is ready.
 
 use std::sync::PoisonError;
 
-use ec2::{Ec2, Launch, Wanted};
+use ec2::{Ec2, Instance, Launch, NewInstance};
 use ssh::{Command, Host, Identity};
 use support::event::Reporter;
-use support::machine::Machine;
 use tokio::sync::watch;
 
-use super::Work;
-use crate::commands::access::Grants;
-use crate::commands::up::row::Row;
-use crate::commands::{endpoints, hosts};
-use crate::config::{Placement, Places, Service};
-use crate::deploy::{self, Begin, Making, Site, Stopwatch};
+use super::{Row, Work};
+use crate::config::{Service, ServiceUrls};
+use crate::deploy::{self, Deployment, InitialData, PendingArtifact, Stopwatch};
 use crate::error::Error;
 use crate::fixtures::Fixtures;
 use crate::health::Ready;
+use crate::session::{Grants, instance_target, urls};
 
 /// What the hosts of a run share.
 pub(super) struct Run<'a> {
     pub(super) work: &'a Work<'a>,
     pub(super) launch: Launch,
     pub(super) grants: &'a Grants,
-    /// Where the services will be found, as far as that is known.
-    pub(super) places: watch::Sender<Places>,
+    /// The URLs of the services whose hosts have an address already.
+    pub(super) urls: watch::Sender<ServiceUrls>,
 }
 
-/// A service that is ready on its host.
-pub(super) struct Brought {
+/// A service that is ready on its new host.
+pub(super) struct NewHost {
     pub(super) service: Service,
-    pub(super) machine: Machine,
+    pub(super) instance: Instance,
     pub(super) host: Host,
     pub(super) ready: Ready,
     pub(super) watch: Stopwatch,
 }
 
-impl Brought {
+impl NewHost {
     pub(super) fn into_row(self) -> Row {
-        let address = self.machine.address.map(|address| address.to_string()).unwrap_or_default();
+        let address = self.instance.address.map(|it| it.to_string()).unwrap_or_default();
         Row {
             service: self.service.name.to_string(),
-            host: format!("{} {address}", self.machine.id),
+            outcome: "launched",
+            host: format!("{} {address}", self.instance.id),
             url: self.url(),
             steps: self.watch.steps(),
         }
     }
 
-    /// Where others find it.
+    /// The URL of its collection, by the host's name if it has one.
     pub(super) fn url(&self) -> String {
         let (path, port) = (self.service.collection(), self.service.port);
-        // The name is what others use; the address is what this machine has just tried.
-        match &self.machine.dns {
+        match &self.instance.dns {
             Some(name) if port == 80 => format!("http://{name}{path}"),
             Some(name) => format!("http://{name}:{port}{path}"),
             None => self.ready.endpoint().url(&path),
@@ -60,90 +56,89 @@ impl Brought {
     }
 }
 
-/// Brings one service from nothing, or from where it is, to where it is ready.
+/// Launches or resumes a service's host and waits until the service is ready.
 pub(super) async fn bring_up<'a>(
     run: &Run<'_>,
     service: &'a Service,
     fixtures: &'a Fixtures,
-    artifact: Making<'a>,
-) -> Result<Brought, Error> {
-    let Work { args, config, ec2, found, plan, display, .. } = run.work;
-    let reporter = Reporter::new(*display, service.name.as_str());
+    artifact: PendingArtifact<'a>,
+) -> Result<NewHost, Error> {
+    let Work { args, session, ec2, survey, plan, .. } = run.work;
+    let reporter = session.reporter(service.name.as_str());
     let mut watch = Stopwatch::start();
     let work = async {
-        let machine = obtain(run, service, reporter).await?;
-        let machine = ec2.wait_running(&machine, reporter).await?;
-        let service = placed(run, service, &machine).await;
+        let instance = launch_or_resume(run, service, reporter).await?;
+        let instance = ec2.wait_running(&instance, reporter).await?;
+        let service = with_urls(run, service, &instance).await;
         watch.lap("launch");
-        let target = hosts::ec2_target(config, &machine, &found.identity);
-        let target =
-            target.ok_or_else(|| Error::NotRunning(format!("{} has no address", machine.id)))?;
-        let begin = match plan.source(service.name.as_str()) {
-            Some(_) => Begin::Waiting,
-            None => Begin::with(fixtures, args.no_seed),
+        let target = instance_target(&session.config, &instance, &survey.identity);
+        let no_address = || Error::NoAddress { instance: instance.id.clone() };
+        let target = target.ok_or_else(no_address)?;
+        let data = match plan.source(service.name.as_str()) {
+            Some(_) => InitialData::CarriedOver,
+            None => InitialData::seeded(fixtures, args.no_seed),
         };
-        let (docker, tokens) = (config.docker, run.grants.tokens());
-        let site = Site { service: &service, docker, target, artifact, begin, tokens };
-        let settle = async |host: &Host| settle(ec2, &machine, host).await;
-        let (host, ready) = deploy::deploy(&site, settle, reporter, &mut watch).await?;
-        Ok((service, machine, host, ready))
+        let (docker, tokens) = (session.config.docker, run.grants.tokens());
+        let deployment = Deployment { service: &service, docker, target, artifact, data, tokens };
+        let secure = async |host: &Host| secure(ec2, &instance, host).await;
+        let (host, ready) = deploy::deploy(&deployment, secure, reporter, &mut watch).await?;
+        Ok((service, instance, host, ready))
     };
-    let (service, machine, host, ready) =
+    let (service, instance, host, ready) =
         work.await.inspect_err(|error: &Error| reporter.failed(error.headline()))?;
-    Ok(Brought { service, machine, host, ready, watch })
+    Ok(NewHost { service, instance, host, ready, watch })
 }
 
-/// The service, told where the others will be found. That is known of all within seconds of
-/// each other, and what comes after is the same for each: nothing is lost by waiting.
-async fn placed(run: &Run<'_>, service: &Service, machine: &Machine) -> Service {
-    let config = run.work.config;
-    run.places.send_modify(|places| {
-        let urls = machine.address.map(|it| endpoints::urls(service, it, machine.dns.as_deref()));
-        places.insert(service.name.to_string(), urls.unwrap_or_default());
+/// The service with the URLs of the others. Waits until all hosts have an address, which they
+/// get within seconds of each other.
+async fn with_urls(run: &Run<'_>, service: &Service, instance: &Instance) -> Service {
+    let config = &run.work.session.config;
+    run.urls.send_modify(|all| {
+        let own = instance.address.map(|it| urls(service, it, instance.dns.as_deref()));
+        all.insert(service.name.to_string(), own.unwrap_or_default());
     });
-    let mut places = run.places.subscribe();
+    let mut all = run.urls.subscribe();
     // The sender lives as long as the run does.
-    let all = places.wait_for(|places| places.len() == config.services.len()).await;
-    let told =
-        all.map_or_else(|_| config.clone(), |places| config.placed(&places, Placement::Hosts));
-    let own = told.services.into_iter().find(|it| it.name == service.name);
+    let all = all.wait_for(|all| all.len() == config.services.len()).await;
+    let config = all.map_or_else(|_| config.clone(), |urls| config.on_hosts(&urls));
+    let own = config.services.into_iter().find(|it| it.name == service.name);
     own.unwrap_or_else(|| service.clone())
 }
 
-/// The machine that an earlier run launched for the service, or a new one.
-async fn obtain(
+async fn launch_or_resume(
     run: &Run<'_>,
     service: &Service,
     reporter: Reporter<'_>,
-) -> Result<Machine, Error> {
+) -> Result<Instance, Error> {
     let name = service.name.as_str();
-    let begun = run.work.plan.resumed.iter().find(|machine| machine.service == name);
-    let machine = if let Some(machine) = begun {
-        reporter.step(format!("going on with {}", machine.id));
-        machine.clone()
+    let instance = if let Some(instance) = run.work.plan.resumed(name) {
+        reporter.step(format!("resuming {}", instance.id));
+        instance.clone()
     } else {
         reporter.step("launching");
         let host_key = Identity::fresh().map_err(|error| {
-            Error::Runtime(std::io::Error::other(format!("no host key could be made: {error}")))
+            let problem = format!("a host key could not be generated: {error}");
+            Error::Runtime(std::io::Error::other(problem))
         })?;
-        run.work.ec2.launch(&run.launch, &Wanted { service: name, host_key: &host_key }).await?
+        let new = NewInstance { service: name, host_key: &host_key };
+        run.work.ec2.launch(&run.launch, &new).await?
     };
     let mut launched = run.work.launched.lock().unwrap_or_else(PoisonError::into_inner);
-    launched.push(format!("{} ({name})", machine.id));
-    Ok(machine)
+    launched.push(format!("{} ({name})", instance.id));
+    Ok(instance)
 }
 
-/// What a host gets once it can be trusted: a host key that was never in user data, and
-/// a metadata service that wants tokens.
-async fn settle(ec2: &Ec2, machine: &Machine, host: &Host) -> Result<(), Error> {
+/// Gives a new host a host key that was never in user data, and makes its metadata service
+/// require tokens.
+async fn secure(ec2: &Ec2, instance: &Instance, host: &Host) -> Result<(), Error> {
     let script = include_str!("../../../../templates/host-key-rotate.sh");
-    let next = host.run("making a host key", Command::script(script, &["prepare"])).await?;
+    let next = host.run("generating a host key", Command::script(script, &["prepare"])).await?;
     let next = next.stdout.trim().to_owned();
-    // All count while it is unclear which one the host has.
-    let mut keys = machine.host_keys.clone();
+    // All keys count while it is unclear which one the host uses.
+    let mut keys = instance.host_keys.clone();
     keys.push(next.clone());
-    ec2.set_host_keys(&machine.id, &keys).await?;
+    ec2.set_host_keys(&instance.id, &keys).await?;
     host.run("switching the host key", Command::script(script, &["switch"])).await?;
-    ec2.set_host_keys(&machine.id, &[next]).await?;
-    Ok(ec2.require_metadata_tokens(&machine.id).await?)
+    ec2.set_host_keys(&instance.id, &[next]).await?;
+    Ok(ec2.require_metadata_tokens(&instance.id).await?)
 }

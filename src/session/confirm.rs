@@ -2,21 +2,24 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
+use super::Session;
 use crate::error::Error;
-use crate::signals::Signals;
 use crate::terminal;
 
-/// Asks on the terminal. Without one nobody can answer, and that is a no.
-pub(super) async fn confirm(signals: &mut Signals, question: String) -> Result<(), Error> {
-    let answer = tokio::task::spawn_blocking(move || ask(&question));
-    let answer =
-        signals.race(answer).await.map_err(|caught| caught.into_error("nothing was changed"))?;
-    answer.map_err(|error| Error::Runtime(error.into()))?
+impl Session {
+    /// Asks a question on the terminal; fails unless the answer is yes. Without a terminal,
+    /// nobody can answer.
+    pub(crate) async fn confirm(&self, question: String) -> Result<(), Error> {
+        let answer = tokio::task::spawn_blocking(move || ask(&question));
+        self.look(async { answer.await.map_err(|error| Error::Runtime(error.into()))? }).await
+    }
 }
 
 fn ask(question: &str) -> Result<(), Error> {
     if !io::stdin().is_terminal() {
-        return Err(Error::Request(format!("{question} Nobody can answer here: give --yes")));
+        return Err(Error::Request(format!(
+            "{question} There is no terminal to answer on: pass --yes"
+        )));
     }
     let mut stderr = io::stderr();
     let mut answer = String::new();

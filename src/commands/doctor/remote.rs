@@ -2,56 +2,51 @@
 
 use std::time::Duration;
 
-use ec2::Ec2;
+use ec2::{Ec2, Instance, InstanceState};
 use futures_util::future::join_all;
 use ssh::{Host, HostError, Identity, Target};
-use support::event::{EventSink, Reporter};
+use support::event::Reporter;
 use support::http::{Client, Endpoint};
-use support::machine::Machine;
 use support::wait::{Deadline, unix_seconds};
 
 use super::{Findings, reach};
 use crate::access::Token;
 use crate::cli::Doctor;
-use crate::commands::{access, hosts};
-use crate::config::{Config, Service};
+use crate::config::Service;
 use crate::docker;
 use crate::doctor::{Check, Facts, cause};
 use crate::error::Error;
 use crate::health;
-use crate::local::StackFolder;
+use crate::session::{Placement, Session, existing_target, instance_target};
 
-/// A host that is up answers at once.
-const SSH_LIMIT: Duration = Duration::from_secs(10);
+/// A host that runs answers at once.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A service's walk.
+/// The checks of one service.
 struct Walk<'a> {
-    config: &'a Config,
+    session: &'a Session,
     service: &'a Service,
-    /// The account that its host is in; none where it is a machine that exists.
+    /// The region of its instance; `None` on an existing host.
     ec2: Option<&'a Ec2>,
     reporter: Reporter<'a>,
     token: Option<&'a Token>,
-    /// Whether a bundle is to be filled.
+    /// Whether to collect files for a bundle.
     bundle: bool,
 }
 
 pub(super) async fn look(
     args: &Doctor,
-    config: &Config,
-    sink: &dyn EventSink,
+    session: &Session,
     findings: &mut Findings,
 ) -> Result<(), Error> {
-    let named = hosts::named(config, &args.placement.hosts)?;
-    let stack = StackFolder::new(args.stack.state_dir.as_deref(), &config.stack)?;
     let mut account = None;
-    if named.is_empty() {
-        match ask_account(config, &mut findings.checks).await {
+    if session.placement == Placement::Ec2 {
+        match check_account(session, &mut findings.checks).await {
             Some(found) => account = Some(found),
             None => return Ok(()),
         }
     }
-    let identity = match hosts::identity(config, &stack) {
+    let identity = match session.identity() {
         Ok(identity) => identity,
         Err(error) => {
             let fix = "name a key in ssh.key that can be read, without a passphrase";
@@ -59,33 +54,38 @@ pub(super) async fn look(
             return Ok(());
         }
     };
-    let token = access::token_for_hosts(config, (&args.stack, &args.token))?;
-    let walks = config.services.iter().map(|service| {
-        let reporter = Reporter::new(sink, service.name.as_str());
-        let ec2 = account.as_ref().map(|(ec2, _)| ec2);
+    let token = session.token(&args.token)?;
+    let walks = session.config.services.iter().map(|service| {
+        let reporter = session.reporter(service.name.as_str());
+        let ec2 = account.as_ref().map(|(ec2, _)| *ec2);
         let (token, bundle) = (token.as_ref(), args.bundle.is_some());
-        let walk = Walk { config, service, ec2, reporter, token, bundle };
-        let machine = account.as_ref().and_then(|(_, all)| serving(all, service));
-        let address = named.get(service.name.as_str()).copied();
-        let target = address.map(|it| hosts::known_target(config, service, it, &identity));
+        let walk = Walk { session, service, ec2, reporter, token, bundle };
+        let instance = account.as_ref().and_then(|(_, all)| serving(all, service));
         let identity = &identity;
         async move {
-            match target {
-                Some(target) => walk.host(&target, None).await,
-                None => walk.machine(machine, identity).await,
+            let name = service.name.as_str();
+            match &session.placement {
+                Placement::Hosts(addresses) => {
+                    let config = &session.config;
+                    let target = existing_target(config, name, addresses[name], identity);
+                    walk.host(&target, None).await
+                }
+                Placement::Local | Placement::Ec2 => walk.instance(instance, identity).await,
             }
         }
     });
     for found in join_all(walks).await {
-        findings.checks.extend(found.checks);
-        findings.files.extend(found.files);
+        findings.extend(found);
     }
     Ok(())
 }
 
-/// The account and the stack's machines in it, where both can be had.
-async fn ask_account(config: &Config, checks: &mut Vec<Check>) -> Option<(Ec2, Vec<Machine>)> {
-    let ec2 = match Ec2::connect(config.region.as_deref()).await {
+/// The region and the stack's instances in it, if both can be had.
+async fn check_account<'s>(
+    session: &'s Session,
+    checks: &mut Vec<Check>,
+) -> Option<(&'s Ec2, Vec<Instance>)> {
+    let ec2 = match session.ec2().await {
         Ok(ec2) => ec2,
         Err(error) => {
             let fix = "log in to AWS; docs/aws.md says which ways there are";
@@ -93,10 +93,10 @@ async fn ask_account(config: &Config, checks: &mut Vec<Check>) -> Option<(Ec2, V
             return None;
         }
     };
-    match ec2.machines(config.stack.as_str()).await {
-        Ok(machines) => {
+    match ec2.instances(session.stack()).await {
+        Ok(instances) => {
             checks.push(Check::fine("credentials", format!("{} answers", ec2.region())));
-            Some((ec2, machines))
+            Some((ec2, instances))
         }
         Err(error) => {
             let fix = "see what AWS says; docs/aws.md lists the permissions that are needed";
@@ -106,51 +106,52 @@ async fn ask_account(config: &Config, checks: &mut Vec<Check>) -> Option<(Ec2, V
     }
 }
 
-/// The machine of a service that serves, or else the newest.
-fn serving<'a>(machines: &'a [Machine], service: &Service) -> Option<&'a Machine> {
-    let of = machines.iter().filter(|it| it.is_alive() && it.service == service.name.as_str());
-    of.max_by_key(|machine| (machine.serving, machine.generation))
+/// The instance of a service that serves, or else the newest.
+fn serving<'a>(instances: &'a [Instance], service: &Service) -> Option<&'a Instance> {
+    let own = instances.iter().filter(|it| it.is_alive() && it.service == service.name.as_str());
+    own.max_by_key(|instance| (instance.serving, instance.generation))
 }
 
 impl Walk<'_> {
-    /// From the machine on.
-    async fn machine(&self, machine: Option<&Machine>, identity: &Identity) -> Findings {
+    /// Checks the instance and everything on it.
+    async fn instance(&self, instance: Option<&Instance>, identity: &Identity) -> Findings {
         let name = self.service.name.as_str();
         let alone = |check: Check| Findings { checks: vec![check.of(name)], ..Findings::default() };
-        let Some(machine) = machine else {
+        let Some(instance) = instance else {
             let fix = "`eventpost up` launches one";
             return alone(Check::wrong("host", "there is none", fix));
         };
-        let Machine { id, state, kind, .. } = machine;
-        let target = hosts::ec2_target(self.config, machine, identity);
-        let Some(target) = target.filter(|_| state == "running") else {
-            let fix = match state.as_str() {
-                "pending" => "wait until it runs, and look again".into(),
+        let Instance { id, state, instance_type, .. } = instance;
+        let target = instance_target(&self.session.config, instance, identity);
+        let Some(target) = target.filter(|_| instance.is_running()) else {
+            let fix = match state {
+                InstanceState::Pending => "wait until it runs, and check again".into(),
                 _ => format!("`aws ec2 start-instances --instance-ids {id}` starts it again"),
             };
             return alone(Check::wrong("host", format!("{id} is {state}"), fix));
         };
-        let mut findings = alone(Check::fine("host", format!("{id}, a {kind}, is running")));
-        if !machine.serving {
-            let found = format!("{id} was launched, and not brought to where it serves");
-            let fix = "`eventpost up` goes on with it";
+        let mut findings =
+            alone(Check::fine("host", format!("{id}, a {instance_type}, is running")));
+        if !instance.serving {
+            let found = format!("its launch was interrupted before {id} served");
+            let fix = "`eventpost up` resumes it";
             findings.checks.push(Check::wrong("launch", found, fix).of(name));
         }
-        let found = self.host(&target, Some(machine)).await;
-        findings.checks.extend(found.checks);
-        findings.files.extend(found.files);
+        findings.extend(self.host(&target, Some(instance)).await);
         findings
     }
 
-    /// From the connection on.
-    async fn host(&self, target: &Target, machine: Option<&Machine>) -> Findings {
+    /// Checks the connection and everything on the host.
+    async fn host(&self, target: &Target, instance: Option<&Instance>) -> Findings {
         let name = self.service.name.as_str();
         let mut findings = Findings::default();
-        self.reporter.step("looking");
-        let account = self.ec2.zip(machine);
-        match ssh::connect(target, Deadline::after(SSH_LIMIT), self.reporter).await {
+        self.reporter.step("checking");
+        let account = self.ec2.zip(instance);
+        match ssh::connect(target, Deadline::after(CONNECT_TIMEOUT), self.reporter).await {
             Ok(host) => {
-                findings.checks.push(Check::fine("SSH", format!("{} lets us in", target.address)));
+                findings
+                    .checks
+                    .push(Check::fine("SSH", format!("{} accepts the key", target.address)));
                 findings.checks.extend(self.inside(&host).await);
                 findings.checks.extend(self.outside(target, &findings.checks, account).await);
                 findings.checks.extend(self.token(target, &host).await);
@@ -159,14 +160,16 @@ impl Walk<'_> {
                 }
             }
             Err(error) => {
-                if let (Some((ec2, machine)), HostError::Unreachable { .. }) = (account, &error) {
-                    findings.checks.extend(reach::why(ec2, self.config, machine, 22).await);
+                if let (Some((ec2, instance)), HostError::Unreachable { .. }) = (account, &error) {
+                    findings
+                        .checks
+                        .extend(reach::why(ec2, &self.session.config, instance, 22).await);
                 }
                 findings.checks.push(refused(&error));
             }
         }
-        if let Some((ec2, machine)) = account.filter(|_| self.bundle) {
-            let console = ec2.console(&machine.id).await;
+        if let Some((ec2, instance)) = account.filter(|_| self.bundle) {
+            let console = ec2.console(&instance.id).await;
             let console = console.unwrap_or_else(|error| error.to_string());
             findings.files.push((format!("{name}/console.txt"), console));
         }
@@ -176,7 +179,7 @@ impl Walk<'_> {
         findings
     }
 
-    /// What the host says of itself.
+    /// Checks what the host reports about itself.
     async fn inside(&self, host: &Host) -> Vec<Check> {
         match docker::facts(host, self.service).await {
             Ok(facts) => Facts::parse(&facts).judge(unix_seconds()),
@@ -187,12 +190,12 @@ impl Walk<'_> {
         }
     }
 
-    /// Whether it answers those who need it.
+    /// Checks whether it answers clients outside the host.
     async fn outside(
         &self,
         target: &Target,
         before: &[Check],
-        account: Option<(&Ec2, &Machine)>,
+        account: Option<(&Ec2, &Instance)>,
     ) -> Vec<Check> {
         let (name, port) = (self.service.name.as_str(), self.service.port);
         let endpoint = Endpoint::at((target.address.ip(), port).into());
@@ -201,25 +204,25 @@ impl Walk<'_> {
             Ok(ready) if ready.about.is_read_only() => vec![Check::wrong(
                 "writes",
                 "are refused",
-                "while `eventpost up` copies the data, that is as it is to be, and it ends by \
-                 itself; to end it now: `eventpost exec SERVICE -- sudo docker exec \
+                "expected while `eventpost up` copies the data, and it ends by itself; to end it \
+                 now: `eventpost exec SERVICE -- sudo docker exec \
                  eventpost-SERVICE /service read-only --data /data --off`",
             )],
             Ok(_) => vec![Check::fine("answer", format!("{url} answers that it is ready"))],
             Err(problem) => {
                 let mut checks = Vec::new();
-                if let (Some((ec2, machine)), None) = (account, cause(before)) {
-                    checks = reach::why(ec2, self.config, machine, port).await;
+                if let (Some((ec2, instance)), None) = (account, cause(before)) {
+                    checks = reach::why(ec2, &self.session.config, instance, port).await;
                 }
-                let fix = "where all else is fine, something between refuses: a firewall, a \
-                    proxy, or another service on that port";
+                let fix = "if everything else is fine, something in between refuses connections: a \
+                    firewall, a proxy, or another service on that port";
                 checks.push(Check::wrong("answer", problem.to_string(), fix));
                 checks
             }
         }
     }
 
-    /// Whether the service accepts this user's token, which is sent through SSH.
+    /// Checks whether the service accepts this user's token, which is sent through SSH.
     async fn token(&self, target: &Target, host: &Host) -> Option<Check> {
         let token = self.token.cloned()?;
         let (name, port) = (self.service.name.as_str(), self.service.port);
@@ -233,7 +236,7 @@ impl Walk<'_> {
     }
 }
 
-/// Why SSH does not let us in, as far as it says so.
+/// Why SSH refuses the connection, as far as it says so.
 fn refused(error: &HostError) -> Check {
     let fix = match error {
         HostError::WrongHostKey { advice, .. } => *advice,

@@ -1,0 +1,146 @@
+//! Brings services that run on hosts to what is wanted: compares, plans, and executes the plan
+//! for all services or for none.
+
+use futures_util::future::try_join_all;
+use rest::access::tokens::TokenList;
+use ssh::Host;
+
+use super::switch::{Row, switch_all};
+use crate::config::Service;
+use crate::deploy::{self, Artifact};
+use crate::docker::{self, Switched};
+use crate::error::Error;
+use crate::plan::container::{self, HostState};
+use crate::plan::{Action, Operation, Plan};
+use crate::session::{Connection, Grants, ServiceHost, Session};
+
+/// A service on a connected host, and what is done to it.
+pub(crate) struct Rollout<'a> {
+    pub(crate) connection: Connection<'a>,
+    /// What should run.
+    pub(crate) artifact: Artifact,
+    /// What is done, in order.
+    pub(crate) operations: Vec<Operation>,
+}
+
+impl<'a> AsRef<Connection<'a>> for Rollout<'a> {
+    fn as_ref(&self) -> &Connection<'a> {
+        &self.connection
+    }
+}
+
+impl Rollout<'_> {
+    /// Whether the host has no container of the service yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.operations.iter().any(|it| matches!(it.action, Action::CreateContainer { .. }))
+    }
+
+    fn updates_container(&self) -> bool {
+        self.operations.iter().any(|it| matches!(it.action, Action::UpdateContainer { .. }))
+    }
+
+    /// Uploads the image, if the container is to be updated with one that was built here.
+    async fn upload(&self) -> Result<(), Error> {
+        let Artifact::Built(image) = &self.artifact else { return Ok(()) };
+        if !self.updates_container() {
+            return Ok(());
+        }
+        let Connection { host, reporter, .. } = &self.connection;
+        reporter.step("uploading the image");
+        if let Some(file) = docker::upload(host, image, *reporter).await? {
+            docker::load(host, &file).await?;
+        }
+        Ok(())
+    }
+
+    async fn update(&self, grants: &Grants) -> Result<Switched, Error> {
+        let Connection { service, host, reporter, .. } = &self.connection;
+        // Every container of the service reads this list: going back restores no revoked token.
+        // It is written even if it is the same, since an earlier run may have been cut off
+        // before the service read it.
+        grants.write(host, service).await?;
+        if !self.updates_container() {
+            return Ok(Switched::Kept);
+        }
+        reporter.step("switching");
+        Ok(docker::deploy(host, service, self.artifact.image(), &docker::who()).await?)
+    }
+}
+
+/// Compares the hosts with what is wanted. `list` is the list of tokens that services should
+/// have; `None` if access is open.
+pub(crate) async fn plan<'a>(
+    session: &'a Session,
+    connections: Vec<Connection<'a>>,
+    list: Option<&TokenList>,
+) -> Result<Vec<Rollout<'a>>, Error> {
+    try_join_all(connections.into_iter().map(|it| plan_one(session, it, list))).await
+}
+
+async fn plan_one<'a>(
+    session: &'a Session,
+    connection: Connection<'a>,
+    list: Option<&TokenList>,
+) -> Result<Rollout<'a>, Error> {
+    let Connection { service, host, reporter, .. } = &connection;
+    let artifact = deploy::artifact(&session.config, service, session.sink()).await;
+    let artifact = artifact.map_err(Error::Binary)?;
+    reporter.step("comparing");
+    let (has_docker, container) = docker::compare(host, service, artifact.image()).await?;
+    let has_tokens = match list {
+        None => true,
+        Some(list) => {
+            let there = docker::read_tokens(host, service).await?;
+            there.is_some_and(|there| there.is_ok_and(|there| there == *list))
+        }
+    };
+    let state = HostState { has_docker, container, has_tokens };
+    let (name, address) = (service.name.as_str(), connection.address().to_string());
+    let operations = container::operations(name, &address, artifact.image(), &state);
+    Ok(Rollout { connection, artifact, operations })
+}
+
+/// The hosts of connections, and the service on each.
+pub(crate) fn hosts_of<'c>(connections: &'c [Connection<'_>]) -> Vec<(&'c Host, &'c Service)> {
+    connections.iter().map(|connection| (&connection.host, connection.service)).collect()
+}
+
+/// The operations of a rollout, without executing them.
+pub(crate) async fn preview(session: &Session, hosts: &[ServiceHost]) -> Result<Plan, Error> {
+    let connections = session.connect_all(hosts).await?;
+    let list = session.agreed_tokens(&hosts_of(&connections)).await?;
+    let rollouts = plan(session, connections, list.as_ref()).await?;
+    let operations = rollouts.into_iter().flat_map(|rollout| {
+        rollout.connection.reporter.done("compared");
+        rollout.operations
+    });
+    Ok(Plan {
+        stack: session.stack().into(),
+        operations: operations.collect(),
+        cost: None,
+        last_time_seconds: None,
+    })
+}
+
+/// Executes the operations of services that have a container, all of them or none.
+pub(crate) async fn execute<'r, 'a: 'r>(
+    rollouts: &'r [Rollout<'a>],
+    outcome: &'static str,
+    grants: &Grants,
+) -> Result<Vec<(&'r Rollout<'a>, Row)>, Error> {
+    // Everything is on the hosts before the first service changes.
+    try_join_all(rollouts.iter().map(Rollout::upload)).await?;
+    let update = async |rollout: &Rollout<'a>| rollout.update(grants).await;
+    let undo = async |connection: &Connection<'a>| {
+        Ok(docker::undo(&connection.host, connection.service, &docker::who()).await?)
+    };
+    let rows = switch_all(rollouts, outcome, update, undo).await?;
+    // A deploy that changed nothing at all is none that a rollback reverts.
+    if rows.iter().any(|(_, row)| row.has_changed()) {
+        for (rollout, _) in rows.iter().filter(|(_, row)| !row.has_changed()) {
+            let Connection { host, service, .. } = &rollout.connection;
+            docker::note_kept(host, service).await?;
+        }
+    }
+    Ok(rows)
+}

@@ -1,0 +1,172 @@
+//! A row of `eventpost status` for hosts.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ec2::{GroupState, Instance};
+use serde::Serialize;
+use support::wait::{in_words, unix_seconds};
+
+use super::Health;
+use crate::config::{Access, Config, Service};
+use crate::health::About;
+use crate::plan::price;
+use crate::report::{Cell, Table};
+
+/// A service on a host.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Row {
+    pub(super) service: String,
+    pub(super) health: Health,
+    pub(super) instance: Option<String>,
+    instance_type: Option<String>,
+    state: Option<String>,
+    pub(super) address: Option<IpAddr>,
+    dns: Option<String>,
+    launched: Option<u64>,
+    age_seconds: Option<u64>,
+    /// When it terminates itself, in seconds since 1970.
+    expires: Option<u64>,
+    left_seconds: Option<u64>,
+    /// What it has cost since it was launched, in USD, and what it will cost until it expires.
+    spent: Option<f64>,
+    to_spend: Option<f64>,
+    pub(super) container: Option<String>,
+    pub(super) image: Option<String>,
+    resources: Option<u64>,
+    mail: Option<String>,
+    pub(super) drift: Vec<String>,
+    pub(super) problem: Option<String>,
+}
+
+impl Table for Row {
+    const HEADINGS: &'static [&'static str] = &[
+        "SERVICE",
+        "HEALTH",
+        "INSTANCE",
+        "TYPE",
+        "STATE",
+        "ADDRESS",
+        "AGE",
+        "EXPIRES IN",
+        "SPENT",
+        "CONTAINER",
+        "IMAGE",
+        "RESOURCES",
+        "MAIL",
+        "DRIFT",
+        "PROBLEM",
+    ];
+
+    fn cells(&self) -> Vec<Cell> {
+        let drift = Some(self.drift.join("; ")).filter(|drift| !drift.is_empty());
+        vec![
+            Cell::text(Some(&self.service)),
+            self.health.cell(),
+            Cell::text(self.instance.as_ref()),
+            Cell::text(self.instance_type.as_ref()),
+            Cell::text(self.state.as_ref()),
+            Cell::text(self.address),
+            Cell::text(self.age_seconds.map(Duration::from_secs).map(in_words)),
+            Cell::text(self.left_seconds.map(Duration::from_secs).map(in_words)),
+            Cell::text(self.money()),
+            Cell::text(self.container.as_ref()),
+            Cell::text(self.image.as_ref()),
+            Cell::text(self.resources),
+            Cell::text(self.mail.as_ref()),
+            Cell::text(drift),
+            Cell::text(self.problem.as_ref()),
+        ]
+    }
+}
+
+impl Row {
+    /// A service of which nothing is known yet.
+    pub(super) fn of_service(service: &Service) -> Self {
+        Self { service: service.name.to_string(), ..Self::default() }
+    }
+
+    /// A service on an instance, as EC2 describes it.
+    pub(super) fn of_instance(instance: &Instance) -> Self {
+        let now = unix_seconds();
+        let age = now.saturating_sub(instance.launched);
+        let left = instance.expires.map(|expires| expires.saturating_sub(now));
+        // EC2 bills by the second.
+        let hours = |seconds: u64| Duration::from_secs(seconds).as_secs_f64() / 3600.0;
+        let cost = |seconds: u64| Some(price::hourly(&instance.instance_type)? * hours(seconds));
+        Self {
+            service: instance.service.clone(),
+            instance: Some(instance.id.clone()),
+            instance_type: Some(instance.instance_type.clone()),
+            state: Some(instance.state.to_string()),
+            address: instance.address,
+            dns: instance.dns.clone(),
+            launched: Some(instance.launched),
+            age_seconds: Some(age),
+            expires: instance.expires,
+            left_seconds: left,
+            spent: cost(age),
+            to_spend: left.and_then(cost),
+            ..Self::default()
+        }
+    }
+
+    /// An instance of a service that the stack does not have.
+    pub(super) fn unwanted(instance: &Instance) -> Self {
+        let drift = vec!["the stack has no such service".into()];
+        Self { health: Health::Unwanted, drift, ..Self::of_instance(instance) }
+    }
+
+    /// Adds what a ready service reports about itself.
+    pub(super) fn add(&mut self, about: About, config: &Config) {
+        self.health = if about.is_read_only() { Health::ReadOnly } else { Health::Healthy };
+        let is_open = about.is_open();
+        self.resources = about.resources;
+        self.mail = about.mail;
+        let should_be_open = config.host_access() == Access::Open;
+        if about.service.is_some() && is_open != should_be_open {
+            let word = |open| if open { Access::Open } else { Access::Tokens }.as_str();
+            self.drift.push(format!("access is {}, not {}", word(is_open), word(should_be_open)));
+        }
+    }
+
+    /// What it has cost, and what it will have cost when it expires.
+    fn money(&self) -> Option<String> {
+        let spent = self.spent?;
+        Some(match self.to_spend {
+            Some(more) => format!("{spent:.2} of {:.2} USD", spent + more),
+            None => format!("{spent:.2} USD"),
+        })
+    }
+}
+
+/// How an instance differs from what the file describes.
+pub(super) fn drift(
+    config: &Config,
+    instance: &Instance,
+    image: &str,
+    group: &GroupState,
+    service: &Service,
+) -> Vec<String> {
+    let mut drift = Vec::new();
+    let (actual, wanted) = (&instance.instance_type, &config.instance_type);
+    if actual != wanted {
+        drift.push(format!("type is {actual}, not {wanted}"));
+    }
+    if instance.image != image {
+        drift.push(format!("booted {}, not {image}", instance.image));
+    }
+    let name = config.security_group.name.as_str();
+    match group {
+        GroupState::NoVpc => drift.push("there is no default VPC".into()),
+        GroupState::Missing => drift.push("its security group is gone".into()),
+        GroupState::Foreign { id } => {
+            drift.push(format!("the security group {id}, `{name}`, is not this stack's"));
+        }
+        GroupState::Found { closed, .. } => {
+            let own = closed.iter().filter(|port| **port == 22 || **port == service.port);
+            drift.extend(own.map(|port| format!("port {port} is closed")));
+        }
+    }
+    drift
+}

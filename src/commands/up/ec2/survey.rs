@@ -1,0 +1,121 @@
+//! Looks at the account before anything is changed, and plans from what is there.
+
+use ec2::{Ec2, GroupPlan, Instance, MachineImage};
+use futures_util::future::join_all;
+use ssh::Identity;
+use std::time::Duration;
+use support::event::{Reporter, Silence};
+use support::http::{Client, Endpoint};
+use support::wait::{Deadline, unix_seconds};
+
+use crate::access::Token;
+use crate::cli;
+use crate::config::Config;
+use crate::error::Error;
+use crate::health;
+use crate::plan::launch::{self, LaunchPlan, Wanted};
+use crate::plan::{Action, Plan, price};
+use crate::session::{Session, instance_target};
+
+/// A host that runs answers at once.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What there is before anything is changed.
+pub(super) struct Survey {
+    pub(super) identity: Identity,
+    pub(super) image: MachineImage,
+    pub(super) group: GroupPlan,
+    pub(super) instances: Vec<Instance>,
+}
+
+impl Survey {
+    /// Looks at everything. Reports all problems at once.
+    pub(super) async fn take(session: &Session, ec2: &Ec2) -> Result<Self, Error> {
+        let (config, stack) = (&session.config, session.stack());
+        let identity = session.identity();
+        let image = async {
+            let image = ec2.machine_image(&config.image).await?;
+            ec2.may_launch(&config.instance_type, &image).await?;
+            Ok(image)
+        };
+        let key = async {
+            match &identity {
+                Ok(identity) => ec2.check_key(stack, identity).await,
+                Err(_) => Ok(()),
+            }
+        };
+        let spec = config.group_spec();
+        let (image, instances, group, key) =
+            tokio::join!(image, ec2.instances(stack), ec2.plan_group(&spec), key);
+        match (identity, image, instances, group, key) {
+            (Ok(identity), Ok(image), Ok(instances), Ok(group), Ok(())) => {
+                Ok(Self { identity, image, group, instances })
+            }
+            (identity, image, instances, group, key) => {
+                let calls = [image.err(), instances.err()].into_iter().flatten().map(Error::Ec2);
+                let account = [group.err(), key.err()].into_iter().flatten().map(Error::Account);
+                let errors = identity.err().into_iter().chain(calls).chain(account);
+                Err(Error::several(errors.collect()))
+            }
+        }
+    }
+
+    /// The operations of a launch.
+    pub(super) fn plan(&self, config: &Config, args: &cli::Plan) -> LaunchPlan {
+        let services: Vec<_> = config.services.iter().map(|it| it.name.to_string()).collect();
+        let wanted = Wanted {
+            services: &services,
+            instance_type: &config.instance_type,
+            image: &self.image.id,
+            fresh: args.fresh,
+            terminate_first: args.terminate_first,
+        };
+        // Launches are numbered by the time at which they begin.
+        launch::plan(wanted, &self.instances, u32::try_from(unix_seconds()).unwrap_or(u32::MAX))
+    }
+
+    /// The same with what the hosts cost, and with how much data the old ones hold.
+    pub(super) async fn preview(&self, args: &cli::Plan, session: &Session) -> Result<Plan, Error> {
+        let config = &session.config;
+        let mut operations = self.plan(config, args).operations;
+        let token = session.token(&args.token)?;
+        let counts = operations.iter_mut().map(|operation| async {
+            let (Action::CarryOver { from: instance, resources }
+            | Action::Terminate { instance, loses_data: true, resources }) = &mut operation.action
+            else {
+                return;
+            };
+            *resources = self.count(config, instance, token.as_ref()).await;
+        });
+        join_all(counts).await;
+        Ok(Plan {
+            stack: session.stack().into(),
+            operations,
+            cost: price::cost(&config.instance_type, config.services.len()),
+            last_time_seconds: session.folder.last_up(),
+        })
+    }
+
+    /// How many resources the service on an instance holds, if it says so.
+    async fn count(
+        &self,
+        config: &Config,
+        instance: &Instance,
+        token: Option<&Token>,
+    ) -> Option<u64> {
+        let service = config.services.iter().find(|it| it.name.as_str() == instance.service)?;
+        let endpoint = Endpoint::at((instance.address?, service.port).into());
+        let client = match token {
+            None => endpoint.into(),
+            Some(token) => {
+                let target = instance_target(config, instance, &self.identity)?;
+                let reporter = Reporter::new(&Silence, &instance.service);
+                let deadline = Deadline::after(CONNECT_TIMEOUT);
+                let host = ssh::connect(&target, deadline, reporter).await.ok()?;
+                Client::through(host.port(service.port), endpoint, Some(token.clone()))
+            }
+        };
+        let ready = health::check(&instance.service, &client, &service.health).await.ok()?;
+        ready.about.resources
+    }
+}

@@ -1,0 +1,77 @@
+//! Compares a service's container on a host with the wanted one, without changing anything.
+
+use ssh::{Command, Host, HostError};
+use support::digest::sha256;
+
+use super::{container, env_file, secrets};
+use crate::config::Service;
+use crate::plan::container::ContainerState;
+
+/// Whether Docker runs on the host, and how the service's container compares with the wanted
+/// one.
+pub async fn compare(
+    host: &Host,
+    service: &Service,
+    image: &str,
+) -> Result<(bool, ContainerState), HostError> {
+    let script = include_str!("../../templates/container-facts.sh");
+    let command = Command::script(script, &[&container(service), image]);
+    let output = host.run("comparing the container", command).await?;
+    let secrets = secrets::folder(host, service)?;
+    Ok(judge(&output.stdout, |image_id| spec(service, image_id, &secrets)))
+}
+
+/// What a container is made of, as templates/container.sh computes it.
+fn spec(service: &Service, image_id: &str, secrets: &str) -> String {
+    let env = env_file(&service.env_with(secrets::path_in_container));
+    let parts = [
+        image_id,
+        service.volume.as_str(),
+        &service.port.to_string(),
+        env.trim_end_matches('\n'),
+        secrets,
+    ];
+    sha256(parts.map(|part| format!("{part}\n")).concat())
+}
+
+fn judge(facts: &str, spec: impl Fn(&str) -> String) -> (bool, ContainerState) {
+    let fact = |name: &str| {
+        let values = facts.lines().filter_map(|line| line.split_once('='));
+        values.into_iter().find(|(key, _)| *key == name).map(|(_, value)| value)
+    };
+    let wanted_image = fact("image").unwrap_or_default();
+    let state = match (fact("running"), fact("container_image")) {
+        (None, _) => ContainerState::Missing,
+        (Some(_), image) if image != Some(wanted_image) => ContainerState::OtherImage,
+        (Some(_), _) if fact("spec") != Some(&spec(wanted_image)) => ContainerState::OtherSettings,
+        (Some("true"), _) => ContainerState::AsWanted,
+        (Some(_), _) => ContainerState::Stopped,
+    };
+    (fact("docker").is_some(), state)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_facts_of_a_host_say_what_differs() {
+        let judged = |facts: &str| judge(facts, |image| format!("spec of {image}"));
+        let facts = |running: &str, image: &str, spec: &str| {
+            format!(
+                "docker=yes\nimage=sha256:1\nrunning={running}\ncontainer_image={image}\nspec={spec}\n"
+            )
+        };
+        let wanted = "spec of sha256:1";
+        assert_eq!(judged(""), (false, ContainerState::Missing));
+        assert_eq!(judged("docker=yes\nimage=\n"), (true, ContainerState::Missing));
+        for (text, state) in [
+            (facts("true", "sha256:1", wanted), ContainerState::AsWanted),
+            (facts("false", "sha256:1", wanted), ContainerState::Stopped),
+            (facts("true", "sha256:1", "other"), ContainerState::OtherSettings),
+            (facts("true", "sha256:2", wanted), ContainerState::OtherImage),
+        ] {
+            assert_eq!(judged(&text), (true, state), "{text}");
+        }
+    }
+}

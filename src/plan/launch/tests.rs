@@ -1,0 +1,145 @@
+//! Which instances are launched, resumed and terminated, and whose data are carried over.
+
+use super::*;
+
+fn instance(id: &str, service: &str, generation: u32, serving: bool, state: &str) -> Instance {
+    Instance {
+        id: id.into(),
+        service: service.into(),
+        generation,
+        serving,
+        state: InstanceState::new(state),
+        address: None,
+        dns: None,
+        instance_type: "t2.xlarge".into(),
+        image: "ami-1".into(),
+        launched: 0,
+        launched_by: None,
+        expires: None,
+        host_keys: Vec::new(),
+    }
+}
+
+fn planned(services: &[&str], instances: &[Instance], fresh: bool) -> LaunchPlan {
+    let services: Vec<_> = services.iter().map(|name| (*name).to_owned()).collect();
+    let wanted = Wanted {
+        services: &services,
+        instance_type: "t2.xlarge",
+        image: "ami-1",
+        fresh,
+        terminate_first: false,
+    };
+    plan(wanted, instances, 100)
+}
+
+/// The generation, and each operation as its service, verb and target.
+fn pair(instances: &[Instance]) -> (u32, Vec<String>) {
+    let plan = planned(&["events", "notifications"], instances, false);
+    (plan.generation, texts(&plan))
+}
+
+fn texts(plan: &LaunchPlan) -> Vec<String> {
+    let text = |it: &Operation| {
+        let data = if it.loses_data() { ", data lost" } else { "" };
+        format!("{}: {} {}{data}", it.service, it.action.verb(), it.action.target())
+    };
+    plan.operations.iter().map(text).collect()
+}
+
+const NEW_EVENTS: &str = "events: launch t2.xlarge with ami-1";
+const NEW_NOTIFICATIONS: &str = "notifications: launch t2.xlarge with ami-1";
+
+#[test]
+fn a_new_launch_has_a_number_never_used() {
+    assert_eq!(pair(&[]), (100, vec![NEW_EVENTS.into(), NEW_NOTIFICATIONS.into()]));
+    let terminated = instance("i-1", "events", 100, true, "terminated");
+    assert_eq!(pair(&[terminated]).0, 101);
+}
+
+#[test]
+fn hosts_that_serve_are_replaced_and_their_data_carried_over() {
+    let (generation, operations) = pair(&[
+        instance("i-1", "events", 7, true, "running"),
+        instance("i-2", "notifications", 7, true, "stopped"),
+    ]);
+    assert_eq!(generation, 100);
+    assert_eq!(
+        operations,
+        [
+            NEW_EVENTS,
+            NEW_NOTIFICATIONS,
+            "events: carry over data of i-1",
+            "notifications: carry over data of i-2",
+            "events: terminate i-1",
+            "notifications: terminate i-2",
+        ]
+    );
+}
+
+#[test]
+fn an_interrupted_launch_is_resumed_and_the_older_pair_replaced() {
+    let (generation, operations) = pair(&[
+        instance("i-1", "events", 7, true, "running"),
+        instance("i-2", "notifications", 7, true, "running"),
+        instance("i-3", "events", 9, false, "pending"),
+    ]);
+    assert_eq!(generation, 9);
+    assert_eq!(operations[..2], ["events: resume i-3", NEW_NOTIFICATIONS]);
+    assert_eq!(operations[4..], ["events: terminate i-1", "notifications: terminate i-2"]);
+}
+
+#[test]
+fn hosts_of_another_type_or_state_are_not_resumed() {
+    let mut other = instance("i-1", "events", 9, false, "running");
+    other.instance_type = "t2.micro".into();
+    let stopped = instance("i-2", "notifications", 9, false, "stopped");
+    let (generation, operations) = pair(&[other, stopped]);
+    assert_eq!(generation, 100);
+    assert_eq!(operations[..2], [NEW_EVENTS, NEW_NOTIFICATIONS]);
+}
+
+#[test]
+fn only_hosts_that_have_served_hold_data() {
+    let loss = |serving| {
+        planned(&["events"], &[instance("i-1", "events", 7, serving, "stopped")], true).loss()
+    };
+    assert!(loss(true).unwrap().starts_with("i-1 (events) will be terminated"));
+    assert_eq!(loss(false), None);
+}
+
+#[test]
+fn data_of_a_removed_service_are_lost_and_others_come_from_the_newest_that_served() {
+    let instances = [
+        instance("i-1", "events", 7, true, "running"),
+        instance("i-2", "events", 8, true, "running"),
+        instance("i-3", "events", 9, false, "running"),
+        instance("i-4", "mails", 7, true, "running"),
+    ];
+    let plan = planned(&["events"], &instances, false);
+    assert_eq!(plan.source("events").unwrap().id, "i-2");
+    assert_eq!(plan.resumed("events").unwrap().id, "i-3");
+    assert_eq!(
+        texts(&plan)[1..],
+        [
+            "events: carry over data of i-2",
+            "events: terminate i-1",
+            "events: terminate i-2",
+            "mails: terminate i-4, data lost",
+        ]
+    );
+    assert!(plan.loss().unwrap().starts_with("i-4 (mails) will be terminated"));
+}
+
+#[test]
+fn hosts_can_be_terminated_before_the_launch() {
+    let services = ["events".to_owned()];
+    let wanted = Wanted {
+        services: &services,
+        instance_type: "t2.xlarge",
+        image: "ami-1",
+        fresh: true,
+        terminate_first: true,
+    };
+    let plan = plan(wanted, &[instance("i-1", "events", 7, true, "running")], 100);
+    assert_eq!(texts(&plan), ["events: terminate i-1, data lost", NEW_EVENTS]);
+}

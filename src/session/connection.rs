@@ -1,0 +1,87 @@
+//! Connections to the hosts of a stack.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use ssh::Host;
+use support::event::{EventSink, Reporter, Silence};
+use support::http::{Client, Endpoint};
+use support::wait::Deadline;
+
+use super::{ServiceHost, Session};
+use crate::access::Token;
+use crate::config::Service;
+use crate::error::Error;
+use crate::health::{self, Ready};
+
+/// A host that runs answers at once.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A service on a host that this command is connected to.
+pub(crate) struct Connection<'a> {
+    /// The service's host, as it was found.
+    pub(crate) found: &'a ServiceHost,
+    pub(crate) service: &'a Service,
+    pub(crate) host: Host,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) reporter: Reporter<'a>,
+}
+
+impl<'a> AsRef<Connection<'a>> for Connection<'a> {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
+impl Session {
+    /// Connects to a service's host.
+    pub(crate) async fn connect<'a>(
+        &'a self,
+        found: &'a ServiceHost,
+    ) -> Result<Connection<'a>, Error> {
+        Connection::open(found, self.sink()).await
+    }
+
+    /// Connects to the hosts of services.
+    pub(crate) async fn connect_all<'a>(
+        &'a self,
+        found: &'a [ServiceHost],
+    ) -> Result<Vec<Connection<'a>>, Error> {
+        try_join_all(found.iter().map(|host| self.connect(host))).await
+    }
+}
+
+impl<'a> Connection<'a> {
+    /// Connects without reporting progress, for commands whose output is the host's.
+    pub(crate) async fn open_silently(found: &'a ServiceHost) -> Result<Self, Error> {
+        Self::open(found, &Silence).await
+    }
+
+    async fn open(found: &'a ServiceHost, sink: &'a dyn EventSink) -> Result<Self, Error> {
+        let service = &found.service;
+        let reporter = Reporter::new(sink, service.name.as_str());
+        reporter.step("connecting");
+        let host = ssh::connect(&found.target, Deadline::after(CONNECT_TIMEOUT), reporter).await;
+        let host = host.inspect_err(|error| reporter.failed(error.to_string()))?;
+        Ok(Self { found, service, host, endpoint: found.endpoint(), reporter })
+    }
+
+    /// The host's address.
+    pub(crate) fn address(&self) -> IpAddr {
+        self.found.target.address.ip()
+    }
+
+    /// A client that sends a token to the service, through the connection.
+    pub(crate) fn client(&self, token: Option<Token>) -> Client {
+        Client::through(self.host.port(self.service.port), self.endpoint.clone(), token)
+    }
+
+    /// Waits until the service answers clients outside the host.
+    pub(crate) async fn wait_ready(&self, timeout: Duration) -> Result<Ready, Error> {
+        let (name, health) = (self.service.name.as_str(), &self.service.health);
+        let client = Client::from(self.endpoint.clone());
+        Ok(health::wait_ready(name, &client, health, Deadline::after(timeout), self.reporter)
+            .await?)
+    }
+}

@@ -1,0 +1,183 @@
+//! The access tokens of a stack: which list its services get, and the token that this command
+//! sends.
+
+use futures_util::future::try_join_all;
+use rest::access::tokens::{TokenList, TokenListError};
+use ssh::Host;
+use support::event::Reporter;
+use support::http::Endpoint;
+
+use super::Session;
+use crate::access::{AccessError, Keyring, OPERATOR, Token, agree};
+use crate::cli::TokenArgs;
+use crate::config::{Access, Service};
+use crate::docker;
+use crate::error::Error;
+
+/// The tokens of a stack that is being changed.
+#[derive(Debug)]
+pub(crate) struct Grants {
+    /// The list that services get; `None` if access is open.
+    pub(crate) list: Option<TokenList>,
+    /// The token that this command sends.
+    pub(crate) token: Option<Token>,
+    keyring: Keyring,
+}
+
+/// The token that the user gave to this command.
+pub(crate) fn given_token(args: &TokenArgs) -> Result<Option<Token>, AccessError> {
+    match &args.token_file {
+        Some(file) => Ok(Some(Token::read(file)?)),
+        None => Ok(Token::of_environment()?),
+    }
+}
+
+/// Fails if a token was given that others could read on its way to the endpoint.
+pub(crate) fn refuse_unencrypted(endpoint: &Endpoint, given: Option<&Token>) -> Result<(), Error> {
+    if given.is_none() || endpoint.is_local() {
+        return Ok(());
+    }
+    Err(Error::Request(format!(
+        "the access token is not sent to {endpoint}, because the connection is not encrypted: \
+         leave out --url, so that it is sent through SSH"
+    )))
+}
+
+impl Session {
+    /// The tokens of local services. The first token is created if there is none.
+    pub(crate) fn local_grants(&self, args: &TokenArgs) -> Result<Grants, Error> {
+        Grants::new(self.access(), self.keyring(), args, true, self.reporter("access"))
+    }
+
+    /// The tokens of services on hosts: the newest of the lists that this machine and the hosts
+    /// have. With `create`, this user gets a token if there is none yet.
+    pub(crate) async fn host_grants(
+        &self,
+        args: &TokenArgs,
+        hosts: &[(&Host, &Service)],
+        create: bool,
+    ) -> Result<Grants, Error> {
+        let (keyring, reporter) = (self.keyring(), self.reporter("access"));
+        let here = keyring.list()?;
+        let agreed = self.agreed_tokens(hosts).await?;
+        if let Some(list) = agreed.filter(|list| here.as_ref() != Some(list)) {
+            if let Some(here) = &here {
+                reporter.warning(difference(here, &list));
+            }
+            keyring.save(&list)?;
+            keyring.set_deployed(&list)?;
+        }
+        Grants::new(self.access(), keyring, args, create, reporter)
+    }
+
+    /// The newest list of tokens that this machine and the hosts have, without changing
+    /// anything. `None` if access is open, or there is no list yet.
+    pub(crate) async fn agreed_tokens(
+        &self,
+        hosts: &[(&Host, &Service)],
+    ) -> Result<Option<TokenList>, Error> {
+        if self.access() == Access::Open {
+            return Ok(None);
+        }
+        let (keyring, reporter) = (self.keyring(), self.reporter("access"));
+        let here = keyring.list()?;
+        let read = hosts.iter().map(async |(host, service)| {
+            let list = docker::read_tokens(host, service).await?;
+            usable(host, list, here.is_some(), reporter)
+        });
+        let there: Vec<_> = try_join_all(read).await?.into_iter().flatten().collect();
+        Ok(agree(here.as_ref(), keyring.path(), &keyring.known()?, &there)?.or(here))
+    }
+}
+
+/// A host's list, unless it is broken and this machine has one to replace it with.
+fn usable(
+    host: &Host,
+    list: Option<Result<TokenList, TokenListError>>,
+    has_own: bool,
+    reporter: Reporter<'_>,
+) -> Result<Option<(String, TokenList)>, Error> {
+    match list {
+        None => Ok(None),
+        Some(Ok(list)) => Ok(Some((host.name().to_owned(), list))),
+        Some(Err(error)) if has_own => {
+            reporter.warning(format!(
+                "the list of tokens on {} is broken ({error}) and is replaced",
+                host.name()
+            ));
+            Ok(None)
+        }
+        Some(Err(source)) => {
+            let origin = format!("the list of tokens on {}", host.name());
+            Err(AccessError::Invalid { origin, source }.into())
+        }
+    }
+}
+
+/// Which tokens the list of the hosts adds and removes.
+fn difference(here: &TokenList, there: &TokenList) -> String {
+    let only = |a: &TokenList, b: &TokenList| {
+        let entries = a.entries().iter().filter(|entry| !b.entries().contains(entry));
+        let names = entries.map(|entry| format!("`{}` ({})", entry.name, entry.role));
+        let names: Vec<_> = names.collect();
+        if names.is_empty() { "none".into() } else { names.join(", ") }
+    };
+    format!(
+        "adopted the list of tokens that the hosts have; added: {}; removed: {}",
+        only(there, here),
+        only(here, there)
+    )
+}
+
+impl Grants {
+    fn new(
+        access: Access,
+        keyring: Keyring,
+        args: &TokenArgs,
+        create: bool,
+        reporter: Reporter<'_>,
+    ) -> Result<Self, Error> {
+        if access == Access::Open {
+            return Ok(Self { list: None, token: None, keyring });
+        }
+        let given = given_token(args)?;
+        let is_new = keyring.list()?.is_none();
+        if let Some(token) = given.as_ref().filter(|_| is_new) {
+            keyring.adopt(OPERATOR, token)?;
+            reporter.done(format!("the given access token is now `{OPERATOR}` (admin)"));
+        } else if given.is_none() && (create || is_new || keyring.own()?.is_some()) {
+            // Anybody who may change the stack may log in to its hosts, and so create tokens.
+            if let Some(name) = keyring.ensure_own()? {
+                let path = keyring.own_path().display();
+                let created = format!("created the access token `{name}` (admin) in {path}");
+                reporter.done(created);
+            }
+        }
+        let token = match given {
+            Some(token) => Some(token),
+            None => keyring.own()?,
+        };
+        let list = keyring.list()?;
+        if let Some(list) = &list {
+            keyring.will_deploy(list)?;
+        }
+        Ok(Self { list, token, keyring })
+    }
+
+    /// The list that services get and the token that seeds them.
+    pub(crate) fn tokens(&self) -> Option<(&TokenList, Option<&Token>)> {
+        Some((self.list.as_ref()?, self.token.as_ref()))
+    }
+
+    /// Writes the list to a service's host.
+    pub(crate) async fn write(&self, host: &Host, service: &Service) -> Result<(), Error> {
+        let Some(list) = &self.list else { return Ok(()) };
+        Ok(docker::write_tokens(host, service, list).await?)
+    }
+
+    /// Records that all hosts have the list.
+    pub(crate) fn are_deployed(&self) -> Result<(), Error> {
+        let Some(list) = &self.list else { return Ok(()) };
+        Ok(self.keyring.set_deployed(list)?)
+    }
+}

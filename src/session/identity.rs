@@ -1,0 +1,71 @@
+//! How hosts are logged in to.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use ec2::Instance;
+use ssh::{Identity, Target, Trust};
+
+use super::Session;
+use crate::config::{Config, expand_home};
+use crate::error::Error;
+
+const SSH_PORT: u16 = 22;
+
+impl Session {
+    /// The key that logs in: the one that the file names, else the stack's own, which is
+    /// created if it does not exist.
+    pub(crate) fn identity(&self) -> Result<Identity, Error> {
+        let path = self.key_path();
+        Ok(match &self.config.ssh.key {
+            Some(_) => Identity::read(&path)?,
+            None => Identity::read_or_make(&path)?,
+        })
+    }
+
+    /// The same, or `None` if the stack has no key yet.
+    pub(crate) fn existing_identity(&self) -> Result<Option<Identity>, Error> {
+        match &self.config.ssh.key {
+            None if !self.folder.key().exists() => Ok(None),
+            _ => self.identity().map(Some),
+        }
+    }
+
+    /// The file of that key.
+    pub(crate) fn key_path(&self) -> PathBuf {
+        let configured = self.config.ssh.key.as_deref();
+        configured.map_or_else(|| self.folder.key(), expand_home)
+    }
+}
+
+/// An instance, which proves itself by the host keys in its tags. `None` if it has no
+/// address.
+pub(crate) fn instance_target(
+    config: &Config,
+    instance: &Instance,
+    identity: &Identity,
+) -> Option<Target> {
+    Some(Target {
+        name: format!("{} ({})", instance.service, instance.id),
+        address: SocketAddr::new(instance.address?, SSH_PORT),
+        user: config.ssh.user.clone(),
+        identity: identity.clone(),
+        trust: Trust::Keys(instance.host_keys.clone()),
+    })
+}
+
+/// An existing host, whose key must be in this user's `known_hosts`.
+pub(crate) fn existing_target(
+    config: &Config,
+    service: &str,
+    address: IpAddr,
+    identity: &Identity,
+) -> Target {
+    Target {
+        name: service.into(),
+        address: SocketAddr::new(address, SSH_PORT),
+        user: config.ssh.user.clone(),
+        identity: identity.clone(),
+        trust: Trust::KnownHosts(expand_home(Path::new("~/.ssh/known_hosts"))),
+    }
+}
