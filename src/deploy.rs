@@ -15,7 +15,7 @@ use support::wait::Deadline;
 use crate::access::Token;
 use crate::binary::{self, BinaryError};
 use crate::config::{Config, DockerSource, Service, Source};
-use crate::docker::{self, Taking};
+use crate::docker::{self, WriteMode};
 use crate::error::Error;
 use crate::fixtures::Fixtures;
 use crate::health::{self, Ready};
@@ -191,8 +191,8 @@ pub async fn deploy(
         docker::load(&host, &file).await?;
     }
     let taking = match deployment.data {
-        InitialData::CarriedOver => Taking::NoWrites,
-        InitialData::Existing | InitialData::Fixtures(_) => Taking::Writes,
+        InitialData::CarriedOver => WriteMode::ReadOnly,
+        InitialData::Existing | InitialData::Fixtures(_) => WriteMode::ReadWrite,
     };
     if let Some((list, _)) = deployment.tokens {
         docker::write_tokens(&host, service, list).await?;
@@ -226,10 +226,9 @@ async fn wait_ready(
         loop {
             tokio::time::sleep(Duration::from_secs(2)).await;
             if let Ok(Some(container)) = docker::inspect(host, service).await
-                && (container.state.starts_with("restarting")
-                    || container.state.starts_with("exited"))
+                && container.has_failed()
             {
-                return format!("{}: its container is {}", service.name, container.state);
+                return format!("{}: its container is {container}", service.name);
             }
         }
     };

@@ -1,8 +1,8 @@
 # Copies a service's data out of its volume, or puts a copy's data into it; run by root's
 # shell.
 #   $1 check: whether the data can be copied with nothing lost, and nothing done
-#      refuse: writes are refused from now on for $3 seconds; ends when none is at work
-#      take: writes are taken again
+#      read-only: refuses writes from now on for $3 seconds; ends when none is under way
+#      read-write: accepts writes again
 #      backup: a copy of the data as they are, to standard output; the service goes on
 #      replace: the data of the copy in $copy, in place of those there are; these are kept
 #      undo: what replace kept, in its place again
@@ -10,9 +10,12 @@
 #   $2 the container
 set -eu
 step=$1 name=$2
-copy=/var/tmp/$name.copy
-before=/var/tmp/$name.before
+# Nobody but root can put anything there.
+copies=/var/lib/eventpost/copies
+copy=$copies/$name.copy
+before=$copies/$name.before
 umask 077
+mkdir -p "$copies"
 
 program=$(docker inspect --format '{{join .Config.Entrypoint " "}}' "$name")
 is_running() { [ "$(docker inspect --format '{{.State.Running}}' "$name")" = true ]; }
@@ -46,8 +49,8 @@ check)
         exit 1
     }
     ;;
-refuse) run read-only --data /data --seconds "$3" ;;
-take) run read-only --data /data --off ;;
+read-only) run read-only --data /data --seconds "$3" ;;
+read-write) run read-only --data /data --off ;;
 backup) run backup - --data /data ;;
 replace) restore_from "$copy" ;;
 undo)

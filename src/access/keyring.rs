@@ -10,7 +10,7 @@ use rest::access::tokens::{Entry, NewToken, PREFIX, Role, TokenList, digest, is_
 use rest::file::replace_file;
 use rest::private;
 
-use super::agree::digest_of;
+use super::reconcile::digest_of;
 use super::{AccessError, Token};
 
 /// Failed deploys since the last one that reached all hosts, whose lists are remembered.
@@ -95,7 +95,8 @@ impl Keyring {
         role: Role,
         expires: Option<Timestamp>,
     ) -> Result<(Token, TokenList), AccessError> {
-        let NewToken { secret, digest } = NewToken::generate().map_err(AccessError::Unmakable)?;
+        let NewToken { secret, digest } =
+            NewToken::generate().map_err(AccessError::NoRandomness)?;
         Ok((Token::made(&secret), self.with(name, role, digest, expires)?))
     }
 

@@ -1,20 +1,20 @@
 //! Access to the services: the tokens that they accept, and the one that this user sends.
 //!
 //! ```text
-//! keyring  the files of a stack: the list of tokens, and this user's own
-//! agree    which list counts where this machine and the hosts have one each
+//! keyring    the files of a stack: the list of tokens, and this user's own token
+//! reconcile  decides between the lists of this machine and of hosts
 //! ```
 
-mod agree;
 mod keyring;
+mod reconcile;
 
 use std::io;
 use std::path::PathBuf;
 
 use rest::access::tokens::TokenListError;
 
-pub use agree::agree;
 pub use keyring::{Keyring, OPERATOR};
+pub use reconcile::reconcile;
 pub use support::token::{Token, TokenError, VARIABLE};
 
 /// Why tokens cannot be read, made or brought to hosts.
@@ -71,8 +71,8 @@ pub enum AccessError {
         path: PathBuf,
     },
     /// There is no randomness.
-    #[error("a token could not be made: {0}")]
-    Unmakable(io::Error),
+    #[error("no token can be created: the system provides no random numbers ({0})")]
+    NoRandomness(io::Error),
     /// A token was given in place of its name.
     #[error("that is a token, not the name of one: `eventpost token list` shows the names")]
     NotAName,

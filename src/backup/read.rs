@@ -30,7 +30,7 @@ const MAX_NAMED: usize = 8;
 /// does not fit on the disk.
 pub fn unpack(file: &Path, services: &[&str], folder: &Path) -> Result<Manifest, BackupError> {
     let open = File::open(file).map_err(|source| io_error(file, source))?;
-    Reading { path: file, services, folder: Some(folder) }.run(open)
+    Reader { path: file, services, folder: Some(folder) }.run(open)
 }
 
 /// Reads a backup that was just written as [`unpack`] does, without unpacking it, and
@@ -40,7 +40,7 @@ pub fn verify(path: &Path, written: File, parts: &[Part]) -> Result<(), BackupEr
     let _ = fadvise(&written, 0, None, Advice::DontNeed);
     let services: Vec<_> = parts.iter().map(|part| part.service.as_str()).collect();
     let unverified = |why| BackupError::Unverified { path: path.into(), why };
-    match (Reading { path, services: &services, folder: None }).run(written) {
+    match (Reader { path, services: &services, folder: None }).run(written) {
         Ok(manifest) if manifest.services == parts => Ok(()),
         Ok(_) => Err(unverified("it does not hold what was copied".into())),
         Err(BackupError::Damaged { why, .. }) => Err(unverified(why)),
@@ -49,7 +49,7 @@ pub fn verify(path: &Path, written: File, parts: &[Part]) -> Result<(), BackupEr
 }
 
 /// A backup that is being read.
-struct Reading<'a> {
+struct Reader<'a> {
     path: &'a Path,
     /// The services it must hold.
     services: &'a [&'a str],
@@ -57,7 +57,7 @@ struct Reading<'a> {
     folder: Option<&'a Path>,
 }
 
-impl Reading<'_> {
+impl Reader<'_> {
     fn run(&self, file: File) -> Result<Manifest, BackupError> {
         let allowed = Cell::new(BLOCK + MAX_MANIFEST);
         let reader = GzDecoder::new(BufReader::new(file));

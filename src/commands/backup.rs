@@ -110,7 +110,7 @@ async fn copy(connection: &Connection<'_>, folder: &Path) -> Result<Part, Error>
     let (mut copy, mut failure, mut bytes) = (CopyWriter::create(folder, name)?, None, 0);
     let command = docker::data(service, DataStep::Backup);
     let output = host.stream("copying the data", command, |progress| {
-        if let (Progress::Output(chunk), None) = (progress, &failure) {
+        if let (Progress::Stdout(chunk), None) = (progress, &failure) {
             failure = copy.push(&chunk).err();
             bytes += chunk.len() as u64;
             reporter.detail(format!("copying its data: {bytes} bytes"));

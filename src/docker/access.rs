@@ -1,19 +1,18 @@
-//! The list of tokens that a service on a host accepts. It lies where the service's
-//! containers find it, whichever of them runs: going back to an earlier container brings
-//! back no token that was revoked.
+//! The list of tokens that a service on a host accepts. All containers of the service read the
+//! same file, so that going back to an earlier one brings back no token that was revoked.
 
 use rest::access::tokens::{MAX_LIST_BYTES, TokenList, TokenListError};
 use ssh::{Command, Host, HostError, quote};
-use support::digest::sha256;
 
 use super::container;
+use super::files::{self, Reader};
 use crate::config::Service;
 
 fn folder(service: &Service) -> String {
     format!("/var/lib/eventpost/access/{}", container(service))
 }
 
-/// The list that a service on a host has, or what is wrong with it; none where it has none.
+/// The list of a service on a host, or what is wrong with it; `None` where there is none.
 pub async fn read_tokens(
     host: &Host,
     service: &Service,
@@ -29,29 +28,23 @@ pub async fn read_tokens(
     Ok(Some(TokenList::parse(&text)))
 }
 
-/// Brings a list to a host, and has the service read it if it runs and is one of ours: others
-/// may take the signal for something else.
+/// Writes a list on a host, and has the service read it if it is one of ours: SIGHUP may mean
+/// something else to others.
 pub async fn write_tokens(
     host: &Host,
     service: &Service,
     list: &TokenList,
 ) -> Result<(), HostError> {
-    let (folder, name) = (folder(service), container(service));
-    let file = quote(&format!("{folder}/tokens"));
-    let text = list.to_string();
-    // A connection that breaks ends the input early, and part of a list must not count. 65532
-    // is whom the program in the container runs as. The signal is sent even where the list is
-    // the same: an earlier run may have been cut off before it.
+    const DOING: &str = "writing the list of tokens";
+    let file = format!("{}/tokens", folder(service));
+    host.run(DOING, files::write(&file, Reader::Service, list.to_string())).await?;
+    let name = container(service);
+    // It is sent even where the list is the same: an earlier run may have been cut off before it.
     let line = format!(
-        "set -e; umask 077; mkdir -p {folder}; cat > {file}.part; \
-         echo '{}  {file}.part' | sha256sum -c --status -; \
-         chmod 0400 {file}.part; chown 65532:65532 {file}.part {folder}; \
-         mv {file}.part {file}; \
-         entry=$(docker inspect --format '{{{{join .Config.Entrypoint \" \"}}}}' {name} \
+        "entry=$(docker inspect --format '{{{{join .Config.Entrypoint \" \"}}}}' {name} \
          2>/dev/null) || entry=; [ \"$entry\" != /service ] || \
          docker kill -s HUP {name} >/dev/null 2>&1 || true",
-        sha256(&text)
     );
-    let command = Command::new(format!("sudo sh -c {}", quote(&line))).stdin(text);
-    host.run("writing the list of tokens", command).await.map(drop)
+    let command = Command::new(format!("sudo sh -c {}", quote(&line)));
+    host.run(DOING, command).await.map(drop)
 }

@@ -1,37 +1,38 @@
-//! Copies a service's data on a host out of the container's volume and into it.
+//! Copies a service's data out of its container's volume on a host, and back into it.
 
 use std::path::Path;
 use std::time::Duration;
 
-use ssh::{Command, Host, HostError, quote};
+use ssh::{Command, Host, HostError};
 use support::event::Reporter;
 
-use super::container;
+use super::{container, files};
 use crate::config::Service;
 
-/// Data have no largest size; this allows for many gigabytes.
-pub(super) const LIMIT: Duration = Duration::from_secs(6 * 3600);
+/// There is no limit to the size of the data; this allows for many gigabytes.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(6 * 3600);
 
-/// Looking, and having a service stop or begin to take writes.
-const SHORT_LIMIT: Duration = Duration::from_secs(90);
+/// For steps that copy nothing.
+const SHORT_TIMEOUT: Duration = Duration::from_secs(90);
 const UPLOADING: &str = "uploading the data";
 
 /// What is done with a service's data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DataStep {
-    /// Nothing: whether they can be copied with nothing lost.
+    /// Check that the data can be copied without loss; changes nothing.
     Check,
-    /// Writes are refused from now on, for so many seconds at the most; none is at work.
-    Refuse(u32),
-    /// Writes are taken again.
-    Take,
-    /// A copy of them to standard output; the service goes on.
+    /// Refuse writes from now on, for this many seconds at most, and wait until none is under
+    /// way.
+    ReadOnly(u32),
+    /// Accept writes again.
+    ReadWrite,
+    /// Copy the data to standard output, while the service runs.
     Backup,
-    /// Those of the uploaded copy take their place, and they are kept beside.
+    /// Replace the data with the uploaded copy, and keep what was there.
     Replace,
-    /// What was kept takes its place again.
+    /// Put back what was kept.
     Undo,
-    /// What was kept or uploaded is removed.
+    /// Remove what was kept and uploaded.
     Forget,
 }
 
@@ -39,8 +40,8 @@ impl DataStep {
     fn word(self) -> &'static str {
         match self {
             Self::Check => "check",
-            Self::Refuse(_) => "refuse",
-            Self::Take => "take",
+            Self::ReadOnly(_) => "read-only",
+            Self::ReadWrite => "read-write",
             Self::Backup => "backup",
             Self::Replace => "replace",
             Self::Undo => "undo",
@@ -48,7 +49,7 @@ impl DataStep {
         }
     }
 
-    /// Whether it takes the longer the more data there are.
+    /// Whether it takes longer with more data.
     fn copies(self) -> bool {
         matches!(self, Self::Backup | Self::Replace | Self::Undo)
     }
@@ -56,12 +57,12 @@ impl DataStep {
     /// What errors call it: "while …", "… failed".
     pub fn doing(self) -> &'static str {
         match self {
-            Self::Check => "looking at the data",
-            Self::Refuse(_) => "having writes refused",
-            Self::Take => "having writes taken again",
+            Self::Check => "checking the data",
+            Self::ReadOnly(_) => "making the service read-only",
+            Self::ReadWrite => "accepting writes again",
             Self::Backup => "copying the data",
             Self::Replace => "replacing the data",
-            Self::Undo => "putting the data of before back",
+            Self::Undo => "putting the previous data back",
             Self::Forget => "removing the copies",
         }
     }
@@ -71,20 +72,19 @@ impl DataStep {
 pub fn data(service: &Service, step: DataStep) -> Command {
     let script = include_str!("../../templates/data.sh");
     let seconds = match step {
-        DataStep::Refuse(seconds) => seconds.to_string(),
+        DataStep::ReadOnly(seconds) => seconds.to_string(),
         _ => String::new(),
     };
-    let limit = if step.copies() { LIMIT } else { SHORT_LIMIT };
-    Command::script(script, &[step.word(), &container(service), &seconds]).within(limit)
+    let timeout = if step.copies() { TIMEOUT } else { SHORT_TIMEOUT };
+    Command::script(script, &[step.word(), &container(service), &seconds]).within(timeout)
 }
 
-/// Carries a step out that must succeed.
+/// Runs a step that must succeed.
 pub async fn run_data(host: &Host, service: &Service, step: DataStep) -> Result<(), HostError> {
     host.run(step.doing(), data(service, step)).await.map(drop)
 }
 
-/// Copies a service's data from one host to another, where [`DataStep::Replace`] takes
-/// them from.
+/// Copies a service's data from one host to another, where [`DataStep::Replace`] reads it.
 pub async fn carry(
     from: &Host,
     to: &Host,
@@ -97,7 +97,7 @@ pub async fn carry(
         cause: cause.to_string(),
     };
     let copy = data(service, DataStep::Backup);
-    let (copy, upload) = copy.pipe_into(take_copy(service)).map_err(broken)?;
+    let (copy, upload) = copy.pipe_into(receive_copy(service)).map_err(broken)?;
     let copied = async {
         let output = from.attempt(DataStep::Backup.doing(), copy).await?;
         if output.succeeded() {
@@ -107,25 +107,24 @@ pub async fn carry(
         }
     };
     let (copied, uploaded) = tokio::join!(copied, to.run_reporting(UPLOADING, upload, reporter));
-    // Where nobody takes it, the copy fails too: why is what the other one says.
+    // Where the upload fails, so does the copy; the upload's error says why.
     uploaded?;
     copied
 }
 
-/// What takes a copy in, and puts it to where [`DataStep::Replace`] takes it from.
-fn take_copy(service: &Service) -> Command {
-    let file = format!("/var/tmp/{}.copy", container(service));
-    let line = format!("umask 077 && cat > {0}.part && mv {0}.part {0}", quote(&file));
-    Command::new(format!("sudo sh -c {}", quote(&line))).within(LIMIT)
+/// The command that writes its input where [`DataStep::Replace`] reads it.
+fn receive_copy(service: &Service) -> Command {
+    let file = format!("/var/lib/eventpost/copies/{}.copy", container(service));
+    files::receive(&file).within(TIMEOUT)
 }
 
-/// Brings a copy to where [`DataStep::Replace`] takes it from.
+/// Uploads a copy to where [`DataStep::Replace`] reads it.
 pub async fn upload_copy(
     host: &Host,
     service: &Service,
     copy: &Path,
     reporter: Reporter<'_>,
 ) -> Result<(), HostError> {
-    let command = take_copy(service).file(copy.into());
+    let command = receive_copy(service).file(copy.into());
     host.run_reporting(UPLOADING, command, reporter).await.map(drop)
 }

@@ -2,10 +2,11 @@
 //! no `docker inspect` shows.
 
 use sha2::{Digest, Sha256};
-use ssh::{Command, Host, HostError, quote};
+use ssh::{Host, HostError};
 use support::digest::hexadecimal;
 
 use super::container;
+use super::files::{self, Reader};
 use crate::config::{Secret, Service};
 use crate::secrets;
 
@@ -13,25 +14,20 @@ use crate::secrets;
 const FOLDER: &str = "/run/secrets";
 const DOING: &str = "writing the secrets";
 
-/// Where a container finds one of them.
+/// The path of a secret in the container.
 pub(super) fn path_in_container(secret: &Secret) -> String {
     format!("{FOLDER}/{}", secret.name)
 }
 
-/// Brings the secrets to the host, and returns the folder that the container is to have at
-/// [`FOLDER`]; none where the service has no secrets. Another content has another folder, so
-/// that a container that is kept for going back keeps its own.
+/// Writes the secrets on the host, and returns the folder to mount at [`FOLDER`]; empty where
+/// the service has no secrets. Other content gets another folder, so that a container that is
+/// kept for a rollback keeps its own.
 pub(super) async fn write(host: &Host, service: &Service) -> Result<String, HostError> {
     let read = read(host, service)?;
     let folder = folder_of(service, &read);
     for (name, content) in read {
-        // 65532 is the user that the program in the container runs as.
-        let file = quote(&format!("{folder}/{name}"));
-        let line = format!(
-            "umask 077 && mkdir -p {folder} && cat > {file}.part && chmod 0400 {file}.part && \
-             chown 65532:65532 {file}.part {folder} && mv {file}.part {file}"
-        );
-        let command = Command::new(format!("sudo sh -c {}", quote(&line))).stdin(content);
+        let file = format!("{folder}/{name}");
+        let command = files::write(&file, Reader::Service, content);
         host.run(DOING, command).await?;
     }
     Ok(folder)

@@ -7,16 +7,16 @@ use ssh::{Command, Host, HostError, quote};
 use super::{container, secrets, write_env};
 use crate::config::Service;
 
-/// Checking, stopping, starting, and going back where that fails.
-const LIMIT: Duration = Duration::from_secs(300);
+/// For checking, stopping, starting, and going back where that fails.
+const TIMEOUT: Duration = Duration::from_secs(300);
 
-/// What became of a switch.
+/// How a switch ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Switched {
-    /// What runs is what was wanted already.
-    Kept,
-    /// Another container serves; new connections waited for so long.
-    After(Duration),
+pub enum SwitchOutcome {
+    /// The wanted container runs already.
+    Unchanged,
+    /// Another container serves; new connections were held for this long.
+    Switched(Duration),
 }
 
 /// A line of a host's record of what was done to it.
@@ -32,33 +32,38 @@ pub struct Record {
     pub who: String,
 }
 
-/// Has the service run from an image that the host has or can pull; what ran is kept.
+/// Runs the service from an image that the host has or can pull, and keeps the container of
+/// before.
 pub async fn deploy(
     host: &Host,
     service: &Service,
     image: &str,
     who: &str,
-) -> Result<Switched, HostError> {
+) -> Result<SwitchOutcome, HostError> {
     write_env(host, service).await?;
     let secrets = secrets::write(host, service).await?;
     switch(host, service, "deploy", image, who, &secrets).await
 }
 
-/// Takes a deploy back that failed on another host.
-pub async fn undo(host: &Host, service: &Service, who: &str) -> Result<Switched, HostError> {
+/// Undoes a deploy that failed on another host.
+pub async fn undo(host: &Host, service: &Service, who: &str) -> Result<SwitchOutcome, HostError> {
     switch(host, service, "undo", "", who, "").await
 }
 
-/// Notes that a deploy changed other services and not this one, which a rollback then
-/// leaves alone.
+/// Records that a deploy changed other services and not this one, so that a rollback leaves it
+/// alone.
 pub async fn note_kept(host: &Host, service: &Service) -> Result<(), HostError> {
     let line = format!("echo kept > /var/lib/eventpost/{}.last", container(service));
     let command = Command::new(format!("sudo sh -c {}", quote(&line)));
-    host.run("noting that nothing changed", command).await.map(drop)
+    host.run("recording that nothing changed", command).await.map(drop)
 }
 
-/// Has the service run from what was kept, which is then kept itself.
-pub async fn rollback(host: &Host, service: &Service, who: &str) -> Result<Switched, HostError> {
+/// Runs the container that was kept, and keeps the current one.
+pub async fn rollback(
+    host: &Host,
+    service: &Service,
+    who: &str,
+) -> Result<SwitchOutcome, HostError> {
     switch(host, service, "rollback", "", who, "").await
 }
 
@@ -69,7 +74,7 @@ async fn switch(
     image: &str,
     who: &str,
     secrets: &str,
-) -> Result<Switched, HostError> {
+) -> Result<SwitchOutcome, HostError> {
     let script = concat!(
         include_str!("../../templates/container.sh"),
         include_str!("../../templates/container-switch.sh")
@@ -77,10 +82,12 @@ async fn switch(
     let port = service.port.to_string();
     let name = container(service);
     let arguments = [step, &name, &port, image, service.volume.as_str(), who, secrets];
-    let command = Command::script(script, &arguments).within(LIMIT);
+    let command = Command::script(script, &arguments).within(TIMEOUT);
     let output = host.run("switching the container", command).await?;
     let millis = output.stdout.trim().strip_prefix("switched ").and_then(|it| it.parse().ok());
-    Ok(millis.map_or(Switched::Kept, |millis| Switched::After(Duration::from_millis(millis))))
+    Ok(millis.map_or(SwitchOutcome::Unchanged, |millis| {
+        SwitchOutcome::Switched(Duration::from_millis(millis))
+    }))
 }
 
 /// What was done to the host, the oldest first.

@@ -17,7 +17,7 @@ use rest::data_dir::DataDirError;
 
 pub use folder::{ServiceFolder, StackFolder, StackLock};
 pub use process::{find, last_lines, local_env, release, stop};
-pub use start::{Begun, Job};
+pub use start::{Job, StartedServices};
 
 /// Why something about local services failed.
 #[derive(Debug, thiserror::Error)]

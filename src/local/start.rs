@@ -1,5 +1,5 @@
-//! Starts local services and waits until they are ready, and undoes what a failed or
-//! interrupted run began.
+//! Starts local services, waits until they are ready, and stops those that a failed or
+//! interrupted run started.
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -17,9 +17,9 @@ use crate::plan::local::Wanted;
 use crate::plan::{Action, Operation};
 
 /// A start reads all data: a million resources take a few seconds.
-const START_LIMIT: Duration = Duration::from_secs(60);
-/// A service that runs already has done its reading.
-const KEEP_LIMIT: Duration = Duration::from_secs(10);
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+/// A service that runs already has read its data.
+const KEEP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A service and what is to be done for it.
 #[derive(Debug)]
@@ -36,15 +36,15 @@ pub struct Job<'a> {
     pub operation: Operation,
 }
 
-/// What the current run has started, so that it can be undone.
+/// The services that the current run has started, to be stopped if it fails.
 #[derive(Debug, Default)]
-pub struct Begun {
+pub struct StartedServices {
     to_stop: Mutex<Vec<ServiceFolder>>,
 }
 
-impl Begun {
+impl StartedServices {
     /// Stops what was started and did not run before, or is not ready.
-    pub async fn undo(self) -> Result<(), LocalError> {
+    pub async fn stop(self) -> Result<(), LocalError> {
         let folders = self.to_stop.into_inner().unwrap_or_else(PoisonError::into_inner);
         for folder in folders {
             process::stop(&folder).await?;
@@ -56,9 +56,9 @@ impl Begun {
         self.lock().push(folder.clone());
     }
 
-    /// A service that ran before and is ready again is no loose end.
+    /// A service that ran before and is ready again need not be stopped.
     fn restarted(&self, folder: &ServiceFolder) {
-        self.lock().retain(|begun| begun.service() != folder.service());
+        self.lock().retain(|other| other.service() != folder.service());
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<ServiceFolder>> {
@@ -71,13 +71,13 @@ impl Job<'_> {
     pub async fn make_ready(
         &self,
         reporter: Reporter<'_>,
-        begun: &Begun,
+        started: &StartedServices,
     ) -> Result<Ready, LocalError> {
         let (name, path) = (self.service.name.as_str(), &self.service.health);
         let endpoint = Client::from(Endpoint::at(self.wanted.address));
         if self.operation.is_keep() {
-            reporter.step("runs already, checking it");
-            let deadline = Deadline::after(KEEP_LIMIT);
+            reporter.step("runs already; checking that it is ready");
+            let deadline = Deadline::after(KEEP_TIMEOUT);
             return Ok(health::wait_ready(name, &endpoint, path, deadline, reporter).await?);
         }
         let is_restart = matches!(self.operation.action, Action::Restart { .. });
@@ -86,8 +86,8 @@ impl Job<'_> {
         } else {
             reporter.step("starting");
         }
-        let mut child = self.start(begun)?;
-        let deadline = Deadline::after(START_LIMIT);
+        let mut child = self.start(started)?;
+        let deadline = Deadline::after(START_TIMEOUT);
         let ready = tokio::select! {
             ready = health::wait_ready(name, &endpoint, path, deadline, reporter) => {
                 ready.map_err(|error| self.not_ready(error.to_string(), &child))
@@ -99,18 +99,18 @@ impl Job<'_> {
         }?;
         child.let_live();
         if is_restart {
-            begun.restarted(&self.folder);
+            started.restarted(&self.folder);
         }
         Ok(ready)
     }
 
-    fn start(&self, begun: &Begun) -> Result<Child, LocalError> {
+    fn start(&self, started: &StartedServices) -> Result<Child, LocalError> {
         self.folder.create()?;
         self.folder.set_release(&self.wanted.release)?;
         let Wanted { address, .. } = self.wanted;
         let env = process::local_env(self.service);
         let child = process::spawn(&self.folder, self.program, address, &env)?;
-        begun.started(&self.folder);
+        started.started(&self.folder);
         Ok(child)
     }
 

@@ -28,7 +28,7 @@ const RENEWAL_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The lock that a command of this process asks for.
 fn request(purpose: &str) -> Lock {
-    let owner = format!("{} (pid {})", docker::who(), std::process::id());
+    let owner = format!("{} (pid {})", docker::operator(), std::process::id());
     let since = unix_seconds();
     let id = sha256(format!("{owner} {since}"));
     Lock { id, owner, purpose: purpose.into(), since, expires: since + TERM }

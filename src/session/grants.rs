@@ -8,7 +8,7 @@ use support::event::Reporter;
 use support::http::Endpoint;
 
 use super::Session;
-use crate::access::{AccessError, Keyring, OPERATOR, Token, agree};
+use crate::access::{AccessError, Keyring, OPERATOR, Token, reconcile};
 use crate::cli::TokenArgs;
 use crate::config::{Access, Service};
 use crate::docker;
@@ -86,7 +86,7 @@ impl Session {
             usable(host, list, here.is_some(), reporter)
         });
         let there: Vec<_> = try_join_all(read).await?.into_iter().flatten().collect();
-        Ok(agree(here.as_ref(), keyring.path(), &keyring.known()?, &there)?.or(here))
+        Ok(reconcile(here.as_ref(), keyring.path(), &keyring.known()?, &there)?.or(here))
     }
 }
 

@@ -19,7 +19,7 @@ impl Session {
         let path = self.key_path();
         Ok(match &self.config.ssh.key {
             Some(_) => Identity::read(&path)?,
-            None => Identity::read_or_make(&path)?,
+            None => Identity::read_or_create(&path)?,
         })
     }
 

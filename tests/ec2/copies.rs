@@ -32,11 +32,17 @@ fn data_are_backed_up_from_running_hosts_and_restored_to_all_of_them_or_to_none(
 
     // One host cannot take it: the other one must have what it had, too.
     let second = stack.instance(1);
-    on_host(&second, &["sh", "-c", "mkdir -p /var/tmp/eventpost-notifications.before.part/x"]);
+    on_host(
+        &second,
+        &["sh", "-c", "mkdir -p /var/lib/eventpost/copies/eventpost-notifications.before.part/x"],
+    );
     let failed = stack.run(&["restore", "data.backup", "--yes"]);
     assert_eq!(failed.code, Some(1), "{failed:?}");
     assert!(failed.stderr.contains("replacing the data failed"), "{failed:?}");
-    on_host(&second, &["rm", "-r", "/var/tmp/eventpost-notifications.before.part"]);
+    on_host(
+        &second,
+        &["rm", "-r", "/var/lib/eventpost/copies/eventpost-notifications.before.part"],
+    );
     assert_eq!(held(&stack), changed);
 
     // A file that is not whole is refused before any host is asked.
@@ -50,7 +56,7 @@ fn data_are_backed_up_from_running_hosts_and_restored_to_all_of_them_or_to_none(
     stack.run(&["restore", "data.backup", "--yes"]).succeeded();
     assert_eq!(held(&stack), before);
     for instance in stack.instances() {
-        let left = on_host(&instance, &["sh", "-c", "ls /var/tmp | grep eventpost; true"]);
+        let left = on_host(&instance, &["sh", "-c", "ls -A /var/lib/eventpost/copies"]);
         assert_eq!(left, "", "copies that nobody needs");
     }
     stack.run(&["down", "--yes"]).succeeded();

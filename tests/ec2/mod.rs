@@ -15,6 +15,7 @@ mod mail;
 mod ownership;
 mod refusals;
 mod replace;
+mod verbose;
 
 /// Both services, as `World` lays them out.
 const BOTH: &str = "  events:\n    build: events\n    fixtures: events.yml\n    \

@@ -11,20 +11,20 @@ use bytes::Bytes;
 /// The lines of output that an error shows.
 const ERROR_LINES: usize = 15;
 
-/// A command for the host's shell. Secrets belong into `stdin`: anybody on the host
-/// can see the line while it runs.
+/// A command for the host's shell. Secrets belong in `stdin`: everybody on the host can see the
+/// line while it runs.
 #[derive(Debug, Clone)]
 pub struct Command {
     /// The command line.
     pub line: String,
-    /// What it reads.
+    /// What it reads first.
     pub stdin: Bytes,
-    /// What it reads after that.
-    pub more: More,
+    /// What it reads after `stdin`.
+    pub rest: Input,
     /// How long it may take.
-    pub limit: Duration,
-    /// What becomes of what it prints.
-    pub prints: Prints,
+    pub timeout: Duration,
+    /// What happens to its output.
+    pub output: OutputMode,
     /// What runs the line.
     pub shell: Shell,
     /// The script that it reads, which a log may show; other input may be secret.
@@ -42,7 +42,7 @@ pub enum Shell {
 
 /// What a command reads after its first input.
 #[derive(Debug, Clone)]
-pub enum More {
+pub enum Input {
     /// Nothing.
     Nothing,
     /// A file.
@@ -51,28 +51,28 @@ pub enum More {
     Pipe(Arc<PipeReader>),
 }
 
-/// What becomes of what a command prints.
+/// What happens to the output of a command.
 #[derive(Debug, Clone)]
-pub enum Prints {
-    /// It is kept, at most the last part, and its lines are handed over.
-    Kept,
-    /// It is handed over as it comes.
-    HandedOver,
-    /// It goes into a pipe.
+pub enum OutputMode {
+    /// The last part is returned at the end; lines are reported as they come.
+    Captured,
+    /// It is reported as it comes.
+    Streamed,
+    /// Standard output goes into a pipe.
     Piped(Arc<PipeWriter>),
 }
 
-/// What a command is at.
+/// How a running command goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
     /// It printed a line.
     Line(String),
     /// So many bytes of its input have been sent.
     Sent(usize),
-    /// It printed something, of a command that streams.
-    Output(Bytes),
-    /// It complained of something, of a command that streams.
-    Complaint(Bytes),
+    /// It wrote to standard output; in [`OutputMode::Streamed`].
+    Stdout(Bytes),
+    /// It wrote to standard error; in [`OutputMode::Streamed`].
+    Stderr(Bytes),
 }
 
 /// How a command ended.
@@ -82,9 +82,9 @@ pub struct Output {
     pub code: i32,
     /// The signal that killed it.
     pub signal: Option<String>,
-    /// What it printed, at most the last part.
+    /// What it wrote to standard output, at most the last part.
     pub stdout: String,
-    /// What it complained of, at most the last part.
+    /// What it wrote to standard error, at most the last part.
     pub stderr: String,
 }
 
@@ -94,15 +94,15 @@ impl Command {
         Self {
             line: line.into(),
             stdin: Bytes::new(),
-            more: More::Nothing,
-            limit: Duration::from_secs(60),
-            prints: Prints::Kept,
+            rest: Input::Nothing,
+            timeout: Duration::from_secs(60),
+            output: OutputMode::Captured,
             shell: Shell::Posix,
             script: None,
         }
     }
 
-    /// Has the user's login shell run the line, for what the user wrote.
+    /// Runs the line, which the user wrote, in the user's login shell.
     #[must_use]
     pub fn in_login_shell(mut self) -> Self {
         self.shell = Shell::Login;
@@ -137,45 +137,45 @@ impl Command {
     /// With a file to read.
     #[must_use]
     pub fn file(mut self, file: PathBuf) -> Self {
-        self.more = More::File(file);
+        self.rest = Input::File(file);
         self
     }
 
     /// Bytes of what it reads.
     pub(super) fn length(&self) -> u64 {
-        let more = match &self.more {
-            More::File(file) => std::fs::metadata(file).map_or(0, |metadata| metadata.len()),
-            More::Nothing | More::Pipe(_) => 0,
+        let rest = match &self.rest {
+            Input::File(file) => std::fs::metadata(file).map_or(0, |metadata| metadata.len()),
+            Input::Nothing | Input::Pipe(_) => 0,
         };
-        self.stdin.len() as u64 + more
+        self.stdin.len() as u64 + rest
     }
 
-    /// With output that is handed over as it comes.
+    /// With output that is reported as it comes.
     #[must_use]
     pub fn streaming(mut self) -> Self {
-        self.prints = Prints::HandedOver;
+        self.output = OutputMode::Streamed;
         self
     }
 
-    /// Has the other command read what this one prints, while it prints it. Both must run
-    /// at the same time, on two hosts: each waits for the other.
+    /// Pipes the standard output of this command into the other one. Both must run at the same
+    /// time, on two hosts: each waits for the other.
     pub fn pipe_into(mut self, mut other: Self) -> io::Result<(Self, Self)> {
         let (reader, writer) = io::pipe()?;
-        self.prints = Prints::Piped(Arc::new(writer));
-        other.more = More::Pipe(Arc::new(reader));
+        self.output = OutputMode::Piped(Arc::new(writer));
+        other.rest = Input::Pipe(Arc::new(reader));
         Ok((self, other))
     }
 
-    /// With another limit.
+    /// With another timeout.
     #[must_use]
-    pub fn within(mut self, limit: Duration) -> Self {
-        self.limit = limit;
+    pub fn within(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 }
 
 impl Output {
-    /// Whether it ended well.
+    /// Whether it succeeded.
     pub fn succeeded(&self) -> bool {
         self.code == 0 && self.signal.is_none()
     }
@@ -188,7 +188,7 @@ impl Output {
         }
     }
 
-    /// The end of what it said, indented; of its complaints where there are any.
+    /// The end of standard error, or of standard output where that is empty, indented.
     pub fn last_lines(&self) -> String {
         let text = if self.stderr.trim().is_empty() { &self.stdout } else { &self.stderr };
         let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn complaints_come_before_output_in_an_error() {
+    fn errors_show_standard_error_before_standard_output() {
         let said = |stdout: &str, stderr: &str| {
             let (stdout, stderr) = (stdout.into(), stderr.into());
             Output { stdout, stderr, ..Output::default() }.last_lines()

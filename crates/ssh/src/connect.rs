@@ -9,8 +9,8 @@ use support::wait::{Backoff, Deadline, Failure, retry};
 use super::ssh::{ConnectError, Ssh};
 use super::{Host, HostError, Identity, Trust};
 
-/// The user's keys come in while a host boots: a refusal before this is no answer.
-const DENIED_LIMIT: Duration = Duration::from_secs(30);
+/// A host installs the user's key while it boots: a refusal is final only after this time.
+const DENIED_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A host to connect to.
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ pub struct Target {
     pub user: String,
     /// The key to log in with.
     pub identity: Identity,
-    /// How it proves that it is the one.
+    /// How it proves its identity.
     pub trust: Trust,
 }
 
@@ -34,7 +34,7 @@ pub async fn connect(
     deadline: Deadline,
     reporter: Reporter<'_>,
 ) -> Result<Host, HostError> {
-    let denied = Deadline::after(DENIED_LIMIT.min(deadline.left()));
+    let denied = Deadline::after(DENIED_TIMEOUT.min(deadline.left()));
     let backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
     let connected = retry("SSH", deadline, backoff, reporter, async || {
         attempt(target).await.map_err(|error| match error {
@@ -73,11 +73,11 @@ async fn attempt(target: &Target) -> Result<Ssh, ConnectError> {
 fn wrong_key(target: &Target, found: String) -> HostError {
     let advice = match target.trust {
         Trust::Keys(_) => {
-            "Another machine may answer at this address, or stand in between: check the network, \
-             then run the command again"
+            "Another machine may answer at this address, or intercept the connection: check the \
+             network, then run the command again"
         }
         Trust::KnownHosts(_) => {
-            "If it is the right machine, connect with ssh once, compare the fingerprint, and accept it"
+            "If it is the right host, connect with ssh once, compare the fingerprint, and accept it"
         }
     };
     let (host, address) = (target.name.clone(), target.address.to_string());

@@ -19,12 +19,12 @@ pub struct Identity {
     fingerprint: String,
 }
 
-/// How a host proves that it is the one.
+/// How a host proves its identity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trust {
     /// By one of these ed25519 keys, each as the base64 text of a public key file.
     Keys(Vec<String>),
-    /// By what a `known_hosts` file says of its address.
+    /// By the key that a `known_hosts` file has for its address.
     KnownHosts(PathBuf),
 }
 
@@ -39,30 +39,30 @@ pub enum IdentityError {
         /// What the system said.
         cause: String,
     },
-    /// It is not in the form that `ssh-keygen` writes.
+    /// It is not in the format that `ssh-keygen` writes.
     #[error(
-        "ssh.key: {path} is no private key in OpenSSH's own form ({cause}): \
-         `ssh-keygen -p -N '' -f {path}` rewrites it so"
+        "ssh.key: {path} is not a private key in OpenSSH's own format ({cause}): \
+         `ssh-keygen -p -N '' -f {path}` converts it"
     )]
-    Form {
+    Format {
         /// The file.
         path: PathBuf,
         /// What the parser said.
         cause: String,
     },
-    /// It is locked with a passphrase.
+    /// It is encrypted with a passphrase.
     #[error(
-        "ssh.key: {path} is protected by a passphrase: name a key without one, or leave out \
-         ssh.key to have one made for the stack"
+        "ssh.key: {path} is protected by a passphrase: use a key without one, or leave out \
+         ssh.key, so that one is created for the stack"
     )]
-    Locked {
+    Encrypted {
         /// The file.
         path: PathBuf,
     },
-    /// A key could not be made or kept.
-    #[error("{path}: a key could not be made: {cause}")]
-    Unmakable {
-        /// Where it was to be kept.
+    /// A key could not be created or stored.
+    #[error("{path}: no key can be created: {cause}")]
+    NotCreated {
+        /// Its file.
         path: PathBuf,
         /// What went wrong.
         cause: String,
@@ -76,20 +76,20 @@ impl Identity {
             path: path.into(),
             cause: error.to_string(),
         })?;
-        let form = |error: ssh_key::Error| IdentityError::Form {
+        let format = |error: ssh_key::Error| IdentityError::Format {
             path: path.into(),
             cause: error.to_string(),
         };
-        let key = PrivateKey::from_openssh(&text).map_err(form)?;
+        let key = PrivateKey::from_openssh(&text).map_err(format)?;
         if key.is_encrypted() {
-            return Err(IdentityError::Locked { path: path.into() });
+            return Err(IdentityError::Encrypted { path: path.into() });
         }
-        Self::of(&key, &text).map_err(form)
+        Self::of(&key, &text).map_err(format)
     }
 
-    /// Reads the key at `path`, or makes one there that only this user can read.
-    pub fn read_or_make(path: &Path) -> Result<Self, IdentityError> {
-        let failed = |cause: String| IdentityError::Unmakable { path: path.into(), cause };
+    /// Reads the key at `path`, or creates one there that only this user can read.
+    pub fn read_or_create(path: &Path) -> Result<Self, IdentityError> {
+        let failed = |cause: String| IdentityError::NotCreated { path: path.into(), cause };
         let folder = path.parent().unwrap_or(Path::new("."));
         private::create_dir_all(folder).map_err(|e| failed(e.to_string()))?;
         if path.exists() {
@@ -102,8 +102,8 @@ impl Identity {
         Self::of(&key, &text).map_err(|e| failed(e.to_string()))
     }
 
-    /// A fresh ed25519 key that is kept nowhere.
-    pub fn fresh() -> Result<Self, ssh_key::Error> {
+    /// Generates an ed25519 key that is stored nowhere.
+    pub fn generate() -> Result<Self, ssh_key::Error> {
         let key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519)?;
         let text = key.to_openssh(LineEnding::LF)?;
         Self::of(&key, &text)
@@ -154,17 +154,17 @@ mod tests {
     fn a_key_is_made_once_for_its_owner_only() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ssh/id_ed25519");
-        let made = Identity::read_or_make(&path).unwrap();
+        let made = Identity::read_or_create(&path).unwrap();
         let bits = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((bits(&path), bits(path.parent().unwrap())), (0o600, 0o700));
-        let again = Identity::read_or_make(&path).unwrap();
+        let again = Identity::read_or_create(&path).unwrap();
         assert_eq!(made.public(), again.public());
         assert!(made.public().starts_with("ssh-ed25519 AAAA"), "{}", made.public());
         assert!(!format!("{made:?}").contains("PRIVATE"));
     }
 
     #[test]
-    fn what_cannot_log_in_is_named_with_the_way_out() {
+    fn a_key_that_cannot_be_used_is_named_with_a_fix() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("key");
         let error = Identity::read(&path).unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! Tells the output of a command from what the host's login shell prints before it.
+//! Separates the output of a command from what the host's login shell prints before it.
 //!
 //! sshd has the user's shell run every command, and a shell reads start-up files: with
 //! `echo hello` in `.bashrc`, each command's output begins with a greeting. The command is
@@ -19,10 +19,10 @@ pub(super) struct Marker {
     second: String,
 }
 
-/// Lets output pass once the marker has.
+/// Passes output on once the marker has come.
 #[derive(Debug)]
 pub(super) struct Gate {
-    /// The marker's line; empty once it has passed.
+    /// The marker's line; empty once it has come.
     marker: Vec<u8>,
     before: Vec<u8>,
 }
@@ -42,7 +42,7 @@ impl Marker {
         match command.shell {
             // `exec` keeps the login shell from adding something at its end.
             Shell::Posix => format!("exec sh -c {}", quote(&format!("{print}; {}", command.line))),
-            // Shells agree on little more than this.
+            // Any login shell understands this.
             Shell::Login => format!("sh -c {}; {}", quote(&print), command.line),
         }
     }
@@ -54,12 +54,12 @@ impl Marker {
 }
 
 impl Gate {
-    /// Whether the marker has passed: the command was run.
+    /// Whether the marker has come: the command was run.
     pub(super) fn is_open(&self) -> bool {
         self.marker.is_empty()
     }
 
-    /// Takes what has come in, and adds to `out` what belongs to the command.
+    /// Takes a chunk of output, and adds to `out` what belongs to the command.
     pub(super) fn pass(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
         if self.is_open() {
             out.extend_from_slice(chunk);
@@ -87,8 +87,8 @@ impl Gate {
 
 fn rand_bytes() -> [u8; 8] {
     let mut bytes = [0; 8];
-    // Without randomness there is no SSH either.
-    getrandom::fill(&mut bytes).expect("the system has randomness");
+    // Without random numbers there is no SSH either.
+    getrandom::fill(&mut bytes).expect("the system provides random numbers");
     bytes
 }
 

@@ -12,9 +12,9 @@ use ssh2::{Channel, Session};
 use super::TransportError;
 use super::ssh::wait_for;
 
-/// Requests have shorter deadlines: longer than this, nobody waits.
-const IDLE_LIMIT: Duration = Duration::from_secs(120);
-/// How much is read at once, and waits to be written at most.
+/// Requests have shorter timeouts.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
+/// How much is read at once, and at most waits to be written.
 const CHUNK: usize = 16 << 10;
 
 /// Bytes on their way in one direction.
@@ -22,7 +22,7 @@ struct Lane {
     waiting: Vec<u8>,
     /// Whether reading nothing is the end. A channel may also read nothing in between.
     ends_with_nothing: bool,
-    /// Nothing more comes.
+    /// There is nothing more to read.
     ended: bool,
 }
 
@@ -40,7 +40,7 @@ pub(super) fn run(
         let mut near = stream;
         let moved = out.pass(&mut near, &mut channel)? | back.pass(&mut channel, &mut near)?;
         back.ended |= channel.eof() && !moved;
-        // Whoever used the stream has its answer, or has left.
+        // The user of the stream has its answer, or has left.
         if out.ended || back.ended && back.waiting.is_empty() {
             let _ = stream.shutdown(Shutdown::Both);
             return close(session, &mut channel);
@@ -49,20 +49,20 @@ pub(super) fn run(
             last_moved = Instant::now();
             continue;
         }
-        if last_moved.elapsed() > IDLE_LIMIT {
-            return Err(TransportError("nothing has moved for too long".into()));
+        if last_moved.elapsed() > IDLE_TIMEOUT {
+            return Err(TransportError("nothing was transferred for two minutes".into()));
         }
         let mut flags = PollFlags::empty();
         flags.set(PollFlags::IN, out.waiting.is_empty());
         flags.set(PollFlags::OUT, !back.waiting.is_empty());
         let near = PollFd::from_borrowed_fd(stream.as_fd(), flags);
-        // Without flags it would report at once, again and again, that its user has left.
+        // Without flags, poll would return at once to say that its user has left.
         let others = if flags.is_empty() { &mut [][..] } else { &mut [near][..] };
         wait_for(session, socket, others)?;
     }
 }
 
-/// The host closes its side when it gets to it: nothing waits for that.
+/// Closes the channel, without waiting for the host to close its side.
 fn close(session: &Session, channel: &mut Channel) -> Result<(), TransportError> {
     session.set_blocking(true);
     channel.close().map_err(|error| TransportError(error.message().into()))
@@ -85,7 +85,7 @@ impl Lane {
                     moved = true;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // Gone without a word.
+                // The user has left.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionReset => self.ended = true,
                 Err(error) => return Err(failed(&error)),
             }
@@ -97,7 +97,7 @@ impl Lane {
                     moved |= count > 0;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // Nobody takes the rest.
+                // Nobody reads the rest.
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                     self.waiting.clear();
                     self.ended = true;

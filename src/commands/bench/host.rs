@@ -104,7 +104,7 @@ impl<'a> HostRun<'a> {
                 Ok(Message::Outcome(it)) => outcome = Some(*it),
                 Err(_) => reporter.detail(line),
             },
-            Progress::Output(_) | Progress::Complaint(_) => {}
+            Progress::Stdout(_) | Progress::Stderr(_) => {}
         };
         let ran = connected.run_watching("running the load test", command, report).await;
         ran.inspect_err(|error| reporter.failed(error.to_string()))?;

@@ -70,7 +70,7 @@ async fn roll_back_all(session: &Session) -> Result<Vec<Row>, Error> {
     // A second rollback returns to where the first one began.
     let roll_back = async |connection: &Connection<'_>| {
         connection.reporter.step("going back");
-        Ok(docker::rollback(&connection.host, connection.service, &docker::who()).await?)
+        Ok(docker::rollback(&connection.host, connection.service, &docker::operator()).await?)
     };
     let rows = switch_all(&connections, "rolled back", roll_back, roll_back).await?;
     if session.access() == Access::Tokens {

@@ -8,7 +8,7 @@ use ssh::Host;
 use super::switch::{Row, switch_all};
 use crate::config::Service;
 use crate::deploy::{self, Artifact};
-use crate::docker::{self, Switched};
+use crate::docker::{self, SwitchOutcome};
 use crate::error::Error;
 use crate::plan::container::{self, HostState};
 use crate::plan::{Action, Operation, Plan};
@@ -53,17 +53,17 @@ impl Rollout<'_> {
         Ok(())
     }
 
-    async fn update(&self, grants: &Grants) -> Result<Switched, Error> {
+    async fn update(&self, grants: &Grants) -> Result<SwitchOutcome, Error> {
         let Connection { service, host, reporter, .. } = &self.connection;
         // Every container of the service reads this list: going back restores no revoked token.
         // It is written even if it is the same, since an earlier run may have been cut off
         // before the service read it.
         grants.write(host, service).await?;
         if !self.updates_container() {
-            return Ok(Switched::Kept);
+            return Ok(SwitchOutcome::Unchanged);
         }
         reporter.step("switching");
-        Ok(docker::deploy(host, service, self.artifact.image(), &docker::who()).await?)
+        Ok(docker::deploy(host, service, self.artifact.image(), &docker::operator()).await?)
     }
 }
 
@@ -132,7 +132,7 @@ pub(crate) async fn execute<'r, 'a: 'r>(
     try_join_all(rollouts.iter().map(Rollout::upload)).await?;
     let update = async |rollout: &Rollout<'a>| rollout.update(grants).await;
     let undo = async |connection: &Connection<'a>| {
-        Ok(docker::undo(&connection.host, connection.service, &docker::who()).await?)
+        Ok(docker::undo(&connection.host, connection.service, &docker::operator()).await?)
     };
     let rows = switch_all(rollouts, outcome, update, undo).await?;
     // A deploy that changed nothing at all is none that a rollback reverts.

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use serde::Serialize;
 use support::wait::in_words;
 
-use crate::docker::{self, Switched};
+use crate::docker::{self, SwitchOutcome};
 use crate::error::Error;
 use crate::report::{Cell, Table};
 use crate::session::Connection;
@@ -50,14 +50,14 @@ impl Table for Row {
 pub(crate) async fn switch_all<'s, 'c: 's, T: AsRef<Connection<'c>>>(
     services: &'s [T],
     outcome: &'static str,
-    to: impl AsyncFn(&T) -> Result<Switched, Error>,
-    back: impl AsyncFn(&Connection<'c>) -> Result<Switched, Error>,
+    to: impl AsyncFn(&T) -> Result<SwitchOutcome, Error>,
+    back: impl AsyncFn(&Connection<'c>) -> Result<SwitchOutcome, Error>,
 ) -> Result<Vec<(&'s T, Row)>, Error> {
     let (to, back) = (&to, &back);
     let switches = services.iter().map(|service| async move {
         let switched = match to(service).await {
             Ok(switched) => switched,
-            Err(error) => return (service, Switched::Kept, Err(error)),
+            Err(error) => return (service, SwitchOutcome::Unchanged, Err(error)),
         };
         // If it does not become ready, it goes back.
         let ready = service.as_ref().wait_ready(READY_TIMEOUT).await.map(drop);
@@ -85,10 +85,10 @@ pub(crate) async fn switch_all<'s, 'c: 's, T: AsRef<Connection<'c>>>(
 
 async fn revert<'c>(
     connection: &Connection<'c>,
-    switched: Switched,
-    back: &impl AsyncFn(&Connection<'c>) -> Result<Switched, Error>,
+    switched: SwitchOutcome,
+    back: &impl AsyncFn(&Connection<'c>) -> Result<SwitchOutcome, Error>,
 ) -> Result<(), Error> {
-    if matches!(switched, Switched::After(_)) {
+    if matches!(switched, SwitchOutcome::Switched(_)) {
         connection.reporter.step("going back");
         back(connection).await?;
         connection.wait_ready(READY_TIMEOUT).await?;
@@ -97,11 +97,11 @@ async fn revert<'c>(
     Ok(())
 }
 
-async fn row(connection: &Connection<'_>, switched: Switched, outcome: &'static str) -> Row {
+async fn row(connection: &Connection<'_>, switched: SwitchOutcome, outcome: &'static str) -> Row {
     let container = docker::inspect(&connection.host, connection.service).await.ok().flatten();
     let (outcome, pause_seconds) = match switched {
-        Switched::Kept => ("kept", None),
-        Switched::After(pause) => (outcome, Some(pause.as_secs_f64())),
+        SwitchOutcome::Unchanged => ("kept", None),
+        SwitchOutcome::Switched(pause) => (outcome, Some(pause.as_secs_f64())),
     };
     let url = connection.endpoint.url(&connection.service.collection());
     connection.reporter.done(format!("{outcome}, {url}"));

@@ -32,8 +32,8 @@ async fn execute(args: &Exec, session: &Session) -> Result<ExitCode, Error> {
     let command = Command::new(line).in_login_shell().within(TIMEOUT);
     let (mut out, mut err) = (Outlet::new(stdout()), Outlet::new(stderr()));
     let output = host.stream("running the command", command, |progress| match progress {
-        Progress::Output(bytes) => out.pass_on(&bytes),
-        Progress::Complaint(bytes) => err.pass_on(&bytes),
+        Progress::Stdout(bytes) => out.pass_on(&bytes),
+        Progress::Stderr(bytes) => err.pass_on(&bytes),
         Progress::Line(_) | Progress::Sent(_) => {}
     });
     let output = output.await?;

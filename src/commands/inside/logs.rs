@@ -53,7 +53,7 @@ async fn of_host(args: &Logs, found: &ServiceHost, is_one_of_several: bool) -> R
     let timeout = if args.follow { FOLLOW_TIMEOUT } else { READ_TIMEOUT };
     let mut lines = Lines::new(&found.service, is_one_of_several);
     let output = host.stream("reading the log", Command::new(line).within(timeout), |progress| {
-        if let Progress::Output(bytes) = progress {
+        if let Progress::Stdout(bytes) = progress {
             lines.push(&bytes);
         }
     });

@@ -123,7 +123,7 @@ impl Context<'_> {
             }
         }
         if let Some(container) = inside.container {
-            row.container = Some(container.state);
+            row.container = Some(container.to_string());
             row.image = Some(container.image);
         }
         row

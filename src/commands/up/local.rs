@@ -17,7 +17,7 @@ use crate::cli::{self, Up};
 use crate::config::{Name, Service};
 use crate::error::Error;
 use crate::fixtures::{self, Fixtures};
-use crate::local::{self, Begun, Job, LocalError};
+use crate::local::{self, Job, LocalError, StartedServices};
 use crate::plan::local::{Existing, Wanted, operation};
 use crate::plan::{Action, Plan};
 use crate::report::{Cell, Table};
@@ -61,10 +61,10 @@ struct Built {
 
 pub(super) async fn run(args: &Up, session: Session) -> Result<ExitCode, Error> {
     let rows = session.locked("up", async || {
-        let begun = Begun::default();
-        let brought_up = session.run(LEFT, bring_up(args, &session, &begun)).await;
+        let started = StartedServices::default();
+        let brought_up = session.run(LEFT, bring_up(args, &session, &started)).await;
         if brought_up.is_err() {
-            begun.undo().await?;
+            started.stop().await?;
         }
         brought_up
     });
@@ -85,7 +85,11 @@ pub(super) async fn plan(args: &cli::Plan, session: &Session) -> Result<Plan, Er
     })
 }
 
-async fn bring_up(args: &Up, session: &Session, begun: &Begun) -> Result<Vec<Row>, Error> {
+async fn bring_up(
+    args: &Up,
+    session: &Session,
+    started: &StartedServices,
+) -> Result<Vec<Row>, Error> {
     // Everything that can be wrong is found before anything is changed.
     let fixtures = fixtures::load_all(&session.config)?;
     addresses(args.plan.port_base, &session.config.services)?;
@@ -98,7 +102,7 @@ async fn bring_up(args: &Up, session: &Session, begun: &Begun) -> Result<Vec<Row
     try_join_all(jobs.iter().filter(restarts).map(|job| local::stop(&job.folder))).await?;
     let rows = jobs.iter().map(|job| {
         let fixtures = fixtures.get(&job.service.name).filter(|_| !args.no_seed);
-        finish(job, fixtures, grants.token.as_ref(), session, begun)
+        finish(job, fixtures, grants.token.as_ref(), session, started)
     });
     try_join_all(rows).await
 }
@@ -188,11 +192,11 @@ async fn finish(
     fixtures: Option<&Fixtures>,
     token: Option<&Token>,
     session: &Session,
-    begun: &Begun,
+    started: &StartedServices,
 ) -> Result<Row, Error> {
     let reporter = session.reporter(job.service.name.as_str());
     let work = async {
-        let ready = job.make_ready(reporter, begun).await?;
+        let ready = job.make_ready(reporter, started).await?;
         let collection = job.service.collection();
         let mut resources = ready.about.resources;
         if let Some(fixtures) = fixtures {

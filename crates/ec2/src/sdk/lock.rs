@@ -21,7 +21,7 @@ impl Ec2 {
         stack: &str,
         lock: &Lock,
     ) -> Result<Option<String>, AccountError> {
-        let key = Identity::fresh();
+        let key = Identity::generate();
         let key = key.map_err(|e| Ec2Error::new("ImportKeyPair", &self.region, e.to_string()))?;
         let tags = vec![
             tag(tags::STACK, stack),

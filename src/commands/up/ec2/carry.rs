@@ -129,7 +129,9 @@ impl<'a> CarryOver<'a> {
         join_all(self.sources.iter().map(|source| async {
             let accepted = async {
                 let host = source.connect().await?;
-                docker::run_data(&host, source.service, DataStep::Take).await.map_err(Error::Host)
+                docker::run_data(&host, source.service, DataStep::ReadWrite)
+                    .await
+                    .map_err(Error::Host)
             };
             if let Err(error) = accepted.await {
                 source.reporter.warning(format!(
@@ -149,7 +151,7 @@ impl<'a> CarryOver<'a> {
             return Err(error.into());
         }
         let copied = new.iter().filter(|host| self.sources.iter().any(|it| it.is_of(host)));
-        let accept = copied.map(|it| docker::run_data(&it.host, &it.service, DataStep::Take));
+        let accept = copied.map(|it| docker::run_data(&it.host, &it.service, DataStep::ReadWrite));
         try_join_all(accept).await?;
         Ok(())
     }
@@ -157,7 +159,7 @@ impl<'a> CarryOver<'a> {
 
 async fn refuse_writes(connected: &[Connected<'_, '_>], seconds: u32) -> Result<(), Error> {
     let refuse = connected.iter().map(|Connected { source, host }| {
-        docker::run_data(host, source.service, DataStep::Refuse(seconds))
+        docker::run_data(host, source.service, DataStep::ReadOnly(seconds))
     });
     try_join_all(refuse).await?;
     Ok(())

@@ -124,7 +124,7 @@ impl Work<'_> {
             image: image.clone(),
             group,
             key,
-            by: docker::who(),
+            by: docker::operator(),
             expires: self.args.ttl.map(|ttl| unix_seconds() + ttl.as_secs()),
         };
         let run = Run { work: self, launch, grants: &grants, urls: watch::Sender::default() };

@@ -16,7 +16,7 @@ pub(super) fn digest_of(list: &TokenList) -> String {
 
 /// The list that counts; none where there is none. `known` has the digests of the lists that
 /// the hosts had in common with this machine, or were to get from it.
-pub fn agree(
+pub fn reconcile(
     here: Option<&TokenList>,
     path: &Path,
     known: &[String],
@@ -54,34 +54,34 @@ mod tests {
         TokenList::parse(&format!("# serial {serial}\n{name} read {digest}")).unwrap()
     }
 
-    fn agreed(
+    fn reconciled(
         here: Option<&TokenList>,
         known: &[&TokenList],
         there: &[&TokenList],
     ) -> Result<Option<TokenList>, String> {
         let hosts: Vec<_> = there.iter().map(|&list| ("events".into(), list.clone())).collect();
         let known: Vec<_> = known.iter().map(|list| digest_of(list)).collect();
-        agree(here, Path::new("list"), &known, &hosts).map_err(|error| error.to_string())
+        reconcile(here, Path::new("list"), &known, &hosts).map_err(|error| error.to_string())
     }
 
     #[test]
     fn the_list_that_was_changed_last_counts() {
         let (old, new) = (&list(3, "a"), &list(4, "b"));
-        assert_eq!(agreed(None, &[], &[]), Ok(None));
-        assert_eq!(agreed(Some(old), &[], &[]), Ok(Some(old.clone())));
-        assert_eq!(agreed(None, &[], &[old, new]), Ok(Some(new.clone())));
-        assert_eq!(agreed(Some(new), &[old], &[old, old]), Ok(Some(new.clone())));
-        assert_eq!(agreed(Some(new), &[old], &[old, new]), Ok(Some(new.clone())));
+        assert_eq!(reconciled(None, &[], &[]), Ok(None));
+        assert_eq!(reconciled(Some(old), &[], &[]), Ok(Some(old.clone())));
+        assert_eq!(reconciled(None, &[], &[old, new]), Ok(Some(new.clone())));
+        assert_eq!(reconciled(Some(new), &[old], &[old, old]), Ok(Some(new.clone())));
+        assert_eq!(reconciled(Some(new), &[old], &[old, new]), Ok(Some(new.clone())));
         // Another operator has changed it, and this one has not.
-        assert_eq!(agreed(Some(old), &[old], &[new]), Ok(Some(new.clone())));
-        assert_eq!(agreed(Some(old), &[old], &[old, new]), Ok(Some(new.clone())));
+        assert_eq!(reconciled(Some(old), &[old], &[new]), Ok(Some(new.clone())));
+        assert_eq!(reconciled(Some(old), &[old], &[old, new]), Ok(Some(new.clone())));
     }
 
     #[test]
     fn a_deploy_that_failed_half_way_is_in_nobodys_way() {
         let (old, tried, next) = (&list(3, "a"), &list(4, "b"), &list(5, "c"));
         for there in [&[old, old][..], &[old, tried], &[tried, tried]] {
-            assert_eq!(agreed(Some(next), &[old, tried], there), Ok(Some(next.clone())));
+            assert_eq!(reconciled(Some(next), &[old, tried], there), Ok(Some(next.clone())));
         }
     }
 
@@ -91,12 +91,12 @@ mod tests {
         // However often either has been changed meanwhile.
         for theirs in [&list(4, "theirs"), &list(5, "theirs"), &list(9, "theirs")] {
             let told = "events has another list of tokens than list";
-            assert!(agreed(Some(ours), &[base], &[theirs]).unwrap_err().contains(told));
-            assert!(agreed(Some(&list(6, "ours")), &[base], &[theirs]).is_err());
+            assert!(reconciled(Some(ours), &[base], &[theirs]).unwrap_err().contains(told));
+            assert!(reconciled(Some(&list(6, "ours")), &[base], &[theirs]).is_err());
         }
         let (one, other) = (&list(4, "one"), &list(5, "other"));
-        assert!(agreed(Some(base), &[base], &[one, other]).is_err());
+        assert!(reconciled(Some(base), &[base], &[one, other]).is_err());
         // An older list that is not known here, such as of a host that was set back.
-        assert!(agreed(Some(ours), &[ours], &[&list(2, "older")]).is_err());
+        assert!(reconciled(Some(ours), &[ours], &[&list(2, "older")]).is_err());
     }
 }
