@@ -73,7 +73,7 @@ fn optional_fields_may_be_absent_but_not_null() {
 }
 
 #[test]
-fn every_bad_field_is_listed_in_the_order_of_the_api() {
+fn every_invalid_field_is_listed_in_the_order_of_the_api() {
     let body = json!({"topics": 1, "organizer": 1, "place": 1, "time": 1, "date": 1,
         "description": 1, "title": 1, "unknown": {"a": [1]}});
     let problems = Event::from_body(body.to_string().as_bytes()).unwrap_err();

@@ -61,18 +61,18 @@ impl Recipients {
     }
 }
 
-/// The notifications for an address that are `wanted`, by ascending id, greater than
+/// The notifications for an address for which `matches` holds, by ascending id, greater than
 /// `after`, at most `limit`.
 pub(crate) async fn for_address(
     recipients: &Followed<Recipients>,
     address: String,
     after: Option<ObjectId>,
     limit: usize,
-    wanted: impl Fn(ObjectId) -> bool,
+    matches: impl Fn(ObjectId) -> bool,
 ) -> Result<Vec<ObjectId>, StoreError> {
     recipients.catch_up().await;
     let mut candidates = recipients.index().candidates(&address, after);
-    candidates.retain(|id| wanted(*id));
+    candidates.retain(|id| matches(*id));
     let recipients = recipients.clone();
     rest::store::blocking(move || {
         let mut found = Vec::new();

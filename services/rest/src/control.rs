@@ -39,7 +39,7 @@ pub(crate) enum ControlError {
     #[error("cannot ask the service at {address} whether it is ready: {reason}")]
     NoAnswer { address: SocketAddr, reason: String },
     #[error(
-        "the service is still {}, {} s after it was told to change: look at its log",
+        "the service is still {}, {} s after it was told to change: check its log",
         last.as_str(), DRAIN_TIMEOUT.as_secs()
     )]
     Unchanged { last: Readiness },

@@ -42,7 +42,7 @@ pub enum AccessError {
     /// The service can be reached from other machines, and neither has tokens nor is to be open.
     #[error(
         "access is not set, and {address} can be reached from other machines: set \
-         ACCESS_TOKENS_FILE or {VARIABLE} (`eventpost token` makes tokens), ACCESS=open to let \
+         ACCESS_TOKENS_FILE or {VARIABLE} (`eventpost token` creates tokens), ACCESS=open to let \
          everybody read and write everything, or --listen 127.0.0.1:{} to serve this \
          machine alone", address.port()
     )]

@@ -1,4 +1,4 @@
-//! Bodies, and what is said of invalid ones.
+//! Valid and invalid bodies.
 
 use super::*;
 

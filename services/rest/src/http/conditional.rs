@@ -11,7 +11,7 @@ use crate::hex;
 use crate::store::{Condition, Tag, Tags};
 
 /// The suffix of the entity tags of compressed bytes: they are another representation, which a
-/// cache must not take for the plain one.
+/// cache must not confuse with the plain one.
 const GZIP_SUFFIX: &str = "-gzip";
 
 /// The entity tag of a representation.

@@ -25,8 +25,8 @@ const STATUSES: [u16; 20] = [
 
 /// Counters for each kind of request; clones share them.
 ///
-/// They are found by index, and counting takes neither a lock nor a hash: a
-/// `prometheus_client::metrics::family::Family` would need both on the way of every request.
+/// They are found by index, so that counting needs no lock and no hash: a
+/// `prometheus_client::metrics::family::Family` would need both for every request.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestMetrics(Arc<[[RequestCounters; METHODS.len()]]>);
 

@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn every_bad_parameter_is_named() {
+    fn every_invalid_parameter_is_named() {
         let limit = "limit must be a whole number from 1";
         let after = "after must be an id of 24 hexadecimal digits";
         for (query, expected) in [

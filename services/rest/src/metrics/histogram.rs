@@ -15,7 +15,7 @@ pub(crate) struct Histogram<const N: usize> {
     buckets: [AtomicU64; N],
     greater: AtomicU64,
     sum: AtomicU64,
-    /// How many of the values' unit make one of the metric's.
+    /// The number of recorded units in one unit of the metric.
     scale: u32,
 }
 
@@ -29,8 +29,8 @@ pub(crate) struct HistogramReading {
 }
 
 impl<const N: usize> Histogram<N> {
-    /// An empty histogram with ascending bounds. `scale` of the recorded unit are one of the
-    /// metric's.
+    /// An empty histogram with ascending bounds. `scale` is the number of recorded units in
+    /// one unit of the metric.
     pub(crate) const fn new(bounds: &'static [u64; N], scale: u32) -> Self {
         Self {
             bounds,

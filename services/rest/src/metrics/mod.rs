@@ -1,5 +1,5 @@
-//! Metrics for Prometheus. Names, types and the text format are `prometheus-client`'s;
-//! histograms are our own, since its histogram takes a lock for each value.
+//! Metrics for Prometheus, with the registry and the text format of `prometheus-client`.
+//! Histograms are implemented here, because its own lock a mutex for each value.
 
 mod histogram;
 

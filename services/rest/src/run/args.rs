@@ -70,11 +70,11 @@ pub(super) struct ServeArgs {
     pub(super) body_timeout: Duration,
 
     /// Format of log lines
-    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
     pub(super) log_format: LogFormat,
 
     /// Requests to log on standard output
-    #[arg(long, value_enum, env = "ACCESS_LOG", default_value_t = LoggedRequests::Failed)]
+    #[arg(long, value_enum, value_name = "WHICH", env = "ACCESS_LOG", default_value_t = LoggedRequests::Failed)]
     pub(super) access_log: LoggedRequests,
 }
 

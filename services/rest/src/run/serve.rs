@@ -58,7 +58,7 @@ async fn serve<R: Resource, E: Extension>(
     extension_args: &E::Args,
 ) -> Result<(), RunError> {
     // Handle signals before anybody can know of the process and send one.
-    let Signals { mut terminate, mut interrupt, hangup } = Signals::install()?;
+    let Signals { terminate, interrupt, hangup } = Signals::install()?;
     system::survive_file_size_limit().map_err(RunError::system)?;
     let guard = Arc::new(args.guard()?);
     let connections = args.max_connections.min(system::room_for_connections());
@@ -91,17 +91,10 @@ async fn serve<R: Resource, E: Extension>(
     }));
     let data = dir.path().display();
     tracing::info!(version, %address, %data, connections, access, "{} is listening", R::COLLECTION);
-    let shutdown = async {
-        let name = tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        };
-        tracing::info!("{name}: finishing the requests in progress");
-    };
     let limits = Limits { connections, idle: args.idle_timeout, ..Limits::default() };
     let serving = Arc::clone(&api);
     let handle = move |request, peer| serving.handle(request, peer);
-    if !server::serve(listener, handle, limits, metrics, shutdown).await {
+    if !server::serve(listener, handle, limits, metrics, stop_signal(terminate, interrupt)).await {
         tracing::warn!("some requests did not finish in time");
     }
     api.stop().await;
@@ -118,6 +111,15 @@ impl Signals {
             hangup: install(SignalKind::hangup())?,
         })
     }
+}
+
+/// Completes when the service is to stop.
+async fn stop_signal(mut terminate: Signal, mut interrupt: Signal) {
+    let name = tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    };
+    tracing::info!("{name}: finishing the requests in progress");
 }
 
 /// At each SIGHUP, reloads whether writes are accepted, and the access tokens.

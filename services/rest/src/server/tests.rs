@@ -52,7 +52,7 @@ async fn slow_and_idle_connections_are_closed() {
 }
 
 #[tokio::test]
-async fn a_slow_answer_is_not_taken_for_a_slow_client() {
+async fn a_slow_answer_is_not_mistaken_for_a_slow_client() {
     let limits = Limits { idle: Duration::from_millis(40), ..Limits::default() };
     let (address, _stop, _server) = start(limits, Duration::from_millis(400)).await;
     let mut stream = TcpStream::connect(address).await.unwrap();

@@ -18,8 +18,7 @@ use crate::http::problem::Problem;
 use crate::resource::Resource;
 use crate::store::{Condition, Listing, Page, Store};
 
-/// Selections of at most so many documents are read before they are sent, and sent in one
-/// piece.
+/// Selections up to this size are read before they are sent, and sent in one piece.
 const MAX_BUFFERED_DOCUMENTS: usize = 256;
 
 /// A list request.

@@ -66,7 +66,7 @@ pub struct Api<R, S, E = NoExtension> {
     resource: PhantomData<fn() -> R>,
 }
 
-/// What an API is made of.
+/// The parts of an API.
 #[derive(Debug)]
 pub struct ApiParts<S, E> {
     /// Where the documents are.
@@ -183,8 +183,8 @@ impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
 
     /// Refuses methods that the path does not allow, and clients that have no access.
     ///
-    /// HTTP/1.1 requires exactly one `Host` (RFC 9112, 3.2): a request with none or two was
-    /// made to be read in two ways.
+    /// HTTP/1.1 requires exactly one `Host` (RFC 9112, 3.2): a request with none or two
+    /// may be interpreted in two ways.
     fn check<B>(
         &self,
         route: Route,
