@@ -1,4 +1,4 @@
-//! Explains EC2's errors to users.
+//! Errors of EC2, explained to users.
 
 use crate::model::Ingress;
 
@@ -10,14 +10,14 @@ pub struct Ec2Error {
     pub action: &'static str,
     /// The region.
     pub region: String,
-    /// EC2's code, where it answered.
+    /// EC2's code, if it answered.
     pub code: Option<String>,
-    /// What it said.
+    /// What EC2 answered.
     pub message: String,
 }
 
-/// Why a stack cannot be in the account as that is. Nothing without the stack's tag is
-/// changed, so the user decides.
+/// Why a stack cannot be launched in the account as it is. Nothing without the stack's tag is
+/// changed, so the user decides what to do.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum AccountError {
     /// A call failed.
@@ -25,8 +25,8 @@ pub enum AccountError {
     Call(#[from] Ec2Error),
     /// There is no VPC that hosts could be launched in.
     #[error(
-        "{region}: hosts are launched in the default VPC, and there is none: `aws ec2 \
-         create-default-vpc --region {region}` makes one"
+        "{region}: hosts are launched in the default VPC, and there is none: create it with `aws \
+         ec2 create-default-vpc --region {region}`"
     )]
     NoDefaultVpc {
         /// The region.
@@ -84,7 +84,7 @@ pub enum AccountError {
         /// What is wrong with it.
         problem: String,
     },
-    /// A key pair that is no lock has the name of the stack's lock.
+    /// Another key pair has the name of the stack's lock.
     #[error(
         "{region}: the key pair {id} has the name of the stack's lock, `{name}`, but not its \
          tags, so it is not eventpost's. Give the stack another name, or remove the key pair if \
@@ -130,11 +130,11 @@ impl Ec2Error {
     }
 }
 
-/// What to do about a code, as the end of a message.
+/// How to fix an error with a code, as the end of its message.
 fn hint(code: Option<&str>) -> &'static str {
     match code.unwrap_or_default() {
         "AuthFailure" | "InvalidClientTokenId" | "SignatureDoesNotMatch" => {
-            ". AWS does not know these credentials: check the profile or the environment"
+            ". AWS does not accept these credentials: check the profile or the environment"
         }
         "ExpiredToken" | "RequestExpired" | "ExpiredTokenException" => {
             ". The credentials have expired: log in again, then run the same command"
@@ -143,11 +143,12 @@ fn hint(code: Option<&str>) -> &'static str {
             ". The permissions that eventpost needs are listed in docs/aws.md"
         }
         "InsufficientInstanceCapacity" => {
-            ". AWS has none of this type free in the zone now: try again later, or another \
+            ". AWS has no capacity of this type in the zone now: try again later, or use another \
              instance_type or region"
         }
         "VcpuLimitExceeded" | "InstanceLimitExceeded" => {
-            ". The account's quota is used up: ask AWS for more, or use --fresh --terminate-first after `eventpost backup`"
+            ". The account's quota is used up: ask AWS for a higher one, or use --fresh \
+             --terminate-first after `eventpost backup`"
         }
         "RequestLimitExceeded" | "Throttling" => {
             ". AWS throttles this account's calls: run the same command again in a moment"

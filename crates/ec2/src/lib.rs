@@ -1,12 +1,11 @@
 //! EC2: instances, security groups, key pairs and the lock of a stack. No type of the SDK
 //! leaves this crate.
 //!
-//! AWS is the state: everything that is made carries the stack's tags from the call
-//! that makes it, so that any machine with credentials finds it again. Nothing without
-//! the stack's tag is ever changed or removed.
+//! AWS is the state: everything carries the stack's tags from the call that creates it, so that
+//! any machine with credentials finds it again. Nothing without the stack's tag is ever changed
+//! or deleted.
 //!
-//! Without the feature `sdk` there is the same interface, which compiles in seconds and says
-//! that it cannot reach EC2.
+//! Without the feature `sdk`, the same interface compiles in seconds and fails to connect.
 
 mod error;
 mod instance;

@@ -4,41 +4,41 @@ use std::fmt;
 
 use ssh::Identity;
 
-/// The security group that a stack's hosts are to be in.
+/// The security group that a stack's hosts should be in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupSpec {
     /// The stack.
     pub stack: String,
-    /// What the group is called.
+    /// The name of the group.
     pub name: GroupName,
     /// Who may connect by SSH.
     pub ssh_from: SshFrom,
-    /// The ports that the services answer on.
+    /// The ports of the services.
     pub ports: Vec<u16>,
 }
 
-/// What a stack's security group is called.
+/// The name of a stack's security group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GroupName {
-    /// As the stack, since nobody has said otherwise: only a group of the stack's own is used.
+    /// The stack's name, by default: only a group that the stack created is used.
     Default(String),
-    /// As somebody has said: a group of that name is used, whoever made it.
+    /// The name that the file gives: a group of that name is used, whoever created it.
     Given(String),
 }
 
 /// Who may connect by SSH.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SshFrom {
-    /// The address that this machine is seen with.
+    /// This machine's public address.
     Auto,
     /// An IPv4 network, as in `203.0.113.0/24`.
     Network(String),
 }
 
-/// What hosts boot.
+/// The image that hosts boot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Image {
-    /// The newest image of Canonical's for Ubuntu 18.04.
+    /// Canonical's newest image of Ubuntu 18.04.
     Ubuntu1804,
     /// An image by its id.
     Ami(String),
@@ -47,7 +47,7 @@ pub enum Image {
 impl fmt::Display for Image {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ubuntu1804 => f.write_str("of Canonical's for Ubuntu 18.04"),
+            Self::Ubuntu1804 => f.write_str("of Ubuntu 18.04 by Canonical"),
             Self::Ami(id) => f.write_str(id),
         }
     }
@@ -71,22 +71,22 @@ pub struct Ingress {
     pub from: String,
 }
 
-/// What `up` does to have a security group.
+/// How `up` gets its security group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupPlan {
     /// The VPC that hosts are launched in.
     pub(crate) vpc: String,
-    /// The network that SSH is open to.
+    /// The network that may connect by SSH.
     pub(crate) ssh: String,
-    pub(crate) step: Step,
+    pub(crate) step: GroupStep,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(not(feature = "sdk"), expect(dead_code, reason = "only the SDK's side plans"))]
-pub(crate) enum Step {
-    /// Make a group of the stack's own.
+pub(crate) enum GroupStep {
+    /// Create a group.
     Create,
-    /// Add rules to the stack's own group.
+    /// Add rules to the group that the stack created.
     Open { id: String, missing: Vec<Ingress> },
     /// Use a group that the file names, without changing it.
     Use { id: String },
@@ -97,20 +97,20 @@ pub(crate) enum Step {
 pub enum GroupState {
     /// There is no VPC that it could be in.
     NoVpc,
-    /// There is none of its name.
+    /// There is no group of its name.
     Missing,
-    /// The group of the stack's name belongs to somebody else.
+    /// Somebody else created the group of the stack's name.
     Foreign {
         /// Its id.
         id: String,
     },
-    /// There is one.
+    /// There is a group that the stack uses.
     Found {
         /// Its id.
         id: String,
-        /// Whether the stack made it; the file names it otherwise.
+        /// Whether the stack created it; otherwise the file names it.
         own: bool,
-        /// The ports that services and SSH need and that nobody can connect to.
+        /// The ports of services and SSH that are closed for everybody.
         closed: Vec<u16>,
     },
 }
@@ -124,16 +124,16 @@ pub struct MachineImage {
     pub root_device: String,
 }
 
-/// What all instances of a launch have in common.
+/// What the instances of a launch have in common.
 #[derive(Debug, Clone)]
 pub struct Launch {
     /// The stack.
     pub stack: String,
-    /// The generation that is launched.
+    /// The number of the launch.
     pub generation: u32,
     /// The instance type.
     pub instance_type: String,
-    /// What they boot.
+    /// The image that they boot.
     pub image: MachineImage,
     /// The security group's id.
     pub group: String,

@@ -1,4 +1,4 @@
-//! EC2 where AWS's SDK was left out: nobody can connect, so no other method is ever called.
+//! EC2 without AWS's SDK: `connect` fails, so no other method is ever called.
 
 #![expect(clippy::unused_async, reason = "the interface is that of the SDK")]
 
@@ -12,11 +12,11 @@ use crate::error::{AccountError, Ec2Error};
 use crate::instance::Instance;
 use crate::model::{GroupPlan, GroupSpec, GroupState, Image, Launch, MachineImage, NewInstance};
 
-/// A region of EC2, of which this program can have none.
+/// A region of EC2; without the SDK there is no value of this type.
 #[derive(Debug, Clone)]
 pub struct Ec2(Infallible);
 
-/// Methods that cannot be called, since there is no value to call them on.
+/// Methods that cannot be called, because there is no value to call them on.
 macro_rules! unreachable_methods {
     ($($(#[$doc:meta])* $name:ident($($argument:ident: $kind:ty),*) -> $result:ty;)*) => {
         impl Ec2 {
@@ -52,21 +52,21 @@ unreachable_methods! {
     missing_route(id: &str) -> Result<Option<String>, Ec2Error>;
     /// What an instance has printed on its console.
     console(id: &str) -> Result<String, Ec2Error>;
-    /// The image that the deployment names.
+    /// The image that hosts boot.
     machine_image(image: &Image) -> Result<MachineImage, Ec2Error>;
-    /// Everything that carries the stack's tag.
+    /// All instances with the stack's tag.
     instances(stack: &str) -> Result<Vec<Instance>, Ec2Error>;
-    /// Asks whether instances of this type and image may be launched.
+    /// Checks whether instances of this type and image may be launched.
     may_launch(instance_type: &str, image: &MachineImage) -> Result<(), Ec2Error>;
     /// Launches an instance.
     launch(launch: &Launch, new: &NewInstance<'_>) -> Result<Instance, Ec2Error>;
     /// Waits until an instance runs and has an address.
     wait_running(instance: &Instance, reporter: Reporter<'_>) -> Result<Instance, Ec2Error>;
-    /// Ends instances.
+    /// Terminates instances.
     terminate(instances: &[Instance], reporter: Reporter<'_>) -> Result<(), Ec2Error>;
-    /// Has an instance's metadata service want tokens.
+    /// Makes an instance's metadata service require tokens.
     require_metadata_tokens(id: &str) -> Result<(), Ec2Error>;
-    /// Notes the host keys of an instance.
+    /// Records the host keys of an instance.
     set_host_keys(id: &str, keys: &[String]) -> Result<(), Ec2Error>;
     /// Marks instances as those that serve.
     set_serving(ids: &[String]) -> Result<(), Ec2Error>;
@@ -74,7 +74,7 @@ unreachable_methods! {
     check_key(stack: &str, identity: &Identity) -> Result<(), AccountError>;
     /// The name of the key pair for an identity.
     ensure_key(stack: &str, identity: &Identity) -> Result<String, AccountError>;
-    /// Removes the key pairs that the stack imported.
+    /// Deletes the key pairs that the stack imported.
     delete_keys(stack: &str) -> Result<(), Ec2Error>;
     /// Acquires the stack's lock.
     acquire_lock(stack: &str, lock: &Lock) -> Result<Option<String>, AccountError>;
@@ -86,10 +86,10 @@ unreachable_methods! {
     release_lock(id: &str) -> Result<(), Ec2Error>;
     /// Which security group hosts would be launched in.
     plan_group(spec: &GroupSpec) -> Result<GroupPlan, AccountError>;
-    /// Carries out a plan, and returns the group's id.
+    /// Executes a plan, and returns the group's id.
     ensure_group(spec: &GroupSpec, plan: &GroupPlan) -> Result<String, AccountError>;
     /// The security group that the stack's hosts should be in.
     group_state(spec: &GroupSpec) -> Result<GroupState, Ec2Error>;
-    /// Removes the groups that the stack made.
+    /// Deletes the groups that the stack created.
     delete_groups(stack: &str, reporter: Reporter<'_>) -> Result<(), Ec2Error>;
 }

@@ -14,7 +14,7 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use super::Ec2Error;
 use super::log::CallLog;
 
-/// With a third of all calls throttled, one in 60,000 fails eight times in a row.
+/// If a third of all calls are throttled, one in 60,000 is throttled eight times in a row.
 const ATTEMPTS: u32 = 8;
 
 /// A region of EC2, for one account.
@@ -22,14 +22,13 @@ const ATTEMPTS: u32 = 8;
 pub struct Ec2 {
     pub(super) client: aws_sdk_ec2::Client,
     pub(super) region: String,
-    /// Whose credentials these are: the id of an access key is no secret.
+    /// The id of the access key, which is no secret.
     pub(super) access_key: String,
 }
 
 impl Ec2 {
-    /// Finds region and credentials as every AWS tool does (environment, profile, SSO,
-    /// container, instance), and makes sure that there are some. A region given here
-    /// comes first.
+    /// Finds region and credentials as AWS's tools do (environment, profile, SSO, container,
+    /// instance). `region` takes precedence. Fails if there are no credentials.
     pub async fn connect(region: Option<&str>) -> Result<Self, Ec2Error> {
         let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
         let retry = RetryConfig::standard()
@@ -65,7 +64,7 @@ impl Ec2 {
 }
 
 impl Ec2 {
-    /// Reads a code and a message out of an error of the SDK.
+    /// Extracts the code and the message of an error of the SDK.
     pub(super) fn failed<E, R>(&self, action: &'static str, error: &SdkError<E, R>) -> Ec2Error
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -83,7 +82,7 @@ impl Ec2 {
     }
 }
 
-/// Codes that say something about the credentials themselves.
+/// Codes that are about the credentials themselves.
 const CREDENTIALS: [&str; 6] = [
     "AuthFailure",
     "ExpiredToken",

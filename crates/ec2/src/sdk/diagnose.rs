@@ -5,11 +5,11 @@ use aws_sdk_ec2::types::{Instance, Reservation, RouteState, RouteTable, SummaryS
 use super::tags::filter;
 use super::{Ec2, Ec2Error};
 
-/// How much of a console's output is of interest, from its end.
+/// The lines of a console's output that are returned, from its end.
 const CONSOLE_LINES: usize = 200;
 
 impl Ec2 {
-    /// What EC2's own checks of the instance find wrong; none where they find nothing.
+    /// What EC2's own checks of the instance find wrong; `None` if nothing.
     pub async fn failed_status_checks(&self, id: &str) -> Result<Option<String>, Ec2Error> {
         let asked = self.client.describe_instance_status().instance_ids(id).send().await;
         let asked = asked.map_err(|e| self.failed("DescribeInstanceStatus", &e))?;
@@ -18,14 +18,13 @@ impl Ec2 {
         let system = status.system_status().and_then(|it| it.status());
         let instance = status.instance_status().and_then(|it| it.status());
         Ok(match (impaired(system), impaired(instance)) {
-            (true, _) => Some("the machine below it is impaired".into()),
+            (true, _) => Some("the hardware of its host is impaired".into()),
             (_, true) => Some("its system does not answer on the network".into()),
             _ => None,
         })
     }
 
-    /// Why packets do not find their way to the instance's subnet from outside; none where
-    /// they do.
+    /// Why the instance's subnet cannot be reached from the internet; `None` if it can.
     pub async fn missing_route(&self, id: &str) -> Result<Option<String>, Ec2Error> {
         let found = self.client.describe_instances().instance_ids(id).send().await;
         let found = found.map_err(|e| self.failed("DescribeInstances", &e))?;
@@ -55,7 +54,7 @@ impl Ec2 {
         Ok(found.route_tables.unwrap_or_default())
     }
 
-    /// The end of what the instance has written to its console.
+    /// The end of the instance's console output.
     pub async fn console(&self, id: &str) -> Result<String, Ec2Error> {
         let asked = self.client.get_console_output().instance_id(id).send().await;
         let asked = asked.map_err(|e| self.failed("GetConsoleOutput", &e))?;

@@ -11,7 +11,7 @@ const CANONICAL: &str = "099720109477";
 const BIONIC: &str = "ubuntu/images/hvm-ssd/ubuntu-bionic-18.04-amd64-server-*";
 
 impl Ec2 {
-    /// The image that the deployment names.
+    /// The image that hosts boot.
     pub async fn machine_image(&self, image: &Image) -> Result<MachineImage, Ec2Error> {
         let request = self.client.describe_images();
         let request = match image {

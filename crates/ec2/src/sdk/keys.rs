@@ -1,4 +1,4 @@
-//! Imports the public key that new instances let in, and removes it.
+//! Imports the public key that new instances accept, and deletes it.
 
 use std::time::Duration;
 
@@ -11,18 +11,18 @@ use support::wait::{Backoff, Deadline};
 use super::tags::{self, filter, of_stack, tag};
 use super::{AccountError, Ec2, Ec2Error};
 
-/// What was just imported is not seen by every call at once.
-const VISIBLE_LIMIT: Duration = Duration::from_secs(20);
+/// Not every call sees a key pair at once that was just imported.
+const VISIBLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl Ec2 {
-    /// Whether the key pair for an identity is the stack's, where there is one of its name.
+    /// Checks that the key pair for an identity is the stack's, if there is one of its name.
     pub async fn check_key(&self, stack: &str, identity: &Identity) -> Result<(), AccountError> {
         let found = self.key_pair(&name(stack, identity)).await?;
         found.map_or(Ok(()), |pair| self.judge_key(&pair, stack, identity))
     }
 
-    /// The name of the key pair for an identity, imported where it is missing. The name
-    /// says which key it is, so that two users of a stack do not overwrite each other's.
+    /// The name of the key pair for an identity, which is imported if it is missing. The name
+    /// contains a digest of the key, so that two users of a stack do not overwrite each other's.
     pub async fn ensure_key(
         &self,
         stack: &str,
@@ -42,8 +42,8 @@ impl Ec2 {
             Err(error) if error.is(&["InvalidKeyPair.Duplicate"]) => error,
             Err(error) => return Err(error.into()),
         };
-        // Somebody else's would let somebody else in, and not this command.
-        let deadline = Deadline::after(VISIBLE_LIMIT);
+        // Another key of that name would let somebody else in, and not this command.
+        let deadline = Deadline::after(VISIBLE_TIMEOUT);
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
         loop {
             if let Some(pair) = self.key_pair(&name).await? {
@@ -56,15 +56,15 @@ impl Ec2 {
         }
     }
 
-    /// Removes the key pairs that the stack imported.
+    /// Deletes the key pairs that the stack imported.
     pub async fn delete_keys(&self, stack: &str) -> Result<(), Ec2Error> {
         let found = self.client.describe_key_pairs().filters(of_stack(stack)).send().await;
         let found = found.map_err(|e| self.failed("DescribeKeyPairs", &e))?;
         let own = |pair: &&KeyPairInfo| {
-            // The lock of the command that removes them is its own to give back.
+            // A command releases its own lock itself.
             tags::are_of(pair.tags(), stack) && tags::value(pair.tags(), tags::LOCK).is_none()
         };
-        // By their ids: another of the same name may have come meanwhile.
+        // By id, because another one of the same name may have been imported meanwhile.
         for id in found.key_pairs().iter().filter(own).filter_map(KeyPairInfo::key_pair_id) {
             let deleted = self.client.delete_key_pair().key_pair_id(id).send().await;
             match deleted.map_err(|e| self.failed("DeleteKeyPair", &e)) {
@@ -75,8 +75,8 @@ impl Ec2 {
         Ok(())
     }
 
-    /// The key pair of a name, with its public key. EC2 answers with all at once: there are
-    /// no pages.
+    /// The key pair of a name, with its public key. EC2 returns all of them at once, without
+    /// pages.
     pub(super) async fn key_pair(&self, name: &str) -> Result<Option<KeyPairInfo>, Ec2Error> {
         let request = self.client.describe_key_pairs().include_public_key(true);
         let found = request.filters(filter("key-name", name)).send().await;
@@ -105,7 +105,7 @@ fn name(stack: &str, identity: &Identity) -> String {
     format!("{stack}-{}", &sha256(identity.public_base64())[..8])
 }
 
-/// Why a key pair is not the stack's for a public key; none where it is.
+/// Why a key pair is not the stack's for a public key; `None` if it is.
 fn problem(pair: &KeyPairInfo, stack: &str, public: &str) -> Option<String> {
     // A comment may follow the type and the key.
     let key = |text: &str| text.split_whitespace().take(2).map(String::from).collect::<Vec<_>>();

@@ -8,13 +8,13 @@ use support::event::Reporter;
 use support::http::Endpoint;
 use support::wait::{Backoff, Deadline, Failure, retry};
 
-use super::group::{Found, Group, wanted};
+use super::group::{Group, GroupMatch, wanted};
 use super::tags::{self, filter, of_stack, tag};
 use super::{AccountError, Ec2, Ec2Error, GroupPlan, GroupState, Ingress};
-use crate::model::{GroupSpec, SshFrom, Step};
+use crate::model::{GroupSpec, GroupStep, SshFrom};
 
 /// Instances let go of their group a while after they are gone.
-const RELEASE_LIMIT: Duration = Duration::from_secs(180);
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(180);
 /// What was just made is not seen by every call at once.
 const VISIBLE_LIMIT: Duration = Duration::from_secs(20);
 
@@ -45,9 +45,9 @@ impl Ec2 {
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
         let (id, missing) = loop {
             match step {
-                Step::Use { id } => return Ok(id),
-                Step::Open { id, missing } => break (id, missing),
-                Step::Create => {}
+                GroupStep::Use { id } => return Ok(id),
+                GroupStep::Open { id, missing } => break (id, missing),
+                GroupStep::Create => {}
             }
             match self.create_group(spec, vpc).await {
                 Ok(id) => break (id, wanted(spec, ssh)),
@@ -55,13 +55,13 @@ impl Ec2 {
                 // the group is decides what is done with it.
                 Err(error) if error.is(&["InvalidGroup.Duplicate"]) => {
                     step = self.find_group(spec, vpc).await?.step(spec, ssh, &self.region)?;
-                    if step == Step::Create && deadline.has_passed() {
+                    if step == GroupStep::Create && deadline.has_passed() {
                         return Err(error.into());
                     }
                 }
                 Err(error) => return Err(error.into()),
             }
-            if step == Step::Create {
+            if step == GroupStep::Create {
                 backoff.pause(deadline).await;
             }
         };
@@ -77,13 +77,13 @@ impl Ec2 {
         Ok(self.find_group(spec, &vpc).await?.state(spec))
     }
 
-    /// Removes the groups that the stack made. They are released some time after the
-    /// last instance is gone.
+    /// Deletes the groups that the stack created. EC2 releases them some time after the last
+    /// instance is gone.
     pub async fn delete_groups(&self, stack: &str, reporter: Reporter<'_>) -> Result<(), Ec2Error> {
         let mut groups = self.groups(vec![of_stack(stack)]).await?;
         groups.retain(|group| tags::are_of(group.tags(), stack));
         for id in groups.iter().filter_map(SdkGroup::group_id) {
-            let deadline = Deadline::after(RELEASE_LIMIT);
+            let deadline = Deadline::after(RELEASE_TIMEOUT);
             let backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(5));
             let what = format!("{id} to be free");
             let deleted = retry(&what, deadline, backoff, reporter, async || {
@@ -106,7 +106,7 @@ impl Ec2 {
         Ok(())
     }
 
-    /// The VPC that instances are launched in where no subnet is named.
+    /// The VPC that instances are launched in if no subnet is named.
     async fn default_vpc(&self) -> Result<Option<String>, Ec2Error> {
         let request = self.client.describe_vpcs().filters(filter("is-default", "true"));
         let mut pages = request.into_paginator().send();
@@ -119,15 +119,15 @@ impl Ec2 {
         Ok(None)
     }
 
-    /// What the group of the wanted name in a VPC is to the stack.
-    async fn find_group(&self, spec: &GroupSpec, vpc: &str) -> Result<Found, Ec2Error> {
+    /// The group of the wanted name in a VPC.
+    async fn find_group(&self, spec: &GroupSpec, vpc: &str) -> Result<GroupMatch, Ec2Error> {
         let name = &spec.name;
         let filters = vec![filter("group-name", name.as_str()), filter("vpc-id", vpc)];
         let groups = self.groups(filters).await?.iter().filter_map(Group::of).collect();
-        Ok(Found::among(groups, name, vpc, &spec.stack))
+        Ok(GroupMatch::among(groups, name, vpc, &spec.stack))
     }
 
-    /// All pages of the groups that filters let through.
+    /// All pages of the groups that match filters.
     async fn groups(&self, filters: Vec<Filter>) -> Result<Vec<SdkGroup>, Ec2Error> {
         let request = self.client.describe_security_groups().set_filters(Some(filters));
         let mut pages = request.into_paginator().send();
@@ -146,7 +146,7 @@ impl Ec2 {
             .create_security_group()
             .group_name(spec.name.as_str())
             .vpc_id(vpc)
-            .description("Made by eventpost: SSH for deployment, HTTP for the services")
+            .description("Created by eventpost: SSH for deployment, HTTP for the services")
             .tag_specifications(tags::on(ResourceType::SecurityGroup, tags))
             .send()
             .await;
@@ -169,12 +169,12 @@ impl Ec2 {
         }
     }
 
-    /// The network of one address that AWS sees this machine with.
+    /// The public address of this machine, as a network.
     async fn own_network(&self) -> Result<String, Ec2Error> {
         let failed = |problem: String| {
             let message = format!(
-                "this machine's public address could not be found out ({problem}): write it \
-                 into security_group.ssh_from, as 203.0.113.7/32"
+                "this machine's public address could not be determined ({problem}): set \
+                 security_group.ssh_from, as in 203.0.113.7/32"
             );
             Ec2Error::new("ssh_from: auto", &self.region, message)
         };

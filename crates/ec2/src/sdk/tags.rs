@@ -1,11 +1,11 @@
-//! The tags by which the resources of a stack are found again.
+//! The tags that identify the resources of a stack.
 
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 
 pub(super) const STACK: &str = "eventpost:stack";
 pub(super) const SERVICE: &str = "eventpost:service";
 pub(super) const GENERATION: &str = "eventpost:generation";
-/// Set once an instance has been brought to where it serves.
+/// Set once the launch of an instance is complete.
 pub(super) const SERVING: &str = "eventpost:serving";
 /// The host keys that an instance may prove itself with, separated by blanks.
 pub(super) const HOST_KEYS: &str = "eventpost:host-keys";
@@ -15,22 +15,22 @@ pub(super) const LAUNCHED_BY: &str = "eventpost:launched-by";
 pub(super) const LOCK: &str = "eventpost:lock";
 pub(super) const LOCK_OWNER: &str = "eventpost:lock-owner";
 pub(super) const LOCK_PURPOSE: &str = "eventpost:lock-purpose";
-/// In seconds since 1970, as is the next.
+/// In seconds since 1970, like the next one.
 pub(super) const LOCK_SINCE: &str = "eventpost:lock-since";
 pub(super) const LOCK_EXPIRES: &str = "eventpost:lock-expires";
-/// When an instance ends itself, in seconds since 1970.
+/// When an instance terminates itself, in seconds since 1970.
 pub(super) const EXPIRES: &str = "eventpost:expires";
 
 pub(super) fn tag(key: &str, value: &str) -> Tag {
     Tag::builder().key(key).value(value).build()
 }
 
-/// Tags that a resource gets in the call that makes it.
+/// The tags of a resource in the call that creates it.
 pub(super) fn on(kind: ResourceType, tags: Vec<Tag>) -> TagSpecification {
     TagSpecification::builder().resource_type(kind).set_tags(Some(tags)).build()
 }
 
-/// Finds what belongs to a stack.
+/// Matches the resources of a stack.
 pub(super) fn of_stack(stack: &str) -> Filter {
     filter(&format!("tag:{STACK}"), stack)
 }

@@ -7,12 +7,12 @@ use aws_sdk_ec2::types::{IpPermission, IpRange, SecurityGroup as SdkGroup};
 
 use super::tags;
 use crate::error::AccountError;
-use crate::model::{GroupName, GroupSpec, GroupState, Ingress, Step};
+use crate::model::{GroupName, GroupSpec, GroupState, GroupStep, Ingress};
 
 const EVERYBODY: &str = "0.0.0.0/0";
 const SSH: u16 = 22;
 
-/// A security group that exists.
+/// A security group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Group {
     id: String,
@@ -23,7 +23,7 @@ pub(super) struct Group {
     rules: Vec<Rule>,
 }
 
-/// The TCP ports that a group lets in, and from where.
+/// TCP ports that a group opens, and who may connect to them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Rule {
     ports: RangeInclusive<u16>,
@@ -33,7 +33,7 @@ struct Rule {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Source {
     Network(Network),
-    /// A managed prefix list, of which only its owner knows what it holds.
+    /// A managed prefix list, whose networks only its owner can list.
     List,
 }
 
@@ -44,50 +44,50 @@ struct Network {
     bits: u32,
 }
 
-/// What a group of the wanted name is to the stack.
+/// The group of the wanted name, by its relation to the stack.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum GroupMatch {
     /// There is none.
-    Nothing,
-    /// The stack made it.
+    Missing,
+    /// The stack created it.
     Own(Group),
-    /// Somebody else's, which the file names.
-    Given(Group),
-    /// Somebody else's, which has the name by chance.
+    /// The file names it; somebody else may have created it.
+    Named(Group),
+    /// Somebody else created it, and it has the stack's name by chance.
     Foreign(Group),
 }
 
-impl Found {
-    /// Chooses among groups. Filters of EC2 take wildcards, so names are compared here.
+impl GroupMatch {
+    /// Selects the group. EC2's filters match wildcards, so names are compared here.
     pub(super) fn among(groups: Vec<Group>, name: &GroupName, vpc: &str, stack: &str) -> Self {
         let wanted = |group: &Group| group.name == name.as_str() && group.vpc == vpc;
-        let Some(group) = groups.into_iter().find(wanted) else { return Self::Nothing };
+        let Some(group) = groups.into_iter().find(wanted) else { return Self::Missing };
         match name {
             _ if group.stack.as_deref() == Some(stack) => Self::Own(group),
-            GroupName::Given(_) => Self::Given(group),
+            GroupName::Given(_) => Self::Named(group),
             GroupName::Default(_) => Self::Foreign(group),
         }
     }
 
-    /// What to do to have a group with the rules that are needed.
+    /// How `up` gets a group with all rules that it needs.
     pub(super) fn step(
         self,
         spec: &GroupSpec,
         ssh: &str,
         region: &str,
-    ) -> Result<Step, AccountError> {
+    ) -> Result<GroupStep, AccountError> {
         match self {
-            Self::Nothing => Ok(Step::Create),
+            Self::Missing => Ok(GroupStep::Create),
             Self::Own(group) => {
                 let mut missing = wanted(spec, ssh);
                 missing.retain(|rule| !group.rules.iter().any(|has| has.covers(rule)));
-                Ok(Step::Open { id: group.id, missing })
+                Ok(GroupStep::Open { id: group.id, missing })
             }
-            Self::Given(group) => {
+            Self::Named(group) => {
                 let mut missing = needed(spec, ssh);
                 missing.retain(|rule| !group.rules.iter().any(|has| has.may_cover(rule)));
                 if missing.is_empty() {
-                    return Ok(Step::Use { id: group.id });
+                    return Ok(GroupStep::Use { id: group.id });
                 }
                 let Group { id, name, .. } = group;
                 Err(AccountError::ClosedGroup { region: region.into(), id, name, missing })
@@ -102,13 +102,13 @@ impl Found {
         }
     }
 
-    /// What is told of it.
+    /// The group as others see it.
     pub(super) fn state(self, spec: &GroupSpec) -> GroupState {
         let (group, own) = match self {
-            Self::Nothing => return GroupState::Missing,
+            Self::Missing => return GroupState::Missing,
             Self::Foreign(group) => return GroupState::Foreign { id: group.id },
             Self::Own(group) => (group, true),
-            Self::Given(group) => (group, false),
+            Self::Named(group) => (group, false),
         };
         let ports = spec.ports.iter().copied().chain([SSH]);
         let open = |port: &u16| group.rules.iter().any(|rule| rule.ports.contains(port));
@@ -117,15 +117,15 @@ impl Found {
     }
 }
 
-/// The rules that a group of the stack's own has.
+/// The rules of a group that the stack creates.
 pub(super) fn wanted(spec: &GroupSpec, ssh: &str) -> Vec<Ingress> {
     let ports = spec.ports.iter().copied().chain([80, 443]);
     let web = ports.map(|port| Ingress { port, from: EVERYBODY.into() });
     sorted(web.chain([Ingress { port: SSH, from: ssh.into() }]))
 }
 
-/// The rules that the stack cannot do without: `up` connects to its hosts by SSH, and checks
-/// and seeds its services at their ports.
+/// The rules without which `up` fails: it connects to the hosts by SSH, and checks and seeds the
+/// services at their ports.
 fn needed(spec: &GroupSpec, ssh: &str) -> Vec<Ingress> {
     let ports = spec.ports.iter().copied().chain([SSH]);
     sorted(ports.map(|port| Ingress { port, from: ssh.into() }))
@@ -151,8 +151,8 @@ impl Group {
 }
 
 impl Rule {
-    /// The rules that a permission stands for: one for each place that may connect. Other
-    /// groups are left out, since their members are known by private addresses only.
+    /// The rules of a permission, one for each network. Other groups are left out, because EC2
+    /// knows their members by private addresses only.
     fn of(permission: &IpPermission) -> Vec<Self> {
         let port = |port: Option<i32>| port.and_then(|port| u16::try_from(port).ok());
         let ports = match permission.ip_protocol() {
@@ -170,14 +170,14 @@ impl Rule {
         networks.chain(lists).map(|from| Self { ports: ports.clone(), from }).collect()
     }
 
-    /// Whether it lets in what another rule would.
+    /// Whether it allows everything that another rule does.
     fn covers(&self, rule: &Ingress) -> bool {
         let Source::Network(network) = &self.from else { return false };
         self.ports.contains(&rule.port)
             && Network::new(&rule.from).is_some_and(|other| network.contains(other))
     }
 
-    /// Whether it lets that in as far as can be known.
+    /// Whether it may allow that, as far as can be known.
     fn may_cover(&self, rule: &Ingress) -> bool {
         self.covers(rule) || (self.from == Source::List && self.ports.contains(&rule.port))
     }

@@ -37,12 +37,12 @@ fn group(id: &str, vpc: &str, stack: Option<&str>, rules: &[(&str, i32, i32, &st
         .build()
 }
 
-fn among(groups: &[SdkGroup], spec: &GroupSpec) -> Found {
+fn among(groups: &[SdkGroup], spec: &GroupSpec) -> GroupMatch {
     let groups = groups.iter().filter_map(Group::of).collect();
-    Found::among(groups, &spec.name, "vpc-default", "life")
+    GroupMatch::among(groups, &spec.name, "vpc-default", "life")
 }
 
-fn step(group: SdkGroup, spec: &GroupSpec) -> Result<Step, AccountError> {
+fn step(group: SdkGroup, spec: &GroupSpec) -> Result<GroupStep, AccountError> {
     among(&[group], spec).step(spec, "203.0.113.7/32", "us-east-1")
 }
 
@@ -57,30 +57,33 @@ fn a_group_is_used_only_where_it_is_the_stacks_or_named() {
     let own = group("vpc-default", Some("life"));
     let (nobodys, others) = (group("vpc-default", None), group("vpc-default", Some("other")));
     for spec in [unnamed(), named("life")] {
-        assert!(matches!(judge(&own, &spec), Found::Own(_)));
-        assert_eq!(among(&[], &spec), Found::Nothing);
+        assert!(matches!(judge(&own, &spec), GroupMatch::Own(_)));
+        assert_eq!(among(&[], &spec), GroupMatch::Missing);
     }
     for foreign in [nobodys, others] {
-        assert!(matches!(judge(&foreign, &unnamed()), Found::Foreign(_)));
-        assert!(matches!(judge(&foreign, &named("life")), Found::Given(_)));
-        assert_eq!(judge(&foreign, &named("web")), Found::Nothing);
+        assert!(matches!(judge(&foreign, &unnamed()), GroupMatch::Foreign(_)));
+        assert!(matches!(judge(&foreign, &named("life")), GroupMatch::Named(_)));
+        assert_eq!(judge(&foreign, &named("web")), GroupMatch::Missing);
     }
 }
 
 #[test]
 fn only_groups_of_the_vpc_that_hosts_are_launched_in_count() {
     let elsewhere = [None, Some("life")].map(|stack| group("sg-1", "vpc-other", stack, &[]));
-    assert_eq!(among(&elsewhere, &unnamed()), Found::Nothing);
-    assert_eq!(among(&elsewhere, &named("life")), Found::Nothing);
+    assert_eq!(among(&elsewhere, &unnamed()), GroupMatch::Missing);
+    assert_eq!(among(&elsewhere, &named("life")), GroupMatch::Missing);
     let here = group("sg-2", "vpc-default", Some("life"), &[]);
     let all = [&elsewhere[..], &[here]].concat();
-    let Found::Own(found) = among(&all, &unnamed()) else { panic!() };
+    let GroupMatch::Own(found) = among(&all, &unnamed()) else { panic!() };
     assert_eq!(found.id, "sg-2");
 }
 
 #[test]
 fn a_filter_with_wildcards_does_not_choose_another_group() {
-    assert_eq!(among(&[group("sg-1", "vpc-default", None, &[])], &named("'l*'")), Found::Nothing);
+    assert_eq!(
+        among(&[group("sg-1", "vpc-default", None, &[])], &named("'l*'")),
+        GroupMatch::Missing
+    );
 }
 
 #[test]
@@ -90,7 +93,7 @@ fn the_stacks_own_group_gets_the_rules_that_it_lacks() {
         ("tcp", 22, 22, "203.0.113.8/32"),
         ("udp", 443, 443, EVERYBODY),
     ];
-    let Ok(Step::Open { id, missing }) =
+    let Ok(GroupStep::Open { id, missing }) =
         step(group("sg-1", "vpc-default", Some("life"), &has), &unnamed())
     else {
         panic!()
@@ -99,7 +102,7 @@ fn the_stacks_own_group_gets_the_rules_that_it_lacks() {
     assert_eq!(missing[0].from, "203.0.113.7/32");
     let all = [("-1", 0, 0, EVERYBODY)];
     let step = step(group("sg-1", "vpc-default", Some("life"), &all), &unnamed());
-    assert_eq!(step.unwrap(), Step::Open { id: "sg-1".into(), missing: Vec::new() });
+    assert_eq!(step.unwrap(), GroupStep::Open { id: "sg-1".into(), missing: Vec::new() });
 }
 
 #[test]
@@ -107,7 +110,7 @@ fn a_group_that_the_file_names_is_used_as_it_is_or_refused_with_the_commands_to_
     let foreign = |rules: &[_]| group("sg-1", "vpc-default", None, rules);
     let enough = [("tcp", 20, 90, "203.0.113.0/24"), ("6", 8080, 8080, "203.0.113.7/32")];
     let used = step(foreign(&enough), &named("life")).unwrap();
-    assert_eq!(used, Step::Use { id: "sg-1".into() });
+    assert_eq!(used, GroupStep::Use { id: "sg-1".into() });
     let narrow = [("tcp", 22, 22, "203.0.113.8/32"), ("tcp", 80, 80, EVERYBODY)];
     let refused = step(foreign(&narrow), &named("life")).unwrap_err().to_string();
     for part in [
@@ -131,10 +134,11 @@ fn a_prefix_list_may_let_this_machine_in_and_another_group_cannot() {
         group
     };
     let used = step(group(None, list.clone().build()), &named("life")).unwrap();
-    assert_eq!(used, Step::Use { id: "sg-1".into() });
+    assert_eq!(used, GroupStep::Use { id: "sg-1".into() });
     assert!(step(group(None, other.build()), &named("life")).is_err());
     // Nothing of what such a list holds is relied on where rules may be added.
-    let Ok(Step::Open { missing, .. }) = step(group(Some("life"), list.build()), &unnamed()) else {
+    let Ok(GroupStep::Open { missing, .. }) = step(group(Some("life"), list.build()), &unnamed())
+    else {
         panic!()
     };
     assert_eq!(ports(&missing), [22, 80, 443, 8080]);
