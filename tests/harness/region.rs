@@ -7,24 +7,22 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 
 use super::cli::{Ran, World};
 
 const API: &str = "127.0.0.1:5551";
 
-/// A stack of one or two services in the region, ended with the test.
+/// A stack of one or two services in the region, whose hosts end with the test.
 pub(crate) struct Stack {
     pub(crate) world: World,
     pub(crate) name: String,
     access: &'static str,
-    /// Hosts boot and install in seconds where they do not all do it at once.
-    _turn: MutexGuard<'static, ()>,
+    _slot: Slot,
 }
 
 impl Stack {
-    /// Waits for its turn and describes the services, which everybody may use, to the
-    /// command.
+    /// Waits until a stack may have hosts, and describes the services, which everybody may use.
     pub(crate) fn new(name: &str, services: &str) -> Self {
         Self::with_access(name, services, "access: open\n")
     }
@@ -35,17 +33,14 @@ impl Stack {
     }
 
     fn with_access(name: &str, services: &str, access: &'static str) -> Self {
-        static TURNS: [Mutex<()>; 2] = [Mutex::new(()), Mutex::new(())];
         start();
-        // A stack belongs to one of two queues, whichever its name says.
-        let queue = name.bytes().map(usize::from).sum::<usize>() % TURNS.len();
-        let turn = TURNS[queue].lock().unwrap_or_else(PoisonError::into_inner);
-        let stack = Self { world: World::new(), name: name.into(), access, _turn: turn };
+        let slot = Slot::take();
+        let stack = Self { world: World::new(), name: name.into(), access, _slot: slot };
         stack.describe(services);
         stack
     }
 
-    /// Writes the description anew.
+    /// Describes other services than before.
     pub(crate) fn describe(&self, services: &str) {
         let (name, access) = (&self.name, self.access);
         self.world.describe(&format!(
@@ -155,7 +150,29 @@ impl Drop for Stack {
     }
 }
 
-/// Where a service answers, of its row in what `status` tells.
+/// The right to have hosts. Hosts boot and install in seconds where only a few do so at once.
+struct Slot;
+
+static FREE_SLOTS: Mutex<usize> = Mutex::new(2);
+static SLOT_FREED: Condvar = Condvar::new();
+
+impl Slot {
+    fn take() -> Self {
+        let free = FREE_SLOTS.lock().unwrap_or_else(PoisonError::into_inner);
+        let free = SLOT_FREED.wait_while(free, |free| *free == 0);
+        *free.unwrap_or_else(PoisonError::into_inner) -= 1;
+        Self
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        *FREE_SLOTS.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        SLOT_FREED.notify_one();
+    }
+}
+
+/// Where the service of a row of `status` answers.
 pub(crate) fn answers_at(row: &serde_json::Value) -> SocketAddr {
     format!("{}:80", row["address"].as_str().unwrap()).parse().unwrap()
 }

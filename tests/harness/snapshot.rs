@@ -21,7 +21,12 @@ const VOLATILE: [(&str, &str); 8] = [
     (r"full to \d+ %", "full to [N] %"),
 ];
 
-/// Compares a text with the snapshot of a name in a folder.
+/// Compares what a program printed with the snapshot of a name in a folder.
+pub(crate) fn assert_printed(folder: &str, name: &str, text: &str) {
+    assert_filtered(folder, name, text, &VOLATILE);
+}
+
+/// Compares a text that is the same in every run with the snapshot of a name in a folder.
 pub(crate) fn assert_text(folder: &str, name: &str, text: &str) {
     assert_filtered(folder, name, text, &[]);
 }
@@ -56,7 +61,7 @@ impl World {
         let stderr = self.without_places(&ran.stderr);
         let stderr = if ran.code == Some(0) { by_service(&stderr) } else { from_error(&stderr) };
         let text = format!("exit code: {code}\n--- stdout\n{stdout}--- stderr\n{stderr}");
-        assert_filtered(folder, name, &text, &VOLATILE);
+        assert_printed(folder, name, &text);
     }
 
     /// Puts names in the place of this world's folder and ports, which are as long as ports.

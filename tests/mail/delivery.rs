@@ -1,0 +1,148 @@
+//! Notifications are delivered once and in time, whatever happens to the service.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::relay::Relay;
+use super::{in_state, make, notification, start, state, wait_for_state};
+use crate::harness::http::{Client, send};
+use crate::harness::{run_service, temp_dir, wait_for};
+
+#[test]
+#[ignore = "needs a mail relay: run scripts/test"]
+fn a_notification_is_sent_when_it_is_due_and_not_before() {
+    let dir = temp_dir();
+    let relay = Relay::start(dir.path());
+    let service = start(&dir.path().join("data"), &relay, &[]);
+    let mut wanted = notification("somebody@example.org", 2);
+    wanted["subject"] = "Grüße zum Fest".into();
+    wanted["content"] = "Schöne Grüße, und eine zweite Zeile:\nhier ist sie zu lesen.".into();
+    let due = wanted["scheduled_time"].as_str().unwrap().to_owned();
+    let path = make(&service, &wanted);
+    assert_eq!(state(&service, &path)["state"], "scheduled");
+    let before = send(service.address, "GET", &path, None);
+
+    let sent = wait_for_state(&service, &path, "sent");
+    assert_eq!((&sent["attempts"], &sent["subject"]), (&json!(1), &wanted["subject"]));
+    let mail = relay.taken().remove(0);
+    let due: Timestamp = format!("{due}Z").parse().unwrap();
+    let taken = Timestamp::from_millisecond(mail["time"].as_i64().unwrap()).unwrap();
+    assert!(taken >= due, "{taken} {due}");
+    assert_eq!(mail["subject"], wanted["subject"]);
+    let text = mail["text"].as_str().unwrap().replace("\r\n", "\n");
+    assert_eq!(text.trim_end(), wanted["content"].as_str().unwrap());
+    assert!(mail["raw"].as_str().unwrap().is_ascii(), "{mail}");
+    assert_eq!((&mail["to"], &mail["from"]), (&wanted["to_mail"], &json!("events@example.org")));
+
+    // What clients know stays as it was.
+    assert_eq!(send(service.address, "GET", &path, None).body, before.body);
+    let ready = send(service.address, "GET", "/readyz", None).json();
+    assert_eq!(ready["mail"], format!("localhost:{}", relay.port));
+    assert_eq!(ready["notifications"]["sent"], 1);
+    assert_eq!(relay.taken().len(), 1);
+}
+
+#[test]
+#[ignore = "needs a mail relay: run scripts/test"]
+fn what_changes_or_goes_before_its_time_is_not_sent_as_it_was() {
+    let dir = temp_dir();
+    let relay = Relay::start(dir.path());
+    let service = start(&dir.path().join("data"), &relay, &[]);
+    let gone = make(&service, &notification("gone@example.org", 2));
+    let changed = make(&service, &notification("old@example.org", 2));
+    assert_eq!(send(service.address, "DELETE", &gone, None).status, 200);
+    let new = notification("new@example.org", 3).to_string();
+    assert_eq!(send(service.address, "PUT", &changed, Some(&new)).status, 200);
+    wait_for_state(&service, &changed, "sent");
+    let to: Vec<_> = relay.taken().iter().map(|mail| mail["to"].clone()).collect();
+    assert_eq!(to, ["new@example.org"]);
+    // Sent is sent, whatever is written later; unless it is set to a later time.
+    let mut late = notification("new@example.org", -5);
+    late["subject"] = "Another subject".into();
+    assert_eq!(send(service.address, "PUT", &changed, Some(&late.to_string())).status, 200);
+    assert_eq!(state(&service, &changed)["state"], "sent");
+    let again = notification("again@example.org", 1).to_string();
+    assert_eq!(send(service.address, "PUT", &changed, Some(&again)).status, 200);
+    wait_for("the second mail", || (relay.taken().len() == 2).then_some(()));
+    assert_eq!(relay.taken()[1]["to"], "again@example.org");
+}
+
+#[test]
+#[ignore = "needs a mail relay: run scripts/test"]
+fn what_was_sent_is_not_sent_again_where_the_data_go() {
+    let dir = temp_dir();
+    let relay = Relay::start(dir.path());
+    let (data, other) = (dir.path().join("data"), dir.path().join("other"));
+    let service = start(&data, &relay, &[]);
+    let first = make(&service, &notification("first@example.org", 0));
+    wait_for_state(&service, &first, "sent");
+    // Due while nothing is sent: the data are on their way.
+    let second = make(&service, &notification("second@example.org", 2));
+    assert!(run_service("notifications", &["read-only"], &data).status.success());
+    let copy = dir.path().join("copy");
+    let copy = copy.to_str().unwrap();
+    assert!(run_service("notifications", &["backup", copy], &data).status.success());
+    let restored = run_service("notifications", &["restore", copy], &other);
+    assert!(restored.status.success(), "{restored:?}");
+
+    let new = start(&other, &relay, &[]);
+    wait_for_state(&new, &second, "sent");
+    assert_eq!(state(&new, &first)["state"], "sent");
+    assert_eq!(state(&service, &second)["state"], "scheduled");
+    assert_eq!(relay.taken().len(), 2);
+
+    // An older copy takes nothing back that is known here.
+    assert_eq!(new.terminate(), Some(0));
+    assert!(run_service("notifications", &["restore", "--replace", copy], &other).status.success());
+    let new = start(&other, &relay, &[]);
+    wait_for_state(&new, &second, "sent");
+    assert_eq!(relay.taken().len(), 2);
+}
+
+#[test]
+#[ignore = "needs a mail relay: run scripts/test"]
+fn nothing_is_lost_by_kill_9_while_sending() {
+    let dir = temp_dir();
+    let relay = Relay::start(dir.path());
+    let data = dir.path().join("data");
+    let mut service = start(&data, &relay, &["--mail-rate", "1000"]);
+    let mut client = Client::connect(service.address).unwrap();
+    let count = 200;
+    for number in 0..count {
+        // Some are answered a second after they were taken.
+        let kind = if number % 40 == 0 { "slow" } else { "quick" };
+        let to = format!("{kind}{number}@example.org");
+        let body = notification(&to, 1).to_string();
+        assert_eq!(client.send("POST", "/notifications", &body).unwrap().status, 201);
+    }
+    for kill in 1..=5 {
+        wait_for("some to be sent", || (relay.taken().len() >= kill * 30).then_some(()));
+        service.kill();
+        service = start(&data, &relay, &["--mail-rate", "1000"]);
+    }
+    wait_for("all to be sent", || (in_state(&service, "sent").len() == count).then_some(()));
+    let taken = relay.taken();
+    let mut ids: Vec<_> = taken.iter().map(|mail| mail["message_id"].as_str().unwrap()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), count, "a receiver that drops doubles has each once");
+    // A kill repeats what was at work, and no more.
+    assert!(taken.len() <= count + 5 * 4, "{} mails for {count}", taken.len());
+}
+
+#[test]
+#[ignore = "needs a mail relay: run scripts/test"]
+fn what_is_due_at_once_is_sent_at_a_bounded_rate() {
+    let dir = temp_dir();
+    let relay = Relay::start(dir.path());
+    let service = start(&dir.path().join("data"), &relay, &["--mail-rate", "20"]);
+    let mut client = Client::connect(service.address).unwrap();
+    for number in 0..60 {
+        let body = notification(&format!("n{number}@example.org"), 0).to_string();
+        assert_eq!(client.send("POST", "/notifications", &body).unwrap().status, 201);
+    }
+    wait_for("all to be sent", || (relay.taken().len() == 60).then_some(()));
+    let times: Vec<_> = relay.taken().iter().map(|mail| mail["time"].as_i64().unwrap()).collect();
+    let all = times.iter().max().unwrap() - times.iter().min().unwrap();
+    assert!(all > 2_800, "60 mails at 20 a second took {all} ms");
+}
