@@ -3,12 +3,13 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::Stdio;
+use std::time::Duration;
 
 use flate2::read::GzDecoder;
 use serde_json::Value;
 
 use crate::harness::http::{Client, ask, connect, exchange, send};
-use crate::harness::{EVENT, Service, Signal, signal, temp_dir};
+use crate::harness::{EVENT, Service, Signal, signal, temp_dir, wait_for};
 
 fn post(service: &Service, title: &str) -> String {
     let body = EVENT.replace("\"t\"", &format!("\"{title}\""));
@@ -260,4 +261,28 @@ fn every_request_is_found_again_in_the_access_log() {
     assert_eq!(lines[0]["bytes"], 2);
     assert_eq!(lines[1]["request_id"], made);
     assert_eq!((&lines[1]["method"], &lines[1]["status"]), (&"POST".into(), &422.into()));
+}
+
+#[test]
+fn a_service_stops_even_if_nobody_reads_its_access_log() {
+    let dir = temp_dir();
+    let (unread, log) = std::io::pipe().unwrap();
+    let args = ["--access-log", "all"];
+    let service = Service::start_with("events", dir.path(), &args, Stdio::from(log));
+    let mut stream = std::net::TcpStream::connect(service.address).unwrap();
+    let mut answers = stream.try_clone().unwrap();
+    std::thread::spawn(move || std::io::copy(&mut answers, &mut std::io::sink()));
+    let requests = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1000);
+    wait_for("lines to be dropped", || {
+        stream.write_all(requests.as_bytes()).unwrap();
+        (service.metric("eventpost_access_log_dropped_total") > 0).then_some(())
+    });
+    // A service that waits for its reader ends when the pipe is closed, and fails this test.
+    std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_secs(20));
+        drop(unread);
+    });
+    let begin = std::time::Instant::now();
+    assert_eq!(service.terminate(), Some(0));
+    assert!(begin.elapsed() < Duration::from_secs(15), "{:?}", begin.elapsed());
 }

@@ -5,6 +5,8 @@
 use std::fmt;
 use std::io::{self, BufWriter, Write};
 use std::net::SocketAddr;
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -20,6 +22,8 @@ use crate::terminal;
 const MAX_WAITING_LINES: usize = 8192;
 /// The bytes that are written at once.
 const BUFFER_BYTES: usize = 64 << 10;
+/// How long the end of the log waits for its reader.
+const MAX_FLUSH_TIME: Duration = Duration::from_secs(2);
 
 /// The requests that are logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -60,7 +64,8 @@ pub(crate) struct AccessLogEntry<'a> {
     pub(crate) trace_id: Option<&'a str>,
 }
 
-/// The access log. When it is dropped, the waiting lines are written, for at most a second.
+/// The access log. When it is dropped, the waiting lines are written, unless that takes longer
+/// than [`MAX_FLUSH_TIME`].
 #[derive(Debug)]
 pub struct AccessLog {
     logged: LoggedRequests,
@@ -73,7 +78,7 @@ pub struct AccessLog {
 struct Worker {
     lines: NonBlocking,
     /// Ends the thread when it is dropped.
-    _guard: WorkerGuard,
+    guard: Option<WorkerGuard>,
 }
 
 /// The metrics of an access log.
@@ -119,7 +124,23 @@ impl Worker {
             .buffered_lines_limit(MAX_WAITING_LINES)
             .thread_name("access-log")
             .finish(BufWriter::with_capacity(BUFFER_BYTES, out));
-        Self { lines, _guard: guard }
+        Self { lines, guard: Some(guard) }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let guard = self.guard.take();
+        let (done, finished) = mpsc::channel();
+        // The guard itself writes to standard output if the thread is stuck there, and then is
+        // stuck too: a service must stop even if nobody reads its log.
+        let flush = move || {
+            drop(guard);
+            let _ = done.send(());
+        };
+        if thread::Builder::new().name("access-log-flush".into()).spawn(flush).is_ok() {
+            let _ = finished.recv_timeout(MAX_FLUSH_TIME);
+        }
     }
 }
 
