@@ -61,7 +61,7 @@ pub enum BackupError {
         /// What the system said.
         source: io::Error,
     },
-    /// A copy cannot be written, for want of space as a rule.
+    /// A copy cannot be written, usually because the disk is full.
     #[error(
         "{path} cannot be written: {source}. Nothing was changed: free some space on its disk, or \
          use a backup file on another disk"
@@ -88,7 +88,7 @@ pub enum BackupError {
         free: u64,
     },
     /// The file is not a backup, or it is damaged.
-    #[error("{path} is no whole backup: {why}. Nothing was changed")]
+    #[error("{path} is not a complete backup: {why}. Nothing was changed")]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -128,7 +128,7 @@ pub enum BackupError {
     },
 }
 
-/// Writes a copy's bytes to a file, if any, and counts and hashes them.
+/// Counts and hashes the bytes of a copy, and writes them to a file if there is one.
 #[derive(Debug)]
 pub struct CopyWriter {
     file: Option<(PathBuf, File)>,
@@ -149,7 +149,7 @@ impl CopyWriter {
         Self { file: None, digest: Sha256::new(), bytes: 0 }
     }
 
-    /// Adds to it.
+    /// Appends bytes.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), BackupError> {
         self.digest.update(bytes);
         self.bytes += bytes.len() as u64;
@@ -159,7 +159,7 @@ impl CopyWriter {
         }
     }
 
-    /// Ends it.
+    /// Returns what was counted and hashed.
     pub fn finish(self, service: &str) -> Part {
         let sha256 = hexadecimal(&self.digest.finalize());
         Part { service: service.into(), bytes: self.bytes, sha256 }
@@ -199,13 +199,13 @@ pub fn pack(
 pub fn check_copy(folder: &Path, service: &str) -> Result<(), String> {
     match store::verify(&copy_in(folder, service), service) {
         Ok(_) => Ok(()),
-        // The file has a name of its own for as long as the command runs.
+        // The path is of a temporary file, which means nothing to the user.
         Err(CopyError::Bad { found, .. }) => Err(found),
         Err(error) => Err(error.to_string()),
     }
 }
 
-/// Counts and hashes a copy that is a file already.
+/// Counts and hashes a copy in a file.
 pub fn part_of(folder: &Path, service: &str) -> Result<Part, BackupError> {
     let path = copy_in(folder, service);
     let mut copy = CopyWriter::without_file();
@@ -214,7 +214,7 @@ pub fn part_of(folder: &Path, service: &str) -> Result<Part, BackupError> {
     Ok(copy.finish(service))
 }
 
-/// Takes what can be read piece by piece, until that fails.
+/// Reads to the end in chunks, or until `take` fails.
 fn each_chunk<E>(
     from: &mut impl Read,
     mut take: impl FnMut(&[u8]) -> Result<(), E>,

@@ -16,7 +16,7 @@ use crate::environment;
 /// The program that runs load tests on hosts.
 pub const LOAD_TEST: &str = "eventpost-load";
 
-/// Why there is no program to run.
+/// Why a service has no program to run.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum BinaryError {
     /// The service comes as a container image.
@@ -154,7 +154,7 @@ async fn build(
     }
 }
 
-/// Reports what cargo is at, and returns all that it said.
+/// Reports each line that cargo prints, and returns all of them.
 async fn follow(stderr: Option<ChildStderr>, reporter: Reporter<'_>) -> String {
     let mut output = String::new();
     let Some(stderr) = stderr else { return output };

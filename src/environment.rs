@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::process::Command;
 
-/// Variables that hold credentials, or say where some are. Only this process uses them.
+/// Variables that hold credentials or say where they are. Only this process uses them.
 pub const CREDENTIALS: [&str; 10] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -27,11 +27,11 @@ pub const SECRETS: [&str; 5] = [
     support::token::VARIABLE,
 ];
 
-/// What a local service gets besides its `env:`. On a host its container gives it little
-/// more than a PATH, so a service that needs other variables would work nowhere but here. PATH finds
-/// an interpreter, TMPDIR and TZ belong to this machine, the library path to a program that
-/// is not linked statically, and the last two are for debugging. All others, such as HOME
-/// and the language, are left out until a service needs them.
+/// What a local service gets besides its `env:`. A container has little more than a PATH, so a
+/// service that relied on other variables would work only here. PATH finds an interpreter,
+/// TMPDIR and TZ describe this machine, programs that are not linked statically need the library
+/// path, and the last two are for debugging. Others, such as HOME and the language, are left out
+/// until a service needs them.
 const FOR_SERVICES: [&str; 6] =
     ["PATH", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "RUST_LOG", "RUST_BACKTRACE"];
 

@@ -31,15 +31,15 @@ impl Ready {
         &self.client
     }
 
-    /// The same service, reached by another way from now on.
+    /// The same service, reached by another client from now on.
     #[must_use]
     pub fn by(self, client: Client) -> Self {
         Self { client, ..self }
     }
 }
 
-/// What `/readyz` tells: everybody its name and whether it refuses writes, and those with
-/// an admin's token the rest. A service of another make may tell nothing.
+/// What `/readyz` answers: the name and whether the service refuses writes to everybody, and the
+/// rest to admins. Services of others may answer nothing.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct About {
@@ -48,25 +48,51 @@ pub struct About {
     /// Its version.
     pub version: Option<String>,
     /// Who may use it.
-    pub access: Option<String>,
+    pub access: Option<Access>,
     /// How many resources it holds.
     pub resources: Option<u64>,
     /// The relay that it sends mails by, or `off`.
     pub mail: Option<String>,
-    /// Its word for how it is.
-    pub status: Option<String>,
+    /// Whether it accepts writes.
+    pub status: Option<Status>,
+}
+
+/// Who may use a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Access {
+    /// Everybody.
+    Open,
+    /// Those with a token.
+    Tokens,
+    /// Something that this version does not know.
+    #[serde(other)]
+    Other,
+}
+
+/// Whether a service accepts writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// It does.
+    Ready,
+    /// It refuses them.
+    ReadOnly,
+    /// Something that this version does not know.
+    #[serde(other)]
+    Other,
 }
 
 impl About {
-    /// Whether everybody may do everything. One that does not say so, and tells more than
-    /// that it is ready to somebody without a token, is of a time before there were any.
+    /// Whether everybody may do everything. Versions without tokens do not say so, but tell
+    /// everybody their version.
     pub fn is_open(&self) -> bool {
-        self.access.as_deref().map_or(self.version.is_some(), |access| access == "open")
+        self.access.map_or(self.version.is_some(), |access| access == Access::Open)
     }
 
-    /// Whether it says that it refuses writes.
+    /// Whether it refuses writes.
     pub fn is_read_only(&self) -> bool {
-        self.status.as_deref() == Some("read-only")
+        self.status == Some(Status::ReadOnly)
     }
 }
 
@@ -78,9 +104,9 @@ pub enum HealthError {
     TimedOut {
         /// The service.
         service: String,
-        /// How long it was waited for.
+        /// How long it had.
         seconds: u64,
-        /// What the last look gave.
+        /// What the last attempt met.
         last: String,
     },
     /// It refuses the token.
@@ -93,10 +119,10 @@ pub enum HealthError {
     },
 }
 
-/// Why a service was not found ready.
+/// Why a service is not ready.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum NotReady {
-    /// It refuses the token. Asking again is no use.
+    /// It refuses the token. Retrying does not help.
     #[error(
         "{url} refuses the access token: it is unknown, has expired or was revoked. `eventpost \
          deploy` (with --local: `eventpost up --local`) brings this machine's tokens to the \
@@ -106,7 +132,7 @@ pub enum NotReady {
         /// What was asked for.
         url: String,
     },
-    /// It answers something else, or nothing.
+    /// It answers something else, or not at all.
     #[error("{0}")]
     Other(String),
 }
@@ -150,7 +176,7 @@ pub async fn wait_ready(
     ready.await.map_err(|failure| match failure {
         Failure::Permanent(cause) => HealthError::Refused { service: service.into(), cause },
         Failure::Transient(last) => {
-            let seconds = deadline.limit().as_secs();
+            let seconds = deadline.timeout().as_secs();
             HealthError::TimedOut { service: service.into(), seconds, last }
         }
     })

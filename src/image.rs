@@ -7,7 +7,7 @@ use serde_json::json;
 use support::digest::sha256;
 use tar::{Builder, EntryType, Header};
 
-/// The user and group that the program runs as: no one, with no name on any system.
+/// The user and group that the program runs as, which have no name on any system.
 const USER: u64 = 65532;
 
 /// An image to be loaded.
@@ -110,7 +110,7 @@ mod tests {
     fn the_same_program_is_the_same_image_and_another_one_is_not() {
         let image = build("events", b"program");
         assert_eq!(image.archive, build("events", b"program").archive);
-        // A host that has an image of an earlier version of this command is not sent it again.
+        // The bytes stay the same across versions of this command.
         assert_eq!(
             sha256(&image.archive),
             "84f7e25b2530dc4dcaeb0b6af4147f3b6bdf2c96a939a7403e98a2f62257ce5b"

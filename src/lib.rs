@@ -22,8 +22,8 @@
 //!
 //! Beside them: `access` (tokens), `terminal` (what others wrote is escaped before it is
 //! shown), `environment` (which variables child processes get), `progress` (how events are
-//! shown), `logging` (what `-v` shows), `version` and `signals`. Hosts (`ssh`), EC2 (`ec2`), load tests (`loadtest`) and what these
-//! need (`support`) are crates of their own.
+//! shown), `logging` (what `-v` shows), `version` and `signals`. Hosts (`ssh`), EC2 (`ec2`), load
+//! tests (`loadtest`) and what these need (`support`) are crates of their own.
 
 pub mod access;
 pub mod backup;

@@ -12,7 +12,7 @@ use crate::cli::Output;
 use crate::error::Error;
 use crate::terminal;
 
-/// What stands in a cell without a value.
+/// The text of a cell without a value.
 const NOTHING: &str = "-";
 
 /// A result that can be shown as a table.
@@ -38,14 +38,14 @@ impl Cell {
         Self { text, style: Style::new() }
     }
 
-    /// A word that is green when all is well and red when not.
-    pub fn verdict(text: &str, well: bool) -> Self {
-        let colour = if well { AnsiColor::Green } else { AnsiColor::Red };
+    /// A word, green if `ok` and else red.
+    pub fn verdict(text: &str, ok: bool) -> Self {
+        let colour = if ok { AnsiColor::Green } else { AnsiColor::Red };
         Self { text: shown(text), style: colour.on_default() }
     }
 }
 
-/// A cell is one line, whatever a service or a host has put into its text.
+/// A cell is one line without control characters, whatever a service or a host wrote.
 fn shown(text: &str) -> String {
     terminal::escape_line(text).into_owned()
 }
@@ -79,7 +79,7 @@ pub fn gap() -> Result<(), Error> {
 fn write(text: &str) -> Result<(), Error> {
     let mut stdout = anstream::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        // A reader like `head` has seen enough.
+        // A reader such as `head` has read enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map_err(Error::Output),
     }

@@ -1,5 +1,4 @@
-//! Reads the secrets that services are given: files that are read when they are needed, and
-//! whose contents are never printed.
+//! Reads the secrets of services: files whose contents are never printed.
 
 use std::fs;
 use std::path::PathBuf;
@@ -32,7 +31,7 @@ pub fn read(service: &Service) -> Result<Vec<(&'static str, Vec<u8>)>, SecretErr
     service.secrets.iter().map(one).collect()
 }
 
-/// Sees that all secrets can be read, before anything is changed.
+/// Checks that all secrets can be read, before anything is changed.
 pub fn check(config: &Config) -> Result<(), SecretError> {
     config.services.iter().try_for_each(|service| read(service).map(drop))
 }

@@ -1,5 +1,5 @@
-//! Puts fixtures into a service. What is there already is left
-//! alone, so that seeding again, or after it was cut short, completes it.
+//! Adds missing fixtures to a service. What exists is left alone, so that seeding again completes
+//! a seeding that was interrupted.
 
 use std::time::Duration;
 
@@ -25,13 +25,13 @@ pub struct Seeded {
     pub present: usize,
 }
 
-/// Why a service is not, or only in part, seeded. Seeding again goes on.
+/// Why seeding failed. Fixtures that were added stay; seeding again adds the rest.
 #[derive(Debug, thiserror::Error)]
 pub enum SeedError {
     /// The service did not answer.
     #[error("{0}")]
     Http(#[from] HttpError),
-    /// It answered a fixture with something else than 201.
+    /// It refused a fixture.
     #[error("{source_name}: item {item} was answered {status}: {answer}{}", so_far(*added))]
     Refused {
         /// The fixtures' file.
@@ -45,7 +45,7 @@ pub enum SeedError {
         /// Fixtures that were added before.
         added: usize,
     },
-    /// It wants a token, or one that allows more.
+    /// It requires a token, or one with another role.
     #[error(
         "{url} answers {status}: {}", no_access(*status)
     )]
@@ -55,7 +55,7 @@ pub enum SeedError {
         /// The answer's status.
         status: StatusCode,
     },
-    /// The list of what is there is not one.
+    /// It does not answer with a list.
     #[error("{url} does not answer with a list of resources ({problem})")]
     NotAList {
         /// What was asked for.
@@ -73,7 +73,7 @@ fn no_access(status: StatusCode) -> &'static str {
 }
 
 /// Fails where access is refused.
-fn let_in(ready: &Ready, collection: &str, status: StatusCode) -> Result<(), SeedError> {
+fn check_access(ready: &Ready, collection: &str, status: StatusCode) -> Result<(), SeedError> {
     if [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status) {
         return Err(SeedError::NoAccess { url: ready.endpoint().url(collection), status });
     }
@@ -87,7 +87,7 @@ fn so_far(added: usize) -> String {
     }
 }
 
-/// Posts the fixtures that the collection does not hold yet; with `force`, all.
+/// Posts the fixtures that are missing in the collection; with `force`, all.
 pub async fn apply(
     ready: &Ready,
     collection: &str,
@@ -95,12 +95,12 @@ pub async fn apply(
     force: bool,
     reporter: Reporter<'_>,
 ) -> Result<Seeded, SeedError> {
-    // Without fixtures there is nothing to ask, of a service of another make least of all.
+    // Without fixtures, no request is needed; a service of others may not answer one.
     let all_new = force || fixtures.items.is_empty();
     let mut there = if all_new { Vec::new() } else { list(ready, collection).await? };
     let mut seeded = Seeded { added: 0, present: 0 };
     for (n, fixture) in fixtures.items.iter().enumerate() {
-        // Each resource stands for one fixture: two equal fixtures want two of them.
+        // Each resource matches one fixture: two equal fixtures need two of them.
         if let Some(at) = there.iter().position(|resource| is_of(fixture, resource)) {
             there.swap_remove(at);
             seeded.present += 1;
@@ -111,7 +111,7 @@ pub async fn apply(
         seeded.added += 1;
         if let Some(field) = changed_field(fixture, &stored) {
             reporter.warning(format!(
-                "{}: item {}: `{field}` is stored as {}: write it so, or it is added again next time",
+                "{}: item {}: `{field}` is stored as {}: write it that way, or it is added again next time",
                 fixtures.source,
                 n + 1,
                 stored.get(field).unwrap_or(&Value::Null),
@@ -125,7 +125,7 @@ async fn list(ready: &Ready, collection: &str) -> Result<Vec<Fields>, SeedError>
     let not_a_list =
         |problem: String| SeedError::NotAList { url: ready.endpoint().url(collection), problem };
     let answer = ready.client().get(collection, TIMEOUT).await?;
-    let_in(ready, collection, answer.status)?;
+    check_access(ready, collection, answer.status)?;
     if answer.status != StatusCode::OK {
         return Err(not_a_list(format!("the answer is {}", answer.status)));
     }
@@ -141,7 +141,7 @@ async fn post(
 ) -> Result<Fields, SeedError> {
     let body = Bytes::from(Value::Object(fixtures.items[n].clone()).to_string());
     let answer = ready.client().post(collection, body, TIMEOUT).await?;
-    let_in(ready, collection, answer.status)?;
+    check_access(ready, collection, answer.status)?;
     match serde_json::from_slice(&answer.body) {
         Ok(stored) if answer.status == StatusCode::CREATED => Ok(stored),
         _ => Err(SeedError::Refused {
@@ -154,8 +154,8 @@ async fn post(
     }
 }
 
-/// Whether a resource is what posting the fixture makes: the same fields, and nothing
-/// in those that the fixture leaves out.
+/// Whether a resource is what posting the fixture creates: the same fields, and empty ones where
+/// the fixture has none.
 fn is_of(fixture: &Fields, resource: &Fields) -> bool {
     changed_field(fixture, resource).is_none()
         && resource.iter().all(|(field, value)| {
@@ -163,7 +163,7 @@ fn is_of(fixture: &Fields, resource: &Fields) -> bool {
         })
 }
 
-/// The first field of the fixture that the resource has otherwise.
+/// The first field of the fixture that is different in the resource.
 fn changed_field<'a>(fixture: &'a Fields, resource: &Fields) -> Option<&'a str> {
     let changed = |(field, value): &(&String, &Value)| resource.get(*field) != Some(value);
     fixture.iter().find(changed).map(|(field, _)| field.as_str())

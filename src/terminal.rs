@@ -1,5 +1,5 @@
-//! Shows text from services, hosts, tags, logs and archives on a terminal, which none of it
-//! may command.
+//! Shows text from services, hosts, tags, logs and archives on a terminal, without passing on
+//! control characters.
 
 use std::io::{IsTerminal, Write};
 
@@ -18,8 +18,7 @@ pub fn bounded_line(text: &str) -> String {
     }
 }
 
-/// Passes on bytes that others wrote: escaped to a terminal, and as they are to anything
-/// else, which may be a file or another program.
+/// Passes on bytes that others wrote: escaped to a terminal, unchanged to a file or a program.
 #[derive(Debug)]
 pub struct Outlet<W: Write> {
     to: W,
@@ -57,21 +56,21 @@ impl<W: Write> Drop for Outlet<W> {
 /// Escapes a stream of bytes, whose pieces may end within a character.
 #[derive(Debug, Default)]
 struct Escaper {
-    /// The beginning of a character whose end has not come yet.
-    begun: Vec<u8>,
+    /// The first bytes of an incomplete character.
+    incomplete: Vec<u8>,
 }
 
 impl Escaper {
     fn escape(&mut self, bytes: &[u8]) -> String {
-        self.begun.extend_from_slice(bytes);
-        let bytes = std::mem::take(&mut self.begun);
+        self.incomplete.extend_from_slice(bytes);
+        let bytes = std::mem::take(&mut self.incomplete);
         let mut shown = String::with_capacity(bytes.len());
         let mut chunks = bytes.utf8_chunks().peekable();
         while let Some(chunk) = chunks.next() {
             shown.push_str(&escape(chunk.valid()));
             let invalid = chunk.invalid();
             if chunks.peek().is_none() && is_beginning(invalid) {
-                self.begun = invalid.to_vec();
+                self.incomplete = invalid.to_vec();
             } else {
                 shown.push_str(&invalid.escape_ascii().to_string());
             }
@@ -79,13 +78,13 @@ impl Escaper {
         shown
     }
 
-    /// What is left when nothing more comes.
+    /// What is left at the end.
     fn finish(&mut self) -> String {
-        std::mem::take(&mut self.begun).escape_ascii().to_string()
+        std::mem::take(&mut self.incomplete).escape_ascii().to_string()
     }
 }
 
-/// Whether more bytes could make a character of these.
+/// Whether these are the first bytes of a character.
 fn is_beginning(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none())
 }

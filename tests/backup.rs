@@ -60,7 +60,7 @@ fn a_prepared_backup_is_refused_before_anything_is_written_or_asked() {
         let before = names(world.path());
         let refused = world.run(&restore);
         assert_eq!(refused.code, Some(1), "{refused:?}");
-        assert!(refused.stderr.contains("prepared.backup is no whole backup"), "{refused:?}");
+        assert!(refused.stderr.contains("prepared.backup is not a complete backup"), "{refused:?}");
         assert_eq!(names(world.path()), before, "{service}");
         for folder in [world.path().parent().unwrap(), Path::new("/tmp")] {
             assert!(!folder.join(format!("{escaped}.copy")).exists(), "{service}");

@@ -13,7 +13,7 @@ use rest::private;
 use super::reconcile::digest_of;
 use super::{AccessError, Token};
 
-/// Failed deploys since the last one that reached all hosts, whose lists are remembered.
+/// How many lists of failed deploys are remembered since the last deploy to all hosts.
 const MAX_KNOWN: usize = 16;
 
 /// The name of a stack's first token.
@@ -57,7 +57,7 @@ impl Keyring {
         list.map(Some).map_err(|source| AccessError::Invalid { origin: origin(), source })
     }
 
-    /// Keeps a list.
+    /// Writes the list.
     pub fn save(&self, list: &TokenList) -> Result<(), AccessError> {
         write(&self.list, &list.to_string())
     }
@@ -73,7 +73,7 @@ impl Keyring {
         Ok(text.lines().map(str::to_owned).collect())
     }
 
-    /// Notes that hosts are about to get a list.
+    /// Records that hosts are about to get a list.
     pub fn will_deploy(&self, list: &TokenList) -> Result<(), AccessError> {
         let mut known = self.known()?;
         known.push(digest_of(list));
@@ -82,14 +82,14 @@ impl Keyring {
         write(&self.deployed, &(known[first..].join("\n") + "\n"))
     }
 
-    /// Notes that all hosts have a list.
+    /// Records that all hosts have a list.
     pub fn set_deployed(&self, list: &TokenList) -> Result<(), AccessError> {
         write(&self.deployed, &(digest_of(list) + "\n"))
     }
 
-    /// Makes a token. It counts once the list that comes with it is kept: what is kept and
-    /// not known to anybody would be a way in that nobody sees.
-    pub fn make(
+    /// Creates a token. It is valid once the returned list is saved, which must not happen
+    /// before the token is in the hands of its user: nobody would know of it.
+    pub fn create(
         &self,
         name: &str,
         role: Role,
@@ -97,10 +97,10 @@ impl Keyring {
     ) -> Result<(Token, TokenList), AccessError> {
         let NewToken { secret, digest } =
             NewToken::generate().map_err(AccessError::NoRandomness)?;
-        Ok((Token::made(&secret), self.with(name, role, digest, expires)?))
+        Ok((Token::created(&secret), self.with(name, role, digest, expires)?))
     }
 
-    /// Adds a token that there is already to the list, with all rights.
+    /// Adds an existing token to the list, with the role admin.
     pub fn adopt(&self, name: &str, token: &Token) -> Result<(), AccessError> {
         if !is_token(token.secret()) {
             return Err(AccessError::Weak);
@@ -138,8 +138,8 @@ impl Keyring {
         self.save(&list)
     }
 
-    /// Makes this user's own token, with all rights, where there is none yet or it is not in
-    /// the list any more. Returns its name if one was made.
+    /// Creates this user's own token, with the role admin, where there is none or it is no longer in
+    /// the list. Returns its name if it was created.
     pub fn ensure_own(&self) -> Result<Option<String>, AccessError> {
         let list = self.list()?.unwrap_or_default();
         let own = self.own()?;
@@ -149,9 +149,9 @@ impl Keyring {
         let is_free = |name: &String| list.entries().iter().all(|entry| entry.name != *name);
         let numbered = (2..).map(|n| format!("{OPERATOR}-{n}"));
         let mut names = std::iter::once(OPERATOR.to_owned()).chain(numbered);
-        // One of them is free: a list has an end.
+        // A list is finite, so one of the names is free.
         let name = names.find(is_free).unwrap_or_default();
-        let (token, list) = self.make(&name, Role::Admin, None)?;
+        let (token, list) = self.create(&name, Role::Admin, None)?;
         write(&self.own, &format!("{}\n", token.secret()))?;
         self.save(&list)?;
         Ok(Some(name))
@@ -183,11 +183,11 @@ mod tests {
     }
 
     fn create(keyring: &Keyring, name: &str) -> Result<(), AccessError> {
-        keyring.save(&keyring.make(name, Role::Read, None)?.1)
+        keyring.save(&keyring.create(name, Role::Read, None)?.1)
     }
 
     #[test]
-    fn only_a_token_that_nobody_guesses_becomes_the_first() {
+    fn only_a_token_that_cannot_be_guessed_becomes_the_first() {
         let dir = tempfile::tempdir().unwrap();
         let keyring = keyring(dir.path());
         for weak in ["x", "eventpost_x", &format!("eventpost_{}g", "0".repeat(63))] {
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn an_own_token_is_made_once_and_again_when_it_was_revoked() {
+    fn an_own_token_is_created_once_and_again_after_it_was_revoked() {
         let dir = tempfile::tempdir().unwrap();
         let keyring = keyring(dir.path());
         assert_eq!(keyring.ensure_own().unwrap().as_deref(), Some("operator"));

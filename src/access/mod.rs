@@ -17,7 +17,7 @@ pub use keyring::{Keyring, OPERATOR};
 pub use reconcile::reconcile;
 pub use support::token::{Token, TokenError, VARIABLE};
 
-/// Why tokens cannot be read, made or brought to hosts.
+/// Why tokens cannot be read, created or written to hosts.
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
     /// A file cannot be read.
@@ -36,10 +36,10 @@ pub enum AccessError {
         /// What the system said.
         source: io::Error,
     },
-    /// There is no token where one was named.
+    /// The token that was named cannot be read.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// A given token cannot become the stack's first.
+    /// The given token cannot become the first of the stack.
     #[error(
         "the stack has no tokens yet, and the given one cannot become the first: it must be \
          `eventpost_` and 64 hexadecimal digits, which `echo eventpost_$(openssl rand -hex 32)` \
@@ -70,7 +70,7 @@ pub enum AccessError {
         /// The list of this machine.
         path: PathBuf,
     },
-    /// There is no randomness.
+    /// The system provides no random numbers.
     #[error("no token can be created: the system provides no random numbers ({0})")]
     NoRandomness(io::Error),
     /// A token was given in place of its name.

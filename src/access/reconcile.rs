@@ -1,6 +1,6 @@
-//! Decides which list of tokens counts: this machine's, or the one that the hosts have.
-//! Several operators may each have a copy, and an older one must never bring back a token
-//! that was revoked.
+//! Decides which list of tokens is current: the one of this machine, or the one of the hosts.
+//! Several operators may each have a copy, and an older one must never restore a token that was
+//! revoked.
 
 use std::path::Path;
 
@@ -9,13 +9,13 @@ use support::digest::sha256;
 
 use super::AccessError;
 
-/// What a list is known by.
+/// The digest that identifies a list.
 pub(super) fn digest_of(list: &TokenList) -> String {
     sha256(list.to_string())
 }
 
-/// The list that counts; none where there is none. `known` has the digests of the lists that
-/// the hosts had in common with this machine, or were to get from it.
+/// The current list; `None` where there is none. `known` has the digests of the lists that hosts
+/// have had from this machine, or may have got from it.
 pub fn reconcile(
     here: Option<&TokenList>,
     path: &Path,
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn the_list_that_was_changed_last_counts() {
+    fn the_list_that_was_changed_last_is_current() {
         let (old, new) = (&list(3, "a"), &list(4, "b"));
         assert_eq!(reconciled(None, &[], &[]), Ok(None));
         assert_eq!(reconciled(Some(old), &[], &[]), Ok(Some(old.clone())));
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deploy_that_failed_half_way_is_in_nobodys_way() {
+    fn a_deploy_that_failed_half_way_does_not_conflict() {
         let (old, tried, next) = (&list(3, "a"), &list(4, "b"), &list(5, "c"));
         for there in [&[old, old][..], &[old, tried], &[tried, tried]] {
             assert_eq!(reconciled(Some(next), &[old, tried], there), Ok(Some(next.clone())));

@@ -14,15 +14,15 @@ use rustix::fs::{Advice, fadvise, statvfs};
 use super::{BackupError, CopyWriter, MANIFEST, Manifest, Part, VERSION, each_chunk, io_error};
 use crate::config::Name;
 
-/// No manifest is longer.
+/// The longest manifest.
 const MAX_MANIFEST: u64 = 64 << 10;
-/// Zeros that may follow the last copy: tar programs fill up their last record with them.
+/// Zeros that may follow the last copy: tar programs pad their last record.
 const MAX_PADDING: u64 = 256 << 10;
-/// What a header takes, and what each entry is filled up to a multiple of.
+/// The size of a header, to a multiple of which each entry is padded.
 const BLOCK: u64 = 512;
-/// No more of a text from an archive is quoted in an error.
+/// The longest text from an archive that an error quotes.
 const MAX_QUOTED: usize = 64;
-/// No more of the services of another stack are named.
+/// How many services of another stack an error names.
 const MAX_NAMED: usize = 8;
 
 /// Unpacks the copies of `services` from a backup into an empty folder, and checks that each
@@ -33,16 +33,16 @@ pub fn unpack(file: &Path, services: &[&str], folder: &Path) -> Result<Manifest,
     Reader { path: file, services, folder: Some(folder) }.run(open)
 }
 
-/// Reads a backup that was just written as [`unpack`] does, without unpacking it, and
-/// checks that it holds `parts`. Errors call it `path`, which may not be its name yet.
+/// Reads a backup that was just written as [`unpack`] does, without unpacking it, and checks
+/// that it contains `parts`. Errors call it `path`, which may not be its name yet.
 pub fn verify(path: &Path, written: File, parts: &[Part]) -> Result<(), BackupError> {
-    // What is in the cache would say nothing about the disk. This may not be possible.
+    // Read from the disk and not from the cache, where that is possible.
     let _ = fadvise(&written, 0, None, Advice::DontNeed);
     let services: Vec<_> = parts.iter().map(|part| part.service.as_str()).collect();
     let unverified = |why| BackupError::Unverified { path: path.into(), why };
     match (Reader { path, services: &services, folder: None }).run(written) {
         Ok(manifest) if manifest.services == parts => Ok(()),
-        Ok(_) => Err(unverified("it does not hold what was copied".into())),
+        Ok(_) => Err(unverified("it does not contain what was copied".into())),
         Err(BackupError::Damaged { why, .. }) => Err(unverified(why)),
         Err(error) => Err(unverified(error.to_string())),
     }

@@ -50,7 +50,7 @@ fn create(args: &TokenCreate) -> Result<ExitCode, Error> {
     let stack = stack(&args.stack)?;
     let _lock = stack.lock()?;
     let (keyring, name) = (Keyring::beside(&stack.key()), &args.token);
-    let (token, list) = keyring.make(name, args.role, args.expires)?;
+    let (token, list) = keyring.create(name, args.role, args.expires)?;
     // Nobody could use a token that is on the list and was not printed.
     report::line(token.secret())?;
     keyring.save(&list)?;

@@ -4,20 +4,22 @@
 use std::collections::BTreeMap;
 
 use super::Check;
+use crate::docker::ContainerStatus;
 
-/// In percent. Docker and the log of a service need room to work.
+/// A disk is full from this percentage on: Docker and the logs of services need room.
 const FULL: u32 = 95;
-/// Where data, images and logs are, as the host tells of them.
+/// The folders with data, images and logs.
 const FOLDERS: [&str; 2] = ["/", "/var/lib/docker"];
-/// In seconds. What is signed is refused at five minutes; notifications are late before.
+/// The largest difference of clocks, in seconds: notifications would be late, and AWS refuses
+/// signatures from five minutes on.
 const CLOCK: u64 = 30;
 
-/// What a host says, by name.
+/// The facts of a host, by name.
 #[derive(Debug, Clone, Default)]
 pub struct Facts(BTreeMap<String, String>);
 
 impl Facts {
-    /// Reads them as they were printed.
+    /// Reads what the script printed.
     pub fn parse(text: &str) -> Self {
         let fact = |line: &str| {
             let (name, value) = line.split_once('\t')?;
@@ -30,19 +32,24 @@ impl Facts {
         self.0.get(name).map_or("", String::as_str)
     }
 
-    /// Everything that they tell, in the order in which one thing needs the other. `now` is
-    /// this machine's time, in seconds since 1970.
+    /// Checks the facts, in the order in which one thing depends on another. `now` is the time of
+    /// this machine, in seconds since 1970.
     pub fn judge(&self, now: u64) -> Vec<Check> {
         let mut checks = vec![self.cloud_init(), self.disk(), self.docker()];
         if self.get("docker") == "runs" {
             checks.push(self.container());
         }
-        if self.get("container") == "running" {
+        if self.status() == Some(ContainerStatus::Running) {
             checks.push(self.ready());
         }
         checks.push(self.held_back());
         checks.push(self.clock(now));
         checks
+    }
+
+    /// The status of the container; `None` where there is none.
+    fn status(&self) -> Option<ContainerStatus> {
+        ContainerStatus::parse(self.get("container"))
     }
 
     fn cloud_init(&self) -> Check {
@@ -114,24 +121,28 @@ impl Facts {
         if self.get("out-of-memory") == "true" {
             return Check::wrong(
                 subject,
-                "was ended because it used more memory than it may",
+                "was killed because it exceeded its memory limit",
                 "`eventpost logs SERVICE`; a larger instance_type does not help: the limit is the \
                  container's own, 1 GiB",
             );
         }
-        match state {
-            "running" => Check::fine(subject, "runs"),
-            "missing" => Check::wrong(
+        match self.status() {
+            Some(ContainerStatus::Running) => Check::fine(subject, "runs"),
+            None => Check::wrong(
                 subject,
                 "there is none",
-                "`eventpost deploy` starts one with the data that there are",
+                "`eventpost deploy` starts one with the existing data",
             ),
-            "exited" | "dead" if !self.get("error").is_empty() => Check::wrong(
-                subject,
-                format!("could not be started: {}", self.get("error")),
-                "fix what it says, then `eventpost deploy`",
-            ),
-            "exited" if self.get("exit-code") == "0" => Check::wrong(
+            Some(ContainerStatus::Exited | ContainerStatus::Dead)
+                if !self.get("error").is_empty() =>
+            {
+                Check::wrong(
+                    subject,
+                    format!("could not be started: {}", self.get("error")),
+                    "fix what it says, then `eventpost deploy`",
+                )
+            }
+            Some(ContainerStatus::Exited) if self.get("exit-code") == "0" => Check::wrong(
                 subject,
                 "was stopped",
                 "`eventpost exec SERVICE -- sudo docker start eventpost-SERVICE`",
@@ -139,7 +150,7 @@ impl Facts {
             _ => Check::wrong(
                 subject,
                 ended,
-                "`eventpost logs SERVICE` has the rest; `eventpost deploy` starts it anew, and \
+                "`eventpost logs SERVICE` has the rest; `eventpost deploy` restarts it, and \
                  `eventpost rollback` goes back to what ran before",
             ),
         }
@@ -148,7 +159,7 @@ impl Facts {
     fn ready(&self) -> Check {
         match self.get("ready") {
             "0" => Check::fine("service", "says in its container that it is ready"),
-            // It has no such command: whoever asks from outside knows.
+            // Programs of others have no such command; asking from outside shows it.
             "1" => Check::wrong(
                 "service",
                 "says in its container that it is not ready",
@@ -182,7 +193,7 @@ impl Facts {
         Check::wrong(
             "clock",
             format!("{off} s {way} this machine's"),
-            "see which of both is wrong with `date -u`; on the host `sudo timedatectl set-ntp true`",
+            "find out which of the two is wrong with `date -u`; on the host `sudo timedatectl set-ntp true`",
         )
     }
 }

@@ -9,34 +9,34 @@ use serde::Serialize;
 pub use facts::Facts;
 pub use redact::Redactor;
 
-/// Something that was looked at.
+/// A check and its result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
     /// The service that it is about; none where it is about all of them.
     pub service: Option<String>,
-    /// What was looked at.
+    /// What was checked.
     pub subject: &'static str,
-    /// How it is.
-    pub outcome: Outcome,
+    /// The result.
+    pub verdict: Verdict,
     /// What was found.
     pub found: String,
     /// How to fix it, where it is wrong.
     pub fix: Option<String>,
 }
 
-/// How something is.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    /// As it is to be.
+pub enum Verdict {
+    /// As it should be.
     Fine,
-    /// Not as it is to be.
+    /// Not as it should be.
     Wrong,
-    /// Nobody knows: it could not be looked at.
+    /// It could not be checked.
     Unknown,
 }
 
-impl Outcome {
+impl Verdict {
     /// The word for it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -48,25 +48,25 @@ impl Outcome {
 }
 
 impl Check {
-    /// Something that is as it is to be.
+    /// A check that found nothing wrong.
     pub fn fine(subject: &'static str, found: impl Into<String>) -> Self {
-        let (found, outcome) = (found.into(), Outcome::Fine);
-        Self { service: None, subject, outcome, found, fix: None }
+        let (found, verdict) = (found.into(), Verdict::Fine);
+        Self { service: None, subject, verdict, found, fix: None }
     }
 
-    /// Something that is not.
+    /// A check that found a problem.
     pub fn wrong(subject: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Self {
         let (found, fix) = (found.into(), Some(fix.into()));
-        Self { service: None, subject, outcome: Outcome::Wrong, found, fix }
+        Self { service: None, subject, verdict: Verdict::Wrong, found, fix }
     }
 
-    /// Something that could not be looked at.
+    /// A check that could not be made.
     pub fn unknown(subject: &'static str, found: impl Into<String>) -> Self {
-        let (found, outcome) = (found.into(), Outcome::Unknown);
-        Self { service: None, subject, outcome, found, fix: None }
+        let (found, verdict) = (found.into(), Verdict::Unknown);
+        Self { service: None, subject, verdict, found, fix: None }
     }
 
-    /// About one service, whose name takes the place of SERVICE in what fixes it.
+    /// The check for one service, whose name replaces SERVICE in the fix.
     #[must_use]
     pub fn of(mut self, service: &str) -> Self {
         self.service = Some(service.into());
@@ -74,9 +74,9 @@ impl Check {
         self
     }
 
-    /// Whether it is not as it is to be.
+    /// Whether it found a problem.
     pub fn is_wrong(&self) -> bool {
-        self.outcome == Outcome::Wrong
+        self.verdict == Verdict::Wrong
     }
 }
 

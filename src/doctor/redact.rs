@@ -1,26 +1,26 @@
 //! Removes secrets from text that is given to others.
 
 const REMOVED: &str = "[removed]";
-/// What is shorter would be found everywhere, and is no secret that holds.
+/// Shorter values occur everywhere, and are too short to be real secrets.
 const SHORTEST: usize = 4;
 
-/// Removes what it knows to be secret, and what looks like it.
+/// Removes known secrets, and private keys.
 #[derive(Debug, Clone)]
 pub struct Redactor {
     secrets: Vec<String>,
 }
 
 impl Redactor {
-    /// Knows these to be secret.
+    /// Removes these secrets.
     pub fn new(secrets: impl IntoIterator<Item = String>) -> Self {
         let mut secrets: Vec<_> =
             secrets.into_iter().filter(|secret| secret.len() >= SHORTEST).collect();
-        // One may be a part of another.
+        // One may be part of another.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         Self { secrets }
     }
 
-    /// The text without them, and without private keys.
+    /// The text without secrets.
     pub fn clean(&self, text: &str) -> String {
         let mut clean = text.to_owned();
         for secret in &self.secrets {
@@ -30,7 +30,7 @@ impl Redactor {
     }
 }
 
-/// Blocks from the one line to the other are private keys, whatever their kind.
+/// Removes private keys of any kind, from their first line to their last.
 fn without_keys(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut inside = false;

@@ -21,7 +21,7 @@ use super::LocalError;
 use crate::config::Name;
 use crate::plan::local::Release;
 
-/// Holds how long the last launch of hosts took.
+/// The file with the duration of the last launch of hosts.
 const LAST_UP: &str = "last-up-seconds";
 
 /// The folder of a stack.
@@ -29,7 +29,7 @@ const LAST_UP: &str = "last-up-seconds";
 pub struct StackFolder {
     path: PathBuf,
     stack: Name,
-    /// Whether the folder above it holds nothing but stacks and keys.
+    /// Whether the folder above it is the default one, which holds nothing but stacks and keys.
     is_usual: bool,
 }
 
@@ -71,13 +71,13 @@ impl StackFolder {
         &self.path
     }
 
-    /// Where the key is kept that was made for the stack's hosts. It lies outside the
-    /// stack's folder: removing local data must not lock anybody out of hosts.
+    /// The key that was created for the stack's hosts. It is outside the stack's folder: removing
+    /// local data must not lock anybody out of hosts.
     pub fn key(&self) -> PathBuf {
         self.path.with_file_name("keys").join(self.stack.as_str())
     }
 
-    /// Makes the folder where it is missing, for this user only.
+    /// Creates the folder if it is missing, for this user only.
     pub fn create(&self) -> Result<(), LocalError> {
         if let Some(base) = self.path.parent().filter(|_| self.is_usual) {
             private::create_dir_all(base).map_err(LocalError::io(base))?;
@@ -85,8 +85,7 @@ impl StackFolder {
         private::create_dir_all(&self.path).map_err(LocalError::io(&self.path))
     }
 
-    /// Makes the folder where it is missing, and keeps other commands from changing
-    /// the stack.
+    /// Creates the folder if it is missing, and locks the stack against other commands.
     pub fn lock(&self) -> Result<StackLock, LocalError> {
         self.create()?;
         let path = self.path.join("lock");
@@ -126,12 +125,12 @@ impl StackFolder {
         Ok(services)
     }
 
-    /// How long the last launch of hosts took, in seconds, where that is known.
+    /// How long the last launch of hosts took, in seconds, if that is known.
     pub fn last_up(&self) -> Option<f64> {
         fs::read_to_string(self.path.join(LAST_UP)).ok()?.trim().parse().ok()
     }
 
-    /// Notes how long a launch of hosts took.
+    /// Records how long a launch of hosts took.
     pub fn set_last_up(&self, seconds: f64) -> Result<(), LocalError> {
         self.create()?;
         let file = self.path.join(LAST_UP);
@@ -150,7 +149,7 @@ impl ServiceFolder {
         &self.service
     }
 
-    /// Makes the folder where it is missing, for this user only.
+    /// Creates the folder if it is missing, for this user only.
     pub fn create(&self) -> Result<(), LocalError> {
         private::create_dir_all(&self.path).map_err(LocalError::io(&self.path))
     }
@@ -165,13 +164,13 @@ impl ServiceFolder {
         self.path.join("service.log")
     }
 
-    /// What the service was last started from, where that is known.
+    /// What the service was last started from, if that is known.
     pub fn release(&self) -> Option<Release> {
         let text = fs::read(self.path.join("release")).ok()?;
         serde_json::from_slice(&text).ok()
     }
 
-    /// Keeps what the service is about to be started from.
+    /// Records what the service is about to be started from.
     pub fn set_release(&self, release: &Release) -> Result<(), LocalError> {
         let path = self.path.join("release");
         let text = serde_json::to_string(release).unwrap_or_default();

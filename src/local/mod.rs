@@ -22,7 +22,7 @@ pub use start::{Job, StartedServices};
 /// Why something about local services failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
-    /// Neither `--state-dir` nor a home.
+    /// Neither `--state-dir` nor a home folder is known.
     #[error(
         "there is no folder for data and logs: set HOME or XDG_STATE_HOME, or give --state-dir"
     )]
@@ -35,7 +35,7 @@ pub enum LocalError {
         /// What the system said.
         source: io::Error,
     },
-    /// A service's data folder cannot be looked at.
+    /// A service's data folder cannot be used.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
     /// A service is not ready.
@@ -47,7 +47,7 @@ pub enum LocalError {
         /// The stack.
         stack: String,
     },
-    /// A port is taken by something else.
+    /// A port is in use.
     #[error(
         "port {} of {service} is in use by another program: stop that (`ss -ltnp` shows it), or \
          choose other ports with --port-base", address.port()
@@ -58,7 +58,7 @@ pub enum LocalError {
         /// The address that was tried.
         address: SocketAddr,
     },
-    /// The ports would go beyond the last one.
+    /// There are not enough ports.
     #[error("--port-base {base}: {services} services do not fit below port 65536")]
     NoPorts {
         /// The first port.

@@ -21,28 +21,28 @@ use crate::environment;
 use crate::plan::local::Release;
 
 /// A service drains for ten seconds at most; then it is killed.
-const STOP_LIMIT: Duration = Duration::from_secs(15);
-const KILL_LIMIT: Duration = Duration::from_secs(5);
-/// A service that starts says who it is within milliseconds of taking the lock.
-const INTRODUCTION_LIMIT: Duration = Duration::from_secs(5);
-/// A log that has grown beyond this is moved aside at the next start.
+const STOP_TIMEOUT: Duration = Duration::from_secs(15);
+const KILL_TIMEOUT: Duration = Duration::from_secs(5);
+/// A service writes its address within milliseconds of taking the lock.
+const HOLDER_TIMEOUT: Duration = Duration::from_secs(5);
+/// A larger log is moved aside at the next start.
 const LOG_BYTES: u64 = 10 << 20;
 /// The lines of a log that an error shows.
 const LOG_LINES: usize = 15;
 
-/// A service that was started by this process. Unless it is let live, it is told to
-/// stop when this value is dropped, so that an interrupted start leaves nothing behind.
+/// A service that this process has started. Unless [`Child::keep_running`] is called, it is
+/// stopped when this value is dropped, so that an interrupted start leaves nothing behind.
 #[derive(Debug)]
 pub(super) struct Child {
     process: tokio::process::Child,
-    lives: bool,
+    keeps_running: bool,
     /// Where its lines begin in the log.
     log_start: u64,
 }
 
-/// The process that holds a service's data, if one does.
+/// The process that holds the lock of a service's data, if any.
 pub async fn find(folder: &ServiceFolder) -> Result<Option<Holder>, LocalError> {
-    let deadline = Deadline::after(INTRODUCTION_LIMIT);
+    let deadline = Deadline::after(HOLDER_TIMEOUT);
     let mut backoff = Backoff::new(Duration::from_millis(5), Duration::from_millis(200));
     loop {
         match DataDir::holder(&folder.data()) {
@@ -54,7 +54,7 @@ pub async fn find(folder: &ServiceFolder) -> Result<Option<Holder>, LocalError> 
     }
 }
 
-/// What a program and an environment are, as digests.
+/// The digests of a program and an environment.
 pub fn release(program: &Path, env: &BTreeMap<String, String>) -> Result<Release, LocalError> {
     let bytes = fs::read(program).map_err(LocalError::io(program))?;
     // NUL is in neither names nor values, so that no two environments look alike.
@@ -62,7 +62,7 @@ pub fn release(program: &Path, env: &BTreeMap<String, String>) -> Result<Release
     Ok(Release { program: sha256(bytes), env: sha256(env.concat()) })
 }
 
-/// The environment of a service here, where it finds each secret in this user's own file.
+/// The environment of a local service, which reads each secret from the user's own file.
 pub fn local_env(service: &Service) -> BTreeMap<String, String> {
     service.env_with(|secret| {
         let absolute = std::path::absolute(&secret.file);
@@ -95,7 +95,7 @@ pub(super) fn spawn(
         .stderr(errors);
     detach(&mut command);
     let process = command.spawn().map_err(LocalError::io(program))?;
-    Ok(Child { process, lives: false, log_start })
+    Ok(Child { process, keeps_running: false, log_start })
 }
 
 impl Child {
@@ -104,9 +104,9 @@ impl Child {
         self.process.wait().await
     }
 
-    /// Lets the process live on after this value is dropped.
-    pub(super) fn let_live(&mut self) {
-        self.lives = true;
+    /// Keeps the process running after this value is dropped.
+    pub(super) fn keep_running(&mut self) {
+        self.keeps_running = true;
     }
 
     /// Where the lines of this start begin in the service's log, in bytes.
@@ -117,22 +117,21 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // There is an id for as long as the process has not been waited for, so that
-        // it cannot be another's by now.
-        if let Some(pid) = self.process.id().filter(|_| !self.lives) {
-            // It is this user's own process: sending can only fail where it has ended.
+        // There is an id until the process has been waited for, so it cannot belong to another
+        // process yet.
+        if let Some(pid) = self.process.id().filter(|_| !self.keeps_running) {
+            // Sending a signal to this user's own process fails only if it has ended.
             let _ = send(pid, Signal::TERM);
         }
     }
 }
 
-/// Stops the service that holds the folder, if one does, and returns who that was.
-/// Its data stay.
+/// Stops the service that holds the lock of the folder, if any, and returns it. Its data stay.
 pub async fn stop(folder: &ServiceFolder) -> Result<Option<Holder>, LocalError> {
     let Some(holder) = find(folder).await? else {
         return Ok(None);
     };
-    for (signal, limit) in [(Signal::TERM, STOP_LIMIT), (Signal::KILL, KILL_LIMIT)] {
+    for (signal, limit) in [(Signal::TERM, STOP_TIMEOUT), (Signal::KILL, KILL_TIMEOUT)] {
         send(holder.pid, signal).map_err(LocalError::io(folder.data()))?;
         let deadline = Deadline::after(limit);
         let mut backoff = Backoff::new(Duration::from_millis(5), Duration::from_millis(100));
@@ -146,7 +145,7 @@ pub async fn stop(folder: &ServiceFolder) -> Result<Option<Holder>, LocalError> 
     Err(LocalError::Unstoppable { service: folder.service().into(), pid: holder.pid })
 }
 
-/// The end of a log, from `start` on, indented for an error's text.
+/// The last lines of a log, from `start` on, indented for an error.
 pub fn last_lines(log: &Path, start: u64) -> String {
     let mut text = Vec::new();
     let read = File::open(log).and_then(|mut file| {

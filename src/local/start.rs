@@ -97,7 +97,7 @@ impl Job<'_> {
                 Err(self.died(status, &child))
             }
         }?;
-        child.let_live();
+        child.keep_running();
         if is_restart {
             started.restarted(&self.folder);
         }

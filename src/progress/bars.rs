@@ -13,8 +13,7 @@ use support::wait::in_words;
 /// Room for the longest subject, so that the lines stand in columns.
 const SUBJECT_WIDTH: usize = 19;
 
-/// Shows events as live lines. Colours go away where `NO_COLOR` is set, which the
-/// library sees to.
+/// Shows events as live lines. The library omits colours where `NO_COLOR` is set.
 #[derive(Debug, Default)]
 pub(super) struct Bars {
     all: MultiProgress,
@@ -32,9 +31,9 @@ struct Line {
 /// The live lines that are on the terminal now. A command has one display at a time.
 static SHOWN: Mutex<Option<MultiProgress>> = Mutex::new(None);
 
-/// Writes to the terminal while the live lines, if any, are taken away.
+/// Writes to the terminal while the live lines, if any, are hidden.
 pub(super) fn suspended<T>(write: impl FnOnce() -> T) -> T {
-    // A copy: whoever writes may take as long as it likes.
+    // A clone, so that the lock is not held while writing.
     let shown = SHOWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
     match shown {
         Some(shown) => shown.suspend(write),
@@ -91,7 +90,7 @@ impl EventSink for Bars {
 }
 
 impl Drop for Bars {
-    /// A subject that came to no end was interrupted: its line says in what.
+    /// A subject that has not ended was interrupted: its line says in which step.
     fn drop(&mut self) {
         set_shown(None);
         let lines = self.lines.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -105,7 +104,7 @@ impl Drop for Bars {
     }
 }
 
-/// How far a transfer is: `uploading the image [####----] 1.2 MiB of 2.4 MiB`.
+/// The progress of a transfer: `uploading the image [####----] 1.2 MiB of 2.4 MiB`.
 fn bytes(what: &str, moved: u64, all: u64) -> String {
     let filled = usize::try_from(moved * 20 / all.max(1)).unwrap_or_default();
     let bar = format!("{:-<20}", "#".repeat(filled));

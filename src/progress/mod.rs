@@ -25,8 +25,8 @@ pub fn above<T>(write: impl FnOnce() -> T) -> T {
     bars::suspended(write)
 }
 
-/// Has a display show each text of an event as one line of some length, which commands no
-/// terminal: a host's output and a service's answers are among them.
+/// Passes each text of an event to a display as one line of limited length and without control
+/// characters: output of hosts and answers of services are among them.
 struct Escaped<D>(D);
 
 impl<D: EventSink> EventSink for Escaped<D> {
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_display_gets_no_text_that_commands_a_terminal() {
+    fn a_display_gets_no_control_characters() {
         let display = Escaped(Recorder(Mutex::default()));
         let text = || "\u{1b}]0;owned\u{7}\n".to_owned();
         let kinds = [

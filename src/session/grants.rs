@@ -28,7 +28,7 @@ pub(crate) struct Grants {
 pub(crate) fn given_token(args: &TokenArgs) -> Result<Option<Token>, AccessError> {
     match &args.token_file {
         Some(file) => Ok(Some(Token::read(file)?)),
-        None => Ok(Token::of_environment()?),
+        None => Ok(Token::from_env()?),
     }
 }
 

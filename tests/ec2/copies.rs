@@ -50,7 +50,7 @@ fn data_are_backed_up_from_running_hosts_and_restored_to_all_of_them_or_to_none(
     fs::write(stack.world.path().join("cut.backup"), &whole[..whole.len() - 20]).unwrap();
     let refused = stack.run(&["restore", "cut.backup", "--yes"]);
     assert_eq!(refused.code, Some(1), "{refused:?}");
-    assert!(refused.stderr.contains("cut.backup is no whole backup"), "{refused:?}");
+    assert!(refused.stderr.contains("cut.backup is not a complete backup"), "{refused:?}");
     assert_eq!(held(&stack), changed);
 
     stack.run(&["restore", "data.backup", "--yes"]).succeeded();

@@ -55,7 +55,7 @@ pub async fn connect(
         Err(Failure::Transient(last)) => Err(HostError::Unreachable {
             host: target.name.clone(),
             address: target.address.to_string(),
-            seconds: deadline.limit().as_secs(),
+            seconds: deadline.timeout().as_secs(),
             last,
         }),
     }

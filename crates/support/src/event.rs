@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// Something that happened to a subject: a service, or the build of one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// Whom it is about.
+    /// What it is about.
     pub subject: String,
     /// What happened.
     pub kind: Kind,
@@ -17,7 +17,7 @@ pub struct Event {
 pub enum Kind {
     /// A step began; it lasts until the next event of the subject.
     Step(String),
-    /// How the current step goes on: worth a glance, not a line of a log.
+    /// How the current step goes on; too frequent for a log.
     Detail(String),
     /// The step moves bytes: so many of all so far.
     Bytes {
@@ -28,21 +28,21 @@ pub enum Kind {
         /// Bytes in all.
         all: u64,
     },
-    /// The subject has come to its end, well.
+    /// The subject has succeeded.
     Done(String),
-    /// The subject has come to its end, badly.
+    /// The subject has failed.
     Failed(String),
     /// Something the user should know; the current step goes on.
     Warning(String),
 }
 
-/// Takes events. Implementations must not block.
+/// Receives events. Implementations must not block.
 pub trait EventSink: Send + Sync {
-    /// Takes one event.
+    /// Receives one event.
     fn emit(&self, event: Event);
 }
 
-/// Takes no notice: for work whose progress nobody wants to see.
+/// Ignores all events.
 #[derive(Debug)]
 pub struct Silence;
 

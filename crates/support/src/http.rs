@@ -24,8 +24,8 @@ use crate::chain;
 use crate::token::Token;
 use crate::wait::in_words;
 
-/// The list of a service is read whole; more than this is not seed data.
-const MOST_BYTES: usize = 256 << 20;
+/// The longest answer: lists are read whole, and more than this is not seed data.
+const MAX_BYTES: usize = 256 << 20;
 
 /// Where a service answers over HTTP: host and port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub struct Endpoint {
     port: u16,
 }
 
-/// A way to a service that nobody can listen on.
+/// A connection to a service that nobody can eavesdrop on.
 pub trait Tunnel: fmt::Debug + Send + Sync {
     /// Connects to the service.
     fn open(&self) -> Opening<'_>;
@@ -44,13 +44,13 @@ pub trait Tunnel: fmt::Debug + Send + Sync {
 pub type Opening<'a> =
     Pin<Box<dyn Future<Output = Result<UnixStream, ConnectionError>> + Send + 'a>>;
 
-/// Where requests go, by which way, and with which token. A token is only ever sent where
-/// nobody can listen: through an SSH connection, or within this machine.
+/// Sends requests to a service, directly or through a tunnel. A token is sent only where nobody
+/// can eavesdrop: through an SSH connection, or within this machine.
 #[derive(Debug, Clone)]
 pub struct Client {
     endpoint: Endpoint,
     token: Option<Token>,
-    /// The way there, if it is no connection of this machine's own.
+    /// The tunnel to use instead of a direct connection.
     through: Option<Arc<dyn Tunnel>>,
 }
 
@@ -72,7 +72,7 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-/// Why there was no answer. The text begins with the URL.
+/// Why a request failed. The text begins with the URL.
 #[derive(Debug, thiserror::Error)]
 #[error("{url}: {cause}")]
 pub struct HttpError {
@@ -102,7 +102,7 @@ impl Endpoint {
         format!("{self}{path}")
     }
 
-    /// Whether requests to it do not leave this machine.
+    /// Whether requests to it stay on this machine.
     pub fn is_local(&self) -> bool {
         match &self.host {
             Host::Domain(name) => name == "localhost",
@@ -132,14 +132,14 @@ impl From<Endpoint> for Client {
 }
 
 impl Client {
-    /// A client that sends a token if the endpoint is on this machine; elsewhere, others
-    /// could read it on the way.
+    /// A client that sends the token only if the endpoint is on this machine: elsewhere, others
+    /// could read it in transit.
     pub fn local(endpoint: Endpoint, token: Option<Token>) -> Self {
         let token = token.filter(|_| endpoint.is_local());
         Self { endpoint, token, through: None }
     }
 
-    /// A client that reaches the service by a tunnel. Requests name the endpoint all the same.
+    /// A client that connects through a tunnel. Its requests still name the endpoint.
     pub fn through(
         tunnel: impl Tunnel + 'static,
         endpoint: Endpoint,
@@ -210,7 +210,7 @@ impl Client {
     }
 }
 
-/// What went wrong with a connection.
+/// Why a connection failed.
 pub type ConnectionError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Sends a request over a connection of its own and reads the whole answer.
@@ -222,7 +222,7 @@ async fn exchange(
     let exchange = async {
         let answer = sender.send_request(request).await?;
         let status = answer.status();
-        let body = Limited::new(answer.into_body(), MOST_BYTES).collect().await?.to_bytes();
+        let body = Limited::new(answer.into_body(), MAX_BYTES).collect().await?.to_bytes();
         Ok(Answer { status, body })
     };
     // The connection does the reading and writing while the exchange waits for it.

@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use hyper::header::HeaderValue;
 
-/// The variable that gives a token to a second operator or to CI.
+/// The environment variable with the token of a second operator or of CI.
 pub const VARIABLE: &str = "EVENTPOST_TOKEN";
 
-/// The longest token, in bytes, as the services have it.
-const LONGEST: usize = 512;
+/// The longest token that services accept, in bytes.
+const MAX_LENGTH: usize = 512;
 
-/// Why there is no token where one was named.
+/// Why a token cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
     /// The file cannot be read.
@@ -25,7 +25,7 @@ pub enum TokenError {
         /// What the system said.
         source: io::Error,
     },
-    /// A text is no token.
+    /// The text is not a token.
     #[error("{origin} does not hold an access token: it must be one word, like eventpost_…")]
     NotAToken {
         /// Where it was read.
@@ -38,16 +38,16 @@ pub enum TokenError {
 pub struct Token(Arc<str>);
 
 impl Token {
-    /// The token in a text, which may have blanks around it.
+    /// Reads a token from a text, ignoring blanks around it.
     pub fn new(text: &str) -> Option<Self> {
         let text = text.trim();
         let valid =
-            (1..=LONGEST).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+            (1..=MAX_LENGTH).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
         valid.then(|| Self(text.into()))
     }
 
-    /// A token that was made just now.
-    pub fn made(secret: &str) -> Self {
+    /// A token that was just created.
+    pub fn created(secret: &str) -> Self {
         Self(secret.into())
     }
 
@@ -55,29 +55,29 @@ impl Token {
     pub fn read(path: &Path) -> Result<Self, TokenError> {
         let unreadable = |source| TokenError::Unreadable { path: path.into(), source };
         let mut text = String::new();
-        // Longer than a token is another file, named by mistake.
+        // Anything longer is not a token: the wrong file was named.
         let file = File::open(path).map_err(unreadable)?;
-        file.take(2 * LONGEST as u64).read_to_string(&mut text).map_err(unreadable)?;
+        file.take(2 * MAX_LENGTH as u64).read_to_string(&mut text).map_err(unreadable)?;
         let origin = || path.display().to_string();
         Self::new(&text).ok_or_else(|| TokenError::NotAToken { origin: origin() })
     }
 
     /// The token that [`VARIABLE`] holds, if it is set.
-    pub fn of_environment() -> Result<Option<Self>, TokenError> {
+    pub fn from_env() -> Result<Option<Self>, TokenError> {
         let text = std::env::var_os(VARIABLE).filter(|text| !text.is_empty());
         let not_a_token = || TokenError::NotAToken { origin: VARIABLE.into() };
         let token = |text: std::ffi::OsString| text.to_str().and_then(Self::new);
         text.map(|text| token(text).ok_or_else(not_a_token)).transpose()
     }
 
-    /// Its bytes, to be written where secrets belong.
+    /// The token itself, to be written only where secrets belong.
     pub fn secret(&self) -> &str {
         &self.0
     }
 
-    /// The `Authorization` header that carries it, marked as one not to be printed.
+    /// The `Authorization` header with the token, marked as sensitive.
     pub fn header(&self) -> HeaderValue {
-        // A token is visible ASCII, of which every header can be made.
+        // A token is visible ASCII, which is always valid in a header.
         let value = HeaderValue::try_from(format!("Bearer {}", self.0));
         let mut value = value.unwrap_or(HeaderValue::from_static("Bearer"));
         value.set_sensitive(true);

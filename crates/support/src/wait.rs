@@ -7,22 +7,22 @@ use tracing::{debug, info};
 
 use crate::event::Reporter;
 
-/// The point in time at which waiting ends.
+/// The time at which a wait ends.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline {
     start: Instant,
-    limit: Duration,
+    timeout: Duration,
 }
 
 impl Deadline {
-    /// A deadline `limit` from now.
-    pub fn after(limit: Duration) -> Self {
-        Self { start: Instant::now(), limit }
+    /// A deadline `timeout` from now.
+    pub fn after(timeout: Duration) -> Self {
+        Self { start: Instant::now(), timeout }
     }
 
     /// How long is left; zero once it has passed.
     pub fn left(&self) -> Duration {
-        self.limit.saturating_sub(self.start.elapsed())
+        self.timeout.saturating_sub(self.start.elapsed())
     }
 
     /// Whether it has passed.
@@ -30,9 +30,9 @@ impl Deadline {
         self.left().is_zero()
     }
 
-    /// The whole wait that it allows.
-    pub fn limit(&self) -> Duration {
-        self.limit
+    /// How long the wait may take in all.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
     }
 }
 
@@ -98,7 +98,7 @@ pub fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-/// A duration as people say it: `0.4 s`, `12 s`, `3 m 20 s`, `5 h 2 m`, `3 d 4 h`.
+/// A duration for people to read: `0.4 s`, `12 s`, `3 m 20 s`, `5 h 2 m`, `3 d 4 h`.
 pub fn in_words(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {

@@ -45,14 +45,14 @@ struct Diagnosis<'a> {
 }
 
 impl Table for Check {
-    const HEADINGS: &'static [&'static str] = &["SERVICE", "CHECK", "OUTCOME", "FOUND"];
+    const HEADINGS: &'static [&'static str] = &["SERVICE", "CHECK", "VERDICT", "FOUND"];
 
     fn cells(&self) -> Vec<Cell> {
         let first = self.found.lines().next().unwrap_or_default();
         vec![
             Cell::text(self.service.as_ref()),
             Cell::text(Some(self.subject)),
-            Cell::verdict(self.outcome.as_str(), !self.is_wrong()),
+            Cell::verdict(self.verdict.as_str(), !self.is_wrong()),
             Cell::text(Some(first)),
         ]
     }

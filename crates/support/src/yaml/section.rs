@@ -28,12 +28,12 @@ pub struct Section<'a> {
 }
 
 impl Problems {
-    /// Notes something wrong at a path.
+    /// Adds a problem at a path.
     pub fn add(&self, path: &[String], message: impl Into<String>) {
         self.0.borrow_mut().push(Problem { path: path.into(), message: message.into() });
     }
 
-    /// All that was noted.
+    /// All problems.
     pub fn into_inner(self) -> Vec<Problem> {
         self.0.into_inner()
     }
@@ -66,7 +66,7 @@ impl<'a> Section<'a> {
         self.mapping?.get(key).filter(|value| !value.is_null())
     }
 
-    /// The value of a key that is to be taken yet.
+    /// The value of a key, without taking it.
     pub fn peek(&self, key: &str) -> Option<&'a Value> {
         self.mapping?.get(key)
     }
@@ -180,12 +180,12 @@ impl<'a> Section<'a> {
         path
     }
 
-    /// Notes that the value of a key is wrong.
+    /// Adds a problem with the value of a key.
     pub fn problem(&self, key: &str, message: impl Into<String>) {
         self.problems.add(&self.path_of(key), message);
     }
 
-    /// Notes that something is wrong with the section as a whole.
+    /// Adds a problem with the section as a whole.
     pub fn own_problem(&self, message: impl Into<String>) {
         self.problems.add(&self.path, message);
     }
@@ -202,7 +202,7 @@ impl<'a> Section<'a> {
         entries
     }
 
-    /// Takes keys that mean something elsewhere, and says that they do nothing here.
+    /// Takes keys that other programs know, and adds a problem for each.
     pub fn unsupported(&mut self, keys: &[&'static str]) {
         for key in keys {
             if self.mapping.is_some_and(|mapping| mapping.contains_key(*key)) {
@@ -212,7 +212,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Ends the reading: keys that nobody took are unknown.
+    /// Ends reading: each key that was not taken is unknown.
     pub fn finish(self) {
         for key in self.mapping.into_iter().flatten().map(|(key, _)| key) {
             let Some(key) = key.as_str() else {
