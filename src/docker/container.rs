@@ -123,7 +123,7 @@ pub async fn last_lines(host: &Host, service: &Service) -> String {
 }
 
 /// What a host says of itself and of the service's container, as
-/// [`Facts`](crate::doctor::Facts) reads it.
+/// `doctor::Facts` reads it.
 pub async fn facts(host: &Host, service: &Service) -> Result<String, HostError> {
     let script = include_str!("../../templates/doctor.sh");
     let arguments = [&container(service), &service.port.to_string()];

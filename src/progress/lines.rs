@@ -74,6 +74,7 @@ impl Drop for Lines {
 impl Log {
     /// The line for an event, where it has one.
     fn line(&mut self, Event { subject: name, kind }: Event, now: Instant) -> Option<String> {
+        let is_first = !self.0.contains_key(&name);
         let new = || Subject { since: now, step: None, detail: None, last_line: now };
         let subject = self.0.entry(name.clone()).or_insert_with(new);
         let text = match kind {
@@ -91,6 +92,8 @@ impl Log {
                 subject.detail = Some(format!("{what}: {} %", moved * 100 / all.max(1)));
                 return None;
             }
+            // Nothing took time.
+            Kind::Done(text) if is_first => text,
             Kind::Done(text) => {
                 subject.step = None;
                 format!("{text} ({})", in_words(now - subject.since))
