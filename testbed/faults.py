@@ -1,5 +1,5 @@
-"""What can go wrong, switched on for one access key at a time, so that tests side by
-side do not meet each other's faults.
+"""Faults, switched on for one access key at a time, so that tests that run side by side do
+not affect each other.
 
 `PUT /testbed/faults/<access key>` takes a JSON object:
 
@@ -7,8 +7,8 @@ side do not meet each other's faults.
               "status": 500, "after": 1, "times": 1, "share": 1.0}],
      "host": {"ssh_delay": 20, "apt_lock": 20, "own_host_keys": true, "none": true}}
 
-An API fault answers calls of the action (or of all, "*") with the code: after that many
-calls have passed, so many times (without `times`, for good), for that share of them.
+An API fault answers calls of the action (or of all, "*") with the code: after `after`
+calls, `times` times (always without it), for a `share` of the calls.
 Instances with `none` run without a host behind them: the bare API.
 """
 
@@ -37,7 +37,7 @@ def host_faults(key):
 
 
 def pick(key, action):
-    """The fault that a call meets, if it meets one."""
+    """The fault for a call, if there is one."""
     with _lock:
         for fault in _faults.get(key, {}).get("api", []):
             if fault["action"] not in ("*", action):
@@ -64,7 +64,7 @@ def error(fault):
 
 
 class Middleware:
-    """Answers calls that meet a fault, and passes the others on."""
+    """Answers calls that have a fault, and passes the others on."""
 
     def __init__(self, app):
         self.app = app
@@ -91,7 +91,7 @@ class Middleware:
         return self.app(environ, start_response)
 
     def control(self, path, method, body, start_response):
-        """Sets the faults of a key, or tells its calls so far."""
+        """Sets the faults of a key, or returns its calls so far."""
         what, key = path.removeprefix("/testbed/").split("/", 1)
         with _lock:
             if what == "faults" and method == "PUT":

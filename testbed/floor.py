@@ -1,7 +1,7 @@
-"""The floor: the same deployment by hand, each step as early as it can be.
+"""The lower bound of a deployment's time: its steps by hand, each as early as possible.
 
-boto3 and ssh only, nothing verified, nothing idempotent, no progress, no mercy. Prints
-the seconds it took. Ends what it launched. Usage: floor.py SERVICE=PROGRAM=FIXTURES...
+It uses boto3 and ssh alone, verifies nothing and shows no progress. Prints the seconds that it
+took, and terminates what it launched. Usage: floor.py SERVICE=PROGRAM=FIXTURES...
 """
 
 import io

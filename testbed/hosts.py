@@ -55,7 +55,7 @@ def open_ports(instance):
 
 
 def seed(instance, folder, plan):
-    """Writes what cloud-init reads at boot."""
+    """Writes the files that cloud-init reads at boot."""
     folder.mkdir(parents=True)
     keys = []
     if instance.key_name:
@@ -72,7 +72,7 @@ def seed(instance, folder, plan):
 
 
 def units(folder, plan):
-    """Mounts of units that make the host slow or busy, as a plan of faults asks."""
+    """The mounts of units that make the host slow or busy, as its faults say."""
     mounts = []
     folder.mkdir(parents=True, exist_ok=True)
     if seconds := plan.get("apt_lock"):
@@ -110,7 +110,7 @@ def start(instance, address, plan):
 
 
 def stopped():
-    """The hosts that have come to their end by themselves."""
+    """The names of the hosts that stopped by themselves."""
     command = ["docker", "ps", "-a", "--filter", f"label={LABEL}", "--filter", "status=exited"]
     command += ["--format", "{{.Names}}"]
     done = subprocess.run(command, check=False, capture_output=True, text=True)

@@ -2,7 +2,7 @@
 
 moto keeps instances as records. Here launching one also starts a container with
 systemd, sshd and cloud-init at an address of its own in 127.0.0.0/8, and terminating
-it removes the container. What moto leaves out and deployments meet is added: the
+it removes the container. What moto lacks and deployments need is added: the
 `pending` and `shutting-down` states, client tokens, and faults (faults.py).
 
 Run by testbed/up, which sets STATE, HOST_IMAGE and DOCKER_HOST in the environment.
@@ -74,7 +74,7 @@ def shut_down(instance, address):
 
 
 def watch():
-    """What ends itself from within stops or is terminated, as its launch has asked."""
+    """Stops or terminates the instances that shut themselves down, as their launch asked."""
     while True:
         time.sleep(1)
         stopped = hosts.stopped()

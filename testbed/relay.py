@@ -1,15 +1,15 @@
-"""A mail relay for tests: a real SMTP server that keeps what it takes, and that fails as
+"""A mail relay for tests: a real SMTP server that keeps the mails it accepts, and fails as
 relays do where the address asks for it.
 
 Usage: relay.py ADDRESS PORT FILE [CERTIFICATE KEY]
 
-Each mail that is taken becomes a line of JSON in FILE before it is answered. With a
+Each accepted mail becomes a line of JSON in FILE before it is answered. With a
 certificate, clients must use STARTTLS and log in as `user` with `secret-of-the-relay`.
-What the part of the address before the @ begins with decides:
+The beginning of the address decides what happens:
 
     refuse   550, for good                later    451 the first two times
-    full     552, after the mail came     silent   no answer at all
-    hangup   the connection is closed     slow     taken, and answered a second later
+    full     552, after the mail came     silent   no answer
+    hangup   the connection is closed     slow     accepted, and answered a second later
 """
 
 import asyncio

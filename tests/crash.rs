@@ -62,7 +62,7 @@ fn every_answered_write_survives_every_kill_9() {
 }
 
 /// Compares what is stored with what was answered; returns how many changes were
-/// stored though nobody was told.
+/// stored though they were not answered.
 fn check(service: &Service, known: &mut [Known]) -> usize {
     let list = send(service.address, "GET", "/events", None).json();
     let mut stored = HashMap::new();
@@ -85,7 +85,7 @@ fn check(service: &Service, known: &mut [Known]) -> usize {
         }
         known.under_way = None;
     }
-    // Made, but nobody was told: their ids are in no client's books.
+    // Stored, but not answered: no client knows their ids.
     let making: usize = known.iter_mut().map(|known| std::mem::take(&mut known.making)).sum();
     assert!(stored.len() <= making, "nobody made {stored:?}");
     doubtful += stored.len();
@@ -93,7 +93,7 @@ fn check(service: &Service, known: &mut [Known]) -> usize {
     doubtful
 }
 
-/// Makes, changes and removes events until the service is gone, and keeps the books.
+/// Makes, changes and removes events until the service is killed, and records the answers.
 fn write_until_it_dies(address: SocketAddr, known: &mut Known, count: &AtomicUsize) {
     let Ok(mut client) = Client::connect(address) else { return };
     loop {

@@ -10,7 +10,7 @@ use crate::harness::cli::Ran;
 use crate::harness::program;
 use crate::harness::snapshot::{assert_text, names};
 
-/// What a program prints where it is asked for help.
+/// The help that a program prints.
 fn help(mut program: Command) -> String {
     // Help shows the values of variables that an option reads.
     program.arg("--help").env_clear().env("NO_COLOR", "1").env("COLUMNS", "100");
@@ -33,7 +33,7 @@ fn every_command_has_the_help_of_its_snapshot() {
     let commands = check(&Cli::command(), &[]);
     let mut snapshots = names("help");
     snapshots.retain(|name| name.starts_with("eventpost"));
-    assert_eq!(snapshots, commands, "the snapshot of a command that is no more can be removed");
+    assert_eq!(snapshots, commands, "remove the snapshots of commands that were removed");
 }
 
 #[test]

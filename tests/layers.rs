@@ -1,5 +1,5 @@
-//! Imports point one way: no module of a crate leads back to itself, and AWS's SDK is known
-//! to one crate alone.
+//! The layout of the sources: imports point one way, AWS's SDK is known to one crate alone, and
+//! files stay short.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -24,18 +24,22 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The Rust files below a folder.
-fn sources(folder: &Path) -> Vec<PathBuf> {
+/// The files below a folder, without what cargo builds.
+fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries
-        .flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] })
-        .filter(|path| path.extension().is_some_and(|ending| ending == "rs"))
+        .filter(|path| !path.ends_with("target"))
+        .flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] })
         .collect()
+}
+
+fn is_rust(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "rs")
 }
 
 fn imports(folder: &Path) -> Imports {
     let mut imports = Imports::new();
-    for path in sources(folder) {
+    for path in files(folder).into_iter().filter(|path| is_rust(path)) {
         let below = path.strip_prefix(folder).unwrap();
         let module = below.iter().next().unwrap().to_string_lossy().replace(".rs", "");
         if ["lib", "main"].contains(&module.as_str()) || path.ends_with("tests.rs") {
@@ -121,4 +125,38 @@ fn one_crate_alone_knows_the_sdk() {
         let knows = dependencies.contains("aws-");
         assert_eq!(knows, manifest.contains("ec2"), "{manifest}");
     }
+}
+
+#[test]
+fn no_source_file_is_longer_than_400_lines() {
+    const FOLDERS: [&str; 10] = [
+        "src",
+        "crates",
+        "services",
+        "tests",
+        "templates",
+        "scripts",
+        "testbed",
+        "benches",
+        "fuzz",
+        ".ci",
+    ];
+    // The storage's successor replaces these.
+    const REPLACED: [&str; 1] = ["services/rest/src/store"];
+    let is_source = |path: &Path, text: &str| {
+        is_rust(path)
+            || path.extension().is_some_and(|ending| ["py", "sh"].iter().any(|it| ending == *it))
+            || text.starts_with("#!")
+    };
+    let mut long = Vec::new();
+    for path in FOLDERS.into_iter().flat_map(|folder| files(&root().join(folder))) {
+        let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
+        let below = path.strip_prefix(root()).unwrap();
+        let replaced = REPLACED.iter().any(|folder| below.starts_with(folder));
+        let lines = text.lines().count();
+        if is_source(&path, &text) && lines > 400 && !replaced {
+            long.push(format!("{}: {lines}", below.display()));
+        }
+    }
+    assert!(long.is_empty(), "{long:#?}");
 }

@@ -79,8 +79,8 @@ fn a_service_that_stops_begins_no_more_mails() {
         let due_now = mail::notification(&format!("slow-{n}@example.org"), -1).to_string();
         assert_eq!(send(service.address, "POST", "/notifications", Some(&due_now)).status, 201);
     }
-    wait_for("the first mails", || (!relay.taken().is_empty()).then_some(()));
+    wait_for("the first mails", || (!relay.accepted().is_empty()).then_some(()));
     assert_eq!(service.terminate(), Some(0));
     // Those under way, and not the other thirty.
-    assert!(relay.taken().len() <= 12, "{} mails were sent", relay.taken().len());
+    assert!(relay.accepted().len() <= 12, "{} mails were sent", relay.accepted().len());
 }

@@ -10,7 +10,7 @@ use crate::harness::http::{ask, send};
 use crate::harness::tokens::Tokens;
 use crate::harness::{Service, free_ports, program, temp_dir};
 
-/// What every answer must be as it is described in, whoever asks.
+/// The checks that every answer must pass, with a token or without.
 const OF_ANSWERS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
     response_headers_conformance,response_schema_conformance";
 
@@ -69,8 +69,8 @@ fn check_open(name: &str) {
     check(&service, dir.path(), &file, &["--max-examples", "40"]);
 }
 
-/// Where tokens are wanted, they are wanted where the description says so, and whoever has
-/// none is answered as it says.
+/// Operations need tokens where the description says so, and answer requests without one as it
+/// says.
 fn check_with_tokens(name: &str) {
     let (dir, tokens) = (temp_dir(), Tokens::of_all_roles());
     let mut command = command(name);

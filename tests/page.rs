@@ -1,6 +1,8 @@
 //! The page for people, in a real browser: searching, looking at an event, and being
 //! reminded of it by a mail.
 
+use std::net::{SocketAddr, TcpStream};
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -8,7 +10,7 @@ use crate::harness::browser::Browser;
 use crate::harness::cli::World;
 use crate::harness::http::{ask, send};
 use crate::harness::tokens::Tokens;
-use crate::harness::{Service, program, temp_dir, wait_for};
+use crate::harness::{Service, Signal, program, signal, temp_dir, wait_for};
 use crate::mail::relay::Relay;
 
 const TAB: &str = "\u{e004}";
@@ -28,35 +30,18 @@ fn event(title: &str, seconds: i64) -> Value {
     })
 }
 
-fn make(address: std::net::SocketAddr, event: &Value) -> String {
+fn make(address: SocketAddr, event: &Value) -> String {
     make_with("", address, event)
 }
 
-fn make_with(header: &str, address: std::net::SocketAddr, event: &Value) -> String {
+fn make_with(header: &str, address: SocketAddr, event: &Value) -> String {
     let made = ask(address, "POST", "/events", header, &event.to_string());
     assert_eq!(made.status, 201, "{made:?}");
     made.header("location").unwrap().replace("/events/", "/show/")
 }
 
-#[test]
-#[ignore = "needs Chromium: run scripts/test"]
-fn people_search_open_an_event_and_are_reminded_by_mail() {
-    let world = World::new();
-    let relay = Relay::start(world.path());
-    world.describe(&format!(
-        "stack: test\nservices:\n  events: {{build: events, page: {{reminders: notifications}}}}\n  \
-         notifications:\n    build: notifications\n    mail: {{host: localhost, port: {}, \
-         security: none, from: a@example.org}}\n",
-        relay.port
-    ));
-    world.up().succeeded();
-    let events = world.holder("events").unwrap().address;
-    let notifications = world.holder("notifications").unwrap().address;
-    make(events, &event("Café philosophique", 3 * 86_400));
-    make(events, &event("Long ago", -40 * 86_400));
-
-    let browser = Browser::open(360, 740);
-    let soon = make(events, &event("Harvest market <script>alert(1)</script>", 25));
+/// Finds an event and opens it, by the keyboard alone.
+fn search_with_the_keyboard(browser: &Browser, events: SocketAddr, path: &str) {
     // By either name of this machine, as people type it.
     for host in ["127.0.0.1", "localhost"] {
         browser.go(&format!("http://{host}:{}/", events.port()));
@@ -75,10 +60,13 @@ fn people_search_open_an_event_and_are_reminded_by_mail() {
     browser.run("document.querySelector('summary').focus()");
     browser.press(&format!("{TAB}{ENTER}"));
     browser.wait_for_text("h1", "Harvest market <script>alert(1)</script>");
-    assert!(browser.run("return location.pathname").as_str().unwrap() == soon);
+    assert!(browser.run("return location.pathname").as_str().unwrap() == path);
     let text = browser.text("#description");
     assert!(text.contains("farms.\nChildren are <b>welcome</b>."), "{text}");
+}
 
+/// Asks for a reminder, which is then delivered.
+fn remind(browser: &Browser, relay: &Relay, path: &str) {
     assert_eq!(browser.label("#mail"), "Email address");
     let room = "return document.documentElement.scrollWidth <= innerWidth";
     assert_eq!(browser.run(room), true, "the page is wider than a phone");
@@ -87,28 +75,54 @@ fn people_search_open_an_event_and_are_reminded_by_mail() {
     browser.write("#mail", "somebody@example.org");
     browser.click("#remind button");
     browser.wait_for_text("#status", "We will send a reminder to somebody@example.org on");
-    wait_for("the mail", || (!relay.taken().is_empty()).then_some(()));
-    let mail = relay.taken().remove(0);
+    wait_for("the mail", || (!relay.accepted().is_empty()).then_some(()));
+    let mail = relay.accepted().remove(0);
     assert_eq!(mail["to"], "somebody@example.org");
     assert_eq!(mail["subject"], "Reminder: Harvest market <script>alert(1)</script>");
     let text = mail["text"].as_str().unwrap();
-    assert!(text.contains("Plaza Mayor") && text.contains(&soon), "{text}");
-    assert_eq!(browser.complaints(), Vec::<Value>::new());
+    assert!(text.contains("Plaza Mayor") && text.contains(path), "{text}");
+    assert_eq!(browser.console(), Vec::<Value>::new());
+}
 
-    // The event has begun by now.
-    browser.go(&format!("http://{events}{soon}"));
-    browser.wait_for_text("#status", "This event has started.");
-    // Where reminders cannot be made, people are told.
-    let later = make(events, &event("Another market", 20 * 86_400));
-    browser.go(&format!("http://{events}{later}"));
+/// Where a reminder cannot be made, the page says why.
+fn check_refused_reminders(browser: &Browser, world: &World) {
+    let holder = |service| world.holder(service).unwrap();
+    let (events, notifications) = (holder("events"), holder("notifications"));
+    let later = make(events.address, &event("Another market", 20 * 86_400));
+    browser.go(&format!("http://{}{later}", events.address));
     browser.write("#mail", "nobody@example");
     browser.click("#remind button");
     browser.wait_for_text("#status", "The email address must be an email address");
-    let pid = world.holder("notifications").unwrap().pid;
-    crate::harness::signal(pid, crate::harness::Signal::KILL);
-    wait_for("its end", || std::net::TcpStream::connect(notifications).is_err().then_some(()));
+    signal(notifications.pid, Signal::KILL);
+    wait_for("its end", || TcpStream::connect(notifications.address).is_err().then_some(()));
     browser.click("#remind button");
     browser.wait_for_text("#status", "The reminder service cannot be reached.");
+}
+
+#[test]
+#[ignore = "needs Chromium: run scripts/test"]
+fn people_search_open_an_event_and_are_reminded_by_mail() {
+    let world = World::new();
+    let relay = Relay::start(world.path());
+    world.describe(&format!(
+        "stack: test\nservices:\n  events: {{build: events, page: {{reminders: notifications}}}}\n  \
+         notifications:\n    build: notifications\n    mail: {{host: localhost, port: {}, \
+         security: none, from: a@example.org}}\n",
+        relay.port
+    ));
+    world.up().succeeded();
+    let events = world.holder("events").unwrap().address;
+    make(events, &event("Café philosophique", 3 * 86_400));
+    make(events, &event("Long ago", -40 * 86_400));
+
+    let browser = Browser::open(360, 740);
+    let soon = make(events, &event("Harvest market <script>alert(1)</script>", 25));
+    search_with_the_keyboard(&browser, events, &soon);
+    remind(&browser, &relay, &soon);
+    // The event has started by now.
+    browser.go(&format!("http://{events}{soon}"));
+    browser.wait_for_text("#status", "This event has started.");
+    check_refused_reminders(&browser, &world);
     assert!(!browser.picture().is_empty());
     world.run(&["down", "--local"]).succeeded();
 }
@@ -139,7 +153,7 @@ fn where_changes_need_a_token_people_search_and_are_told_why_nothing_reminds_the
     assert!(text.starts_with("Reminders are turned off"), "{text}");
     let count = "return document.querySelectorAll('form, script, #remind, #status').length";
     assert_eq!(browser.run(count), 0);
-    assert_eq!(browser.complaints(), Vec::<Value>::new());
+    assert_eq!(browser.console(), Vec::<Value>::new());
     // The page has nobody to send anything to, and its policy says so.
     let page = ask(service.address, "GET", &shown, "", "");
     let policy = page.header("content-security-policy").unwrap();

@@ -14,7 +14,7 @@ const TOPICS: [&str; 5] = ["music", "Música, food", "talk", "", "food , rock & 
 fn event(n: usize) -> Value {
     json!({
         "title": TITLES[n % 6],
-        "description": format!("What number {n} is about is told there."),
+        "description": format!("The host explains what number {n} is about."),
         "date": format!("2026-{:02}-{:02}", n % 12 + 1, n / 7 % 28 + 1),
         "time": format!("{:02}:00:00", n % 24),
         "place": PLACES[n % 4],

@@ -157,7 +157,7 @@ fn writes_are_refused_for_a_while_and_reading_goes_on() {
     let ready = send(service.address, "GET", "/readyz", None).json();
     assert_eq!((&ready["status"], &ready["resources"]), (&"read-only".into(), &1.into()));
 
-    // Whoever starts it anew does not make it take writes.
+    // A restart does not end it.
     assert_eq!(service.terminate(), Some(0));
     let service = Service::start("events", dir.path());
     assert_eq!(send(service.address, "DELETE", &one, None).status, 503);

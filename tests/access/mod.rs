@@ -15,7 +15,7 @@ use crate::harness::{Service, program};
 const WRONG: &str = "Authorization: Bearer eventpost_0000\r\n";
 
 const NOTIFICATION: &str = r#"{"subject": "About an event",
-    "content": "The event that you wanted to be told of begins soon.",
+    "content": "The event that you asked about begins soon.",
     "to_mail": "a@example.org", "scheduled_time": "2999-12-12T20:50:12"}"#;
 
 /// The command of a service that reads its tokens from a file in a folder.

@@ -6,8 +6,8 @@ use std::process::{Command, Output};
 
 use super::{bench, prepare};
 
-/// Opens a page and returns what the browser made of it (standard output) and what it
-/// complained of (standard error).
+/// Opens a page, and returns the browser's output: the document on standard output, the console on
+/// standard error.
 fn browse(url: &str, more: &[&str]) -> Output {
     let profile = tempfile::tempdir().unwrap();
     let output = Command::new("chromium")
@@ -36,7 +36,7 @@ fn file(path: &Path) -> String {
 
 #[test]
 #[ignore = "needs Chromium: run scripts/test"]
-fn the_page_opens_in_a_browser_without_complaint_in_light_and_dark() {
+fn the_page_opens_in_a_browser_without_errors_in_light_and_dark() {
     let (world, _dir, service) = prepare();
     // Something fails, so that there is a picture of it.
     let wrong = "scenarios.all.requests.1.url=/events/<none>";

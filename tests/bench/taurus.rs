@@ -132,13 +132,13 @@ fn bzt(script: &Path, more: &[String]) -> Counts {
     }
     // With 3 it ends over a criterion, for which what was broken off counts as failed.
     let ended = matches!((output.status.code(), broken_off), (Some(0), _) | (Some(3), 1..));
-    assert!(ended, "Taurus: {}\n{}", output.status, complaints(&artifacts));
+    assert!(ended, "Taurus: {}\n{}", output.status, problems(&artifacts));
     counts
 }
 
 /// What Taurus warned of, and the failed samples that `JMeter` wrote down: few lines, for
 /// an error that says why.
-fn complaints(artifacts: &Path) -> String {
+fn problems(artifacts: &Path) -> String {
     let mut found = Vec::new();
     for entry in fs::read_dir(artifacts).unwrap() {
         let file = entry.unwrap().path();

@@ -1,7 +1,7 @@
 //! Services on hosts that want tokens, as they do by default.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -39,19 +39,8 @@ fn traces(instance: &str) -> String {
     on_host(instance, &["sh", "-c", look])
 }
 
-#[test]
-#[ignore = "needs root and Docker: run scripts/test"]
-fn hosts_are_closed_to_those_without_a_token_and_open_to_the_command() {
-    let stack = Stack::with_tokens("closed", BOTH);
-    let up = stack.run(&["up"]).succeeded();
-    assert!(up.stderr.contains("created the access token `operator` (admin)"), "{up:?}");
-    assert!(up.stderr.contains("keys/closed.token"), "{up:?}");
-    assert!(up.stderr.contains("docs/security.md"), "{up:?}");
-    let own = stack.authorization();
-    let secret = own.trim_start_matches("Authorization: Bearer ").trim().to_owned();
-    assert!(!(up.stdout + &up.stderr).contains(&secret));
-
-    // Without a token: the public part.
+/// Without a token, only the public part is open.
+fn check_public_part(stack: &Stack) {
     let (events, notifications) = (stack.address(0), stack.address(1));
     assert_eq!(send(events, "GET", "/events", None).json().as_array().unwrap().len(), 8);
     let ready = send(notifications, "GET", "/readyz", None);
@@ -69,8 +58,10 @@ fn hosts_are_closed_to_those_without_a_token_and_open_to_the_command() {
     let id = send(events, "GET", "/events", None).json()[0]["id"].as_str().unwrap().to_owned();
     let page = send(events, "GET", &format!("/show/{id}"), None);
     assert!(page.status == 200 && page.body.contains("Reminders are turned off"), "{page:?}");
+}
 
-    // The command has its own token, which it sends through SSH alone.
+/// The command has its own token, which it sends through SSH alone.
+fn check_command(stack: &Stack) {
     let rows = stack.status();
     assert_eq!((&rows[0]["resources"], &rows[1]["resources"]), (&8.into(), &8.into()));
     let seeded = stack.run(&["seed", "--output", "json"]).succeeded().json();
@@ -82,8 +73,10 @@ fn hosts_are_closed_to_those_without_a_token_and_open_to_the_command() {
     let bench = stack.run(&["bench"]);
     assert_eq!(bench.code, Some(2), "{bench:?}");
     assert!(bench.stderr.contains("--from host"), "{bench:?}");
+}
 
-    // Others: without the key, with a wrong token, and with nothing.
+/// Without the stack's key, and with a wrong token, the command sees the public part.
+fn check_others(stack: &Stack) {
     let elsewhere = |args: &[&str], token: &str| {
         let state = stack.world.path().join("elsewhere");
         let mut command = stack.command(args);
@@ -97,7 +90,23 @@ fn hosts_are_closed_to_those_without_a_token_and_open_to_the_command() {
     let wrong = stack.run(&["status", "--token-file", "wrong", "--output", "json"]).json();
     let problem = wrong[0]["problem"].as_str().unwrap();
     assert!(problem.contains("refuses the access token"), "{problem}");
+}
 
+#[test]
+#[ignore = "needs root and Docker: run scripts/test"]
+fn hosts_are_closed_to_those_without_a_token_and_open_to_the_command() {
+    let stack = Stack::with_tokens("closed", BOTH);
+    let up = stack.run(&["up"]).succeeded();
+    assert!(up.stderr.contains("created the access token `operator` (admin)"), "{up:?}");
+    assert!(up.stderr.contains("keys/closed.token"), "{up:?}");
+    assert!(up.stderr.contains("docs/security.md"), "{up:?}");
+    let own = stack.authorization();
+    let secret = own.trim_start_matches("Authorization: Bearer ").trim().to_owned();
+    assert!(!(up.stdout + &up.stderr).contains(&secret));
+
+    check_public_part(&stack);
+    check_command(&stack);
+    check_others(&stack);
     for instance in stack.instances() {
         let traces = traces(&instance);
         assert!(traces.contains("ACCESS=tokens") && traces.contains("operator admin"), "{traces}");
@@ -106,9 +115,55 @@ fn hosts_are_closed_to_those_without_a_token_and_open_to_the_command() {
     stack.run(&["down", "--yes"]).succeeded();
 }
 
+/// Another operator, who has the key and no list of tokens, takes over the list of the hosts.
+fn check_second_operator(stack: &Stack) {
+    let state = stack.world.path().join("state/eventpost/keys");
+    let second = stack.world.path().join("second");
+    let keys = second.join("eventpost/keys");
+    fs::create_dir_all(&keys).unwrap();
+    fs::copy(state.join("grants"), keys.join("grants")).unwrap();
+    let other = |args: &[&str]| {
+        let mut command = stack.command(args);
+        Ran::of(command.env("XDG_STATE_HOME", &second).output().unwrap())
+    };
+    other(&["deploy"]).succeeded();
+    assert_eq!(post(stack, &stack.authorization()), 201);
+    let theirs = other(&["token", "create", "second", "--role", "admin"]).succeeded().stdout;
+    other(&["deploy"]).succeeded();
+    assert_eq!(post(stack, &bearer(&theirs)), 201);
+    // The first one has changed nothing since, and takes that over; then both do.
+    stack.run(&["deploy"]).succeeded();
+    let list = stack.run(&["token", "list"]).succeeded().stdout;
+    assert!(list.contains("second"), "{list}");
+    stack.run(&["token", "revoke", "second"]).succeeded();
+    other(&["token", "create", "third", "--role", "read"]).succeeded();
+    stack.run(&["deploy"]).succeeded();
+    let conflict = other(&["deploy"]);
+    assert_eq!(conflict.code, Some(1), "{conflict:?}");
+    assert!(conflict.stderr.contains("has another list of tokens"), "{conflict:?}");
+    assert_eq!(post(stack, &bearer(&theirs)), 401);
+}
+
+/// New hosts accept what the old ones did, with and without their data, though the files of this
+/// machine are older.
+fn check_new_hosts(stack: &Stack, older: &[(PathBuf, Vec<u8>)], reader: &str, ci: &str) {
+    let reader_sees =
+        |stack: &Stack| ask(stack.address(0), "GET", "/openapi.json", &bearer(reader), "").status;
+    for up in [&["up", "--yes"][..], &["up", "--fresh", "--yes"]] {
+        for (file, list) in older {
+            fs::write(file, list).unwrap();
+        }
+        let before = stack.instance(0);
+        let up = stack.run(up).succeeded();
+        assert!(up.stderr.contains("gone: `ci` (write)"), "{up:?}");
+        assert_ne!(stack.instance(0), before);
+        assert_eq!((reader_sees(stack), post(stack, ci)), (200, 401));
+    }
+}
+
 #[test]
 #[ignore = "needs root and Docker: run scripts/test"]
-fn tokens_come_and_go_without_a_restart_and_never_come_back() {
+fn tokens_are_added_and_revoked_without_a_restart() {
     let stack = Stack::with_tokens("grants", ONE);
     stack.run(&["up"]).succeeded();
     let instance = stack.instance(0);
@@ -137,7 +192,7 @@ fn tokens_come_and_go_without_a_restart_and_never_come_back() {
     stack.run(&["deploy"]).succeeded();
     assert_eq!(post(&stack, &ci), 201);
     let state = stack.world.path().join("state/eventpost/keys");
-    let of_before = ["grants.tokens", "grants.tokens-deployed"]
+    let older = ["grants.tokens", "grants.tokens-deployed"]
         .map(|file| (state.join(file), fs::read(state.join(file)).unwrap()));
     stack.run(&["token", "revoke", "ci"]).succeeded();
     stack.run(&["deploy"]).succeeded();
@@ -145,46 +200,8 @@ fn tokens_come_and_go_without_a_restart_and_never_come_back() {
     stack.run(&["rollback"]).succeeded();
     assert_eq!(post(&stack, &ci), 401, "going back brings back no token");
 
-    // Another operator with the key, and no list of tokens, takes over the hosts'.
-    let second = stack.world.path().join("second");
-    let keys = second.join("eventpost/keys");
-    fs::create_dir_all(&keys).unwrap();
-    fs::copy(state.join("grants"), keys.join("grants")).unwrap();
-    let other = |args: &[&str]| {
-        let mut command = stack.command(args);
-        Ran::of(command.env("XDG_STATE_HOME", &second).output().unwrap())
-    };
-    other(&["deploy"]).succeeded();
-    assert_eq!(post(&stack, &stack.authorization()), 201);
-    let theirs = other(&["token", "create", "second", "--role", "admin"]).succeeded().stdout;
-    other(&["deploy"]).succeeded();
-    assert_eq!(post(&stack, &bearer(&theirs)), 201);
-    // The first one has changed nothing since, and takes that over; then both do.
-    stack.run(&["deploy"]).succeeded();
-    let list = stack.run(&["token", "list"]).succeeded().stdout;
-    assert!(list.contains("second"), "{list}");
-    stack.run(&["token", "revoke", "second"]).succeeded();
-    other(&["token", "create", "third", "--role", "read"]).succeeded();
-    stack.run(&["deploy"]).succeeded();
-    let conflict = other(&["deploy"]);
-    assert_eq!(conflict.code, Some(1), "{conflict:?}");
-    assert!(conflict.stderr.contains("has another list of tokens"), "{conflict:?}");
-    assert_eq!(post(&stack, &bearer(&theirs)), 401);
-
-    // New hosts accept what the old ones did, though this machine's list is older: with and
-    // without the data.
-    let reader_sees =
-        |stack: &Stack| ask(stack.address(0), "GET", "/openapi.json", &bearer(&reader), "").status;
-    for up in [&["up", "--yes"][..], &["up", "--fresh", "--yes"]] {
-        for (file, list) in &of_before {
-            fs::write(file, list).unwrap();
-        }
-        let before = stack.instance(0);
-        let up = stack.run(up).succeeded();
-        assert!(up.stderr.contains("gone: `ci` (write)"), "{up:?}");
-        assert_ne!(stack.instance(0), before);
-        assert_eq!((reader_sees(&stack), post(&stack, &ci)), (200, 401));
-    }
+    check_second_operator(&stack);
+    check_new_hosts(&stack, &older, &reader, &ci);
     stack.run(&["down", "--yes"]).succeeded();
 }
 

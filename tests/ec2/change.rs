@@ -108,7 +108,7 @@ fn a_deploy_and_a_rollback_refuse_no_request_and_lose_no_write() {
         assert_eq!(row["host"], stack.instances()[0].as_str());
     }
 
-    // A host that starts anew has the right one serve.
+    // After a restart of the host, the right one serves.
     let instance = stack.instances().remove(0);
     on_host(&instance, &["systemctl", "restart", "docker"]);
     wait_for("the service after that", || (stack.run(&["status"]).code == Some(0)).then_some(()));

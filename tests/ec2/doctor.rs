@@ -35,8 +35,8 @@ fn the_cause_is_found_from_the_credentials_to_the_container() {
     let (subject, found, fix) = cause(&stack);
     assert_eq!(subject, "container");
     assert!(found.contains("exit code 137") && fix.contains("`eventpost logs events`"), "{found}");
-    let told = stack.run(&["doctor"]).stdout;
-    assert!(told.contains("\nCause: events: container: is exited"), "{told}");
+    let printed = stack.run(&["doctor"]).stdout;
+    assert!(printed.contains("\nCause: events: container: is exited"), "{printed}");
     stack.run(&["deploy"]).succeeded();
 
     // What a switch leaves that is cut short between two commands.

@@ -17,7 +17,7 @@ fn a_host_is_looked_into_over_the_checked_connection() {
     logs(&stack);
     shell(&stack);
 
-    // One that proves to be another is told nothing.
+    // A host with another key is sent nothing.
     let instance = stack.instances().remove(0);
     stack.call(&format!(
         "Action=CreateTags&ResourceId.1={instance}&Tag.1.Key=eventpost:host-keys&Tag.1.Value=\

@@ -42,19 +42,7 @@ fn a_stack_is_launched_replaced_and_ended_and_nothing_else_is_touched() {
     let seeded = stack.run(&["seed", "--output", "json"]).succeeded().json();
     assert_eq!((&seeded[0]["added"], &seeded[1]["added"]), (&json!(0), &json!(0)));
 
-    let plan = stack.run(&["up", "--dry-run"]);
-    assert_eq!(plan.code, Some(2), "{plan:?}");
-    for id in &first {
-        let rows: Vec<_> = plan.stdout.lines().filter(|line| line.contains(id)).collect();
-        assert!(rows[0].starts_with("carry over"), "{plan:?}");
-        assert!(rows[0].contains("8 resources carried over"), "{plan:?}");
-        assert!(rows[1].starts_with("terminate"), "{plan:?}");
-    }
-    assert!(plan.stdout.contains(
-        "life: 2 to launch, 2 to carry over, 2 to terminate.\nThe hosts cost 0.3712 USD"
-    ));
-    assert!(plan.stdout.contains("The last `up` took "), "{plan:?}");
-    assert_eq!(stack.instances(), first);
+    check_dry_run(&stack, &first);
 
     // The hosts hold data, and nobody can be asked.
     let refused = stack.run(&["up", "--fresh"]);
@@ -68,13 +56,39 @@ fn a_stack_is_launched_replaced_and_ended_and_nothing_else_is_touched() {
     assert!(second.iter().all(|id| !first.contains(id)), "{first:?} {second:?}");
     check_healthy(&stack);
 
+    check_down(&stack, &second);
+
+    let text = stack.call(&format!("Action=DescribeInstances&InstanceId.1={bystander}"));
+    assert!(text.contains("<name>running</name>"), "{text}");
+    stack.call(&format!("Action=TerminateInstances&InstanceId.1={bystander}"));
+}
+
+/// A dry run shows that the hosts are replaced, and changes nothing.
+fn check_dry_run(stack: &Stack, hosts: &[String]) {
+    let plan = stack.run(&["up", "--dry-run"]);
+    assert_eq!(plan.code, Some(2), "{plan:?}");
+    for id in hosts {
+        let rows: Vec<_> = plan.stdout.lines().filter(|line| line.contains(id)).collect();
+        assert!(rows[0].starts_with("carry over"), "{plan:?}");
+        assert!(rows[0].contains("8 resources carried over"), "{plan:?}");
+        assert!(rows[1].starts_with("terminate"), "{plan:?}");
+    }
+    assert!(plan.stdout.contains(
+        "life: 2 to launch, 2 to carry over, 2 to terminate.\nThe hosts cost 0.3712 USD"
+    ));
+    assert!(plan.stdout.contains("The last `up` took "), "{plan:?}");
+    assert_eq!(stack.instances(), hosts);
+}
+
+/// `down` asks, and then leaves nothing of the stack.
+fn check_down(stack: &Stack, hosts: &[String]) {
     let refused = stack.run(&["down"]);
     assert_eq!(refused.code, Some(2), "{refused:?}");
-    assert!(second.iter().all(|id| refused.stderr.contains(id)), "{refused:?}");
+    assert!(hosts.iter().all(|id| refused.stderr.contains(id)), "{refused:?}");
     let ended = stack.run(&["down", "--yes", "--output", "json"]).succeeded().json();
     let ended = ended.as_array().unwrap().clone();
-    assert_eq!(ended.len(), second.len());
-    assert!(ended.iter().all(|row| second.iter().any(|id| row["what"] == id.as_str())));
+    assert_eq!(ended.len(), hosts.len());
+    assert!(ended.iter().all(|row| hosts.iter().any(|id| row["what"] == id.as_str())));
     assert!(stack.instances().is_empty());
     let tagged = "Filter.1.Name=tag:eventpost:stack&Filter.1.Value.1=life";
     let groups = stack.call(&format!("Action=DescribeSecurityGroups&{tagged}"));
@@ -82,10 +96,6 @@ fn a_stack_is_launched_replaced_and_ended_and_nothing_else_is_touched() {
     let keys = stack.call(&format!("Action=DescribeKeyPairs&{tagged}"));
     assert!(elements(&keys, "keyName").is_empty(), "{keys}");
     assert_eq!(stack.run(&["status"]).code, Some(3));
-
-    let text = stack.call(&format!("Action=DescribeInstances&InstanceId.1={bystander}"));
-    assert!(text.contains("<name>running</name>"), "{text}");
-    stack.call(&format!("Action=TerminateInstances&InstanceId.1={bystander}"));
 }
 
 fn check_healthy(stack: &Stack) {

@@ -46,7 +46,7 @@ fn a_command_of_another_machine_is_refused_until_the_lock_is_given_back_or_broke
     assert_eq!((&broken[0]["purpose"], &broken[0]["outcome"]), (&"up".into(), &"broken".into()));
     assert_eq!(elsewhere(&["unlock"]).succeeded().stdout.lines().count(), 1);
 
-    // One whose time is over is broken by whoever comes next.
+    // An expired lock is broken by the next command.
     let mut up = stack.begin(&["up"]);
     let id = wait_for("the lock to be taken", || lock(&stack));
     signal(up.id(), Signal::KILL);
@@ -87,12 +87,12 @@ fn machines_that_exist_keep_their_lock_themselves() {
     for command in ["up", "deploy"] {
         let refused = run(&[command]);
         assert_eq!(refused.code, Some(1), "{refused:?}");
-        let told = "me@elsewhere (pid 7) is changing this stack (`restore`, for ";
-        assert!(refused.stderr.contains(told), "{refused:?}");
+        let owner = "me@elsewhere (pid 7) is changing this stack (`restore`, for ";
+        assert!(refused.stderr.contains(owner), "{refused:?}");
     }
     run(&["unlock", "--yes"]).succeeded();
     run(&["deploy"]).succeeded();
-    // Whoever left it behind long ago is not waited for.
+    // A lock that expired long ago is not waited for.
     left("1f\\tme@elsewhere (pid 7)\\trestore\\t1\\t2\\n");
     run(&["deploy"]).succeeded();
     assert_eq!(on_host(id, &["cat", file]), "");

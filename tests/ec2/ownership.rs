@@ -93,9 +93,9 @@ fn somebody_elses_group_of_the_stacks_name_is_neither_used_nor_changed() {
     let group = make_group(&stack, None);
     open(&stack, &group, 5432);
     let before = known(&stack, &group);
-    let told = refused(&stack);
+    let error = refused(&stack);
     for part in [group.as_str(), " in vpc-", "eventpost:stack=namesake", "security_group.name"] {
-        assert!(told.contains(part), "{part}: {told}");
+        assert!(error.contains(part), "{part}: {error}");
     }
     assert_eq!(stack.run(&["plan"]).code, Some(1));
     stack.run(&["down", "--yes"]).succeeded();
@@ -134,10 +134,10 @@ fn a_group_that_the_file_names_is_used_as_it_is() {
     let group = make_group(&stack, None);
     open(&stack, &group, 22);
     let before = known(&stack, &group);
-    let told = refused(&stack);
+    let error = refused(&stack);
     let command = format!("--group-id {group} --protocol tcp --port 80 --cidr {FROM}");
-    assert!(told.contains("at port 80 from 127.0.0.0/8") && told.contains(&command), "{told}");
-    assert!(!told.contains("--port 22"), "{told}");
+    assert!(error.contains("at port 80 from 127.0.0.0/8") && error.contains(&command), "{error}");
+    assert!(!error.contains("--port 22"), "{error}");
     assert_eq!(known(&stack, &group), before);
 
     open(&stack, &group, 80);
@@ -183,8 +183,8 @@ fn a_missing_default_network_is_found_before_anything_is_made() {
         let deleted = stack.call_in(region, &format!("Action=DeleteVpc&VpcId={vpc}"));
         assert!(deleted.starts_with("HTTP/1.1 200"), "{deleted}");
     }
-    let told = refused(&stack);
-    assert!(told.contains("`aws ec2 create-default-vpc --region eu-west-3`"), "{told}");
+    let error = refused(&stack);
+    assert!(error.contains("`aws ec2 create-default-vpc --region eu-west-3`"), "{error}");
     let names = stack.call_in(region, "Action=DescribeKeyPairs");
     assert!(elements(&names, "keyName").is_empty(), "{names}");
 }

@@ -154,8 +154,8 @@ fn hosts_end_themselves_when_their_time_is_over() {
     assert!((1.0..120.0).contains(&number("left_seconds")), "{row}");
     let whole = (number("left_seconds") + number("age_seconds")) * 0.1856 / 3600.0;
     assert!((number("spent") + number("to_spend") - whole).abs() < 1e-6, "{row}");
-    let told = stack.run(&["status"]).stdout;
-    assert!(told.contains("EXPIRES IN") && told.contains(" USD"), "{told}");
+    let printed = stack.run(&["status"]).stdout;
+    assert!(printed.contains("EXPIRES IN") && printed.contains(" USD"), "{printed}");
     for seconds in [80, 40, 5] {
         wait_for("its time to be over", || {
             let left = stack.status()[0]["left_seconds"].as_u64();

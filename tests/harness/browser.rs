@@ -35,7 +35,8 @@ impl Browser {
             let (_, port) = line.split_once("started successfully on port ")?;
             port.trim_end_matches('.').parse::<u16>().ok()
         });
-        let address = SocketAddr::from(([127, 0, 0, 1], port.expect("a port of the driver's")));
+        let address =
+            SocketAddr::from(([127, 0, 0, 1], port.expect("chromedriver prints its port")));
         let mut browser = Self { driver, address, session: String::new() };
         let arguments = [
             "--headless",
@@ -55,7 +56,7 @@ impl Browser {
             }}}),
         );
         browser.session = format!("/{}", made["sessionId"].as_str().unwrap());
-        // The smallest window that is opened is wider than a phone.
+        // The smallest window that Chromium opens is wider than a phone.
         let metrics = json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": {
             "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false,
         }});
@@ -68,7 +69,7 @@ impl Browser {
         self.ask("POST", "/url", &json!({"url": url}));
     }
 
-    /// What a script returns.
+    /// Runs a script and returns its value.
     pub(crate) fn run(&self, script: &str) -> Value {
         self.ask("POST", "/execute/sync", &json!({"script": script, "args": []}))
     }
@@ -94,7 +95,7 @@ impl Browser {
         self.ask("POST", "/actions", &json!({"actions": [keyboard]}));
     }
 
-    /// The text that is seen of what a CSS selector finds.
+    /// The visible text of what a CSS selector finds.
     pub(crate) fn text(&self, selector: &str) -> String {
         self.of(selector, "text")
     }
@@ -107,7 +108,7 @@ impl Browser {
     /// Waits until what a CSS selector finds has a text in it.
     pub(crate) fn wait_for_text(&self, selector: &str, part: &str) -> String {
         wait_for(&format!("{selector} to have {part}"), || {
-            // One page may be about to make way for the next.
+            // The element may be missing while the next page loads.
             let script = format!("return document.querySelector('{selector}').innerText");
             let text =
                 self.try_ask("POST", "/execute/sync", &json!({"script": script, "args": []}));
@@ -115,8 +116,8 @@ impl Browser {
         })
     }
 
-    /// What the browser complains of.
-    pub(crate) fn complaints(&self) -> Vec<Value> {
+    /// The errors and warnings on the browser's console.
+    pub(crate) fn console(&self) -> Vec<Value> {
         self.ask("POST", "/se/log", &json!({"type": "browser"})).as_array().unwrap().clone()
     }
 

@@ -21,8 +21,8 @@ pub(crate) use rustix::process::Signal;
 use rustix::process::{Pid, kill_process};
 use tempfile::TempDir;
 
-/// Generous: machines that run tests are busy, and nothing waits longer than it must.
-const LIMIT: Duration = Duration::from_secs(60);
+/// How long a test waits for anything. Busy machines are slow, and nothing waits longer than it must.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A running service with a data folder of its own, killed at the end of the test.
 pub(crate) struct Service {
@@ -42,7 +42,7 @@ pub(crate) fn program(service: &str) -> PathBuf {
     eventpost.with_file_name(service)
 }
 
-/// Builds a program as the command does: the same program, whoever is first.
+/// Builds a program as the command does, so that both build the same.
 fn build_statically(package: &str, program: &str) {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["rustc", "--locked", "--quiet", "-p", package, "--bin", program]);
@@ -125,13 +125,13 @@ impl Service {
         self.process.wait().unwrap();
     }
 
-    /// Tells the process to stop and returns its exit code.
+    /// Ends the process by SIGTERM and returns its exit code.
     pub(crate) fn terminate(self) -> Option<i32> {
         signal(self.pid(), Signal::TERM);
         self.exit_code()
     }
 
-    /// Waits for the end of a process that has been told to stop.
+    /// Waits for the end of a process that was sent a signal.
     pub(crate) fn exit_code(mut self) -> Option<i32> {
         self.process.wait().unwrap().code()
     }
@@ -149,7 +149,7 @@ pub(crate) fn run_service(service: &str, args: &[&str], data: &Path) -> Output {
     Command::new(program(service)).args(args).arg("--data").arg(data).output().unwrap()
 }
 
-/// A command that runs this one with the most generous umask.
+/// A command that runs this one with a umask of 000.
 pub(crate) fn without_umask(command: &Command) -> Command {
     let mut shell = Command::new("sh");
     shell.args(["-c", "umask 000 && exec \"$0\" \"$@\""]);
@@ -186,16 +186,16 @@ pub(crate) fn signal(pid: u32, signal: Signal) {
     kill_process(id, signal).unwrap_or_else(|error| panic!("process {pid}: {error}"));
 }
 
-/// Looks again and again until there is something, or panics after a minute.
+/// Calls `look` until it returns something, and panics after a minute.
 pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
-    while start.elapsed() < LIMIT {
+    while start.elapsed() < TIMEOUT {
         if let Some(found) = look() {
             return found;
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    panic!("waited in vain for {what}");
+    panic!("waited {} s for {what}", TIMEOUT.as_secs());
 }
 
 /// A valid event of some 150 bytes.

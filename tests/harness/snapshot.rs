@@ -8,15 +8,16 @@ use std::path::{Path, PathBuf};
 
 use super::cli::{Ran, World};
 
-/// What differs from run to run, and what a snapshot has in its place.
-const VOLATILE: [(&str, &str); 8] = [
+/// Patterns of what differs between runs, and what a snapshot has instead.
+const VOLATILE: [(&str, &str); 9] = [
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[WHEN]"),
     (r"\bpid \d+", "pid [PID]"),
     // Of a row of `status`: the columns PID and UPTIME.
     (r"(http://\S+ +)\d+ +\d+ s +", "$1[PID]  [TIME]  "),
     (r"\.eventpost-\w{6}\b", ".eventpost-[RANDOM]"),
     (r"\d+ bytes free", "[N] bytes free"),
-    (r"\(\d+\.\d s\)", "([TIME])"),
+    (r"PID +UPTIME +", "PID    UPTIME  "),
+    (r"\((\d+ m )?\d+(\.\d+)? m?s\)", "([TIME])"),
     (r"\b[0-9a-f]{64}\b", "[SHA-256]"),
     (r"full to \d+ %", "full to [N] %"),
 ];
@@ -64,7 +65,7 @@ impl World {
         assert_printed(folder, name, &text);
     }
 
-    /// Puts names in the place of this world's folder and ports, which are as long as ports.
+    /// Replaces this world's folder and ports by names; those of ports are as long as ports.
     fn without_places(&self, text: &str) -> String {
         let mut text = text.replace(&self.path().display().to_string(), "[DIR]");
         for (n, port) in (self.port..self.port + 3).enumerate() {
@@ -74,7 +75,7 @@ impl World {
     }
 }
 
-/// Services are worked on at the same time: their lines are sorted, each one's as they came.
+/// Services are started side by side: sorts the lines by service, and keeps the order of each.
 fn by_service(text: &str) -> String {
     let service = |line: &&str| {
         let before = line.split(':').next().unwrap();
@@ -85,7 +86,7 @@ fn by_service(text: &str) -> String {
     lines.iter().flat_map(|line| [*line, "\n"]).collect()
 }
 
-/// How far the others were when a run failed is a matter of time: its error, without their lines.
+/// The error alone: how far other services were when a run failed depends on timing.
 fn from_error(text: &str) -> String {
     text.lines()
         .skip_while(|line| !line.starts_with("error:"))

@@ -24,7 +24,7 @@ fn a_notification_is_sent_when_it_is_due_and_not_before() {
 
     let sent = wait_for_state(&service, &path, "sent");
     assert_eq!((&sent["attempts"], &sent["subject"]), (&json!(1), &wanted["subject"]));
-    let mail = relay.taken().remove(0);
+    let mail = relay.accepted().remove(0);
     let due: Timestamp = format!("{due}Z").parse().unwrap();
     let taken = Timestamp::from_millisecond(mail["time"].as_i64().unwrap()).unwrap();
     assert!(taken >= due, "{taken} {due}");
@@ -39,7 +39,7 @@ fn a_notification_is_sent_when_it_is_due_and_not_before() {
     let ready = send(service.address, "GET", "/readyz", None).json();
     assert_eq!(ready["mail"], format!("localhost:{}", relay.port));
     assert_eq!(ready["notifications"]["sent"], 1);
-    assert_eq!(relay.taken().len(), 1);
+    assert_eq!(relay.accepted().len(), 1);
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn what_changes_or_goes_before_its_time_is_not_sent_as_it_was() {
     let new = notification("new@example.org", 3).to_string();
     assert_eq!(send(service.address, "PUT", &changed, Some(&new)).status, 200);
     wait_for_state(&service, &changed, "sent");
-    let to: Vec<_> = relay.taken().iter().map(|mail| mail["to"].clone()).collect();
+    let to: Vec<_> = relay.accepted().iter().map(|mail| mail["to"].clone()).collect();
     assert_eq!(to, ["new@example.org"]);
     // Sent is sent, whatever is written later; unless it is set to a later time.
     let mut late = notification("new@example.org", -5);
@@ -63,8 +63,8 @@ fn what_changes_or_goes_before_its_time_is_not_sent_as_it_was() {
     assert_eq!(state(&service, &changed)["state"], "sent");
     let again = notification("again@example.org", 1).to_string();
     assert_eq!(send(service.address, "PUT", &changed, Some(&again)).status, 200);
-    wait_for("the second mail", || (relay.taken().len() == 2).then_some(()));
-    assert_eq!(relay.taken()[1]["to"], "again@example.org");
+    wait_for("the second mail", || (relay.accepted().len() == 2).then_some(()));
+    assert_eq!(relay.accepted()[1]["to"], "again@example.org");
 }
 
 #[test]
@@ -89,14 +89,14 @@ fn what_was_sent_is_not_sent_again_where_the_data_go() {
     wait_for_state(&new, &second, "sent");
     assert_eq!(state(&new, &first)["state"], "sent");
     assert_eq!(state(&service, &second)["state"], "scheduled");
-    assert_eq!(relay.taken().len(), 2);
+    assert_eq!(relay.accepted().len(), 2);
 
     // An older copy takes nothing back that is known here.
     assert_eq!(new.terminate(), Some(0));
     assert!(run_service("notifications", &["restore", "--replace", copy], &other).status.success());
     let new = start(&other, &relay, &[]);
     wait_for_state(&new, &second, "sent");
-    assert_eq!(relay.taken().len(), 2);
+    assert_eq!(relay.accepted().len(), 2);
 }
 
 #[test]
@@ -116,18 +116,19 @@ fn nothing_is_lost_by_kill_9_while_sending() {
         assert_eq!(client.send("POST", "/notifications", &body).unwrap().status, 201);
     }
     for kill in 1..=5 {
-        wait_for("some to be sent", || (relay.taken().len() >= kill * 30).then_some(()));
+        wait_for("some to be sent", || (relay.accepted().len() >= kill * 30).then_some(()));
         service.kill();
         service = start(&data, &relay, &["--mail-rate", "1000"]);
     }
     wait_for("all to be sent", || (in_state(&service, "sent").len() == count).then_some(()));
-    let taken = relay.taken();
-    let mut ids: Vec<_> = taken.iter().map(|mail| mail["message_id"].as_str().unwrap()).collect();
+    let accepted = relay.accepted();
+    let mut ids: Vec<_> =
+        accepted.iter().map(|mail| mail["message_id"].as_str().unwrap()).collect();
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), count, "a receiver that drops doubles has each once");
     // A kill repeats what was at work, and no more.
-    assert!(taken.len() <= count + 5 * 4, "{} mails for {count}", taken.len());
+    assert!(accepted.len() <= count + 5 * 4, "{} mails for {count}", accepted.len());
 }
 
 #[test]
@@ -141,8 +142,9 @@ fn what_is_due_at_once_is_sent_at_a_bounded_rate() {
         let body = notification(&format!("n{number}@example.org"), 0).to_string();
         assert_eq!(client.send("POST", "/notifications", &body).unwrap().status, 201);
     }
-    wait_for("all to be sent", || (relay.taken().len() == 60).then_some(()));
-    let times: Vec<_> = relay.taken().iter().map(|mail| mail["time"].as_i64().unwrap()).collect();
+    wait_for("all to be sent", || (relay.accepted().len() == 60).then_some(()));
+    let times: Vec<_> =
+        relay.accepted().iter().map(|mail| mail["time"].as_i64().unwrap()).collect();
     let all = times.iter().max().unwrap() - times.iter().min().unwrap();
     assert!(all > 2_800, "60 mails at 20 a second took {all} ms");
 }

@@ -38,7 +38,7 @@ pub(crate) fn notification(to: &str, seconds: i64) -> Value {
     let due = Timestamp::now() + SignedDuration::from_secs(seconds);
     json!({
         "subject": "About an event",
-        "content": "The event that you wanted to be told of begins soon.",
+        "content": "The event that you asked about begins soon.",
         "to_mail": to,
         "scheduled_time": due.strftime("%Y-%m-%dT%H:%M:%S").to_string(),
     })

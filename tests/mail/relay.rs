@@ -9,45 +9,45 @@ use serde_json::Value;
 
 use crate::harness::free_ports;
 
-/// What logs in to a relay that wants that.
+/// The password of relays that need a login.
 pub(super) const PASSWORD: &str = "secret-of-the-relay";
 
 /// A relay, ended with the test.
 pub(crate) struct Relay {
     process: Child,
     pub(crate) port: u16,
-    taken: PathBuf,
-    /// Who vouches for it, where it has a certificate.
+    accepted: PathBuf,
+    /// The certificate of its authority, where it has one.
     pub(super) ca: Option<PathBuf>,
 }
 
 impl Relay {
-    /// A relay that takes mails from everybody.
+    /// A relay that accepts mails from everybody.
     pub(crate) fn start(folder: &Path) -> Self {
         Self::start_at("127.0.0.1", free_ports(), folder, None)
     }
 
-    /// A relay that takes mails from hosts of the testbed.
+    /// A relay that accepts mails from hosts of the testbed.
     pub(crate) fn start_for_hosts(folder: &Path) -> Self {
         Self::start_at("0.0.0.0", free_ports(), folder, None)
     }
 
     /// A relay at an address and a port.
     pub(super) fn start_at(address: &str, port: u16, folder: &Path, ca: Option<PathBuf>) -> Self {
-        let taken = folder.join("taken");
+        let accepted = folder.join("accepted");
         let mut command = Command::new(python());
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("testbed/relay.py");
-        command.arg(script).arg(address).arg(port.to_string()).arg(&taken);
+        command.arg(script).arg(address).arg(port.to_string()).arg(&accepted);
         if let Some(ca) = &ca {
             command.arg(ca).arg(ca.with_file_name("key.pem"));
         }
-        // It complains of clients that fail as tests have them fail.
+        // It logs clients that fail, as tests make them fail.
         command.stdout(Stdio::piped()).stderr(Stdio::null());
         let mut process = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(line, "ready\n");
-        Self { process, port, taken, ca }
+        Self { process, port, accepted, ca }
     }
 
     /// A relay that wants STARTTLS and a login.
@@ -72,9 +72,9 @@ impl Relay {
         Self::start_at("127.0.0.1", free_ports(), folder, Some(ca))
     }
 
-    /// The mails that it has taken.
-    pub(crate) fn taken(&self) -> Vec<Value> {
-        let text = fs::read_to_string(&self.taken).unwrap_or_default();
+    /// The mails that it has accepted.
+    pub(crate) fn accepted(&self) -> Vec<Value> {
+        let text = fs::read_to_string(&self.accepted).unwrap_or_default();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }

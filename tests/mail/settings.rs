@@ -39,7 +39,7 @@ fn a_local_stack_sends_as_its_description_says() {
     let address = world.holder("notifications").unwrap().address;
     let body = notification("somebody@example.org", 0).to_string();
     assert_eq!(send(address, "POST", "/notifications", Some(&body)).status, 201);
-    wait_for("the mail", || (!relay.taken().is_empty()).then_some(()));
+    wait_for("the mail", || (!relay.accepted().is_empty()).then_some(()));
     world.run(&["down", "--local"]).succeeded();
 }
 
@@ -56,13 +56,13 @@ fn the_connection_is_encrypted_and_the_password_shown_to_nobody_else() {
     let service = start(&data, &relay, &login);
     let path = make(&service, &notification("somebody@example.org", 0));
     wait_for_state(&service, &path, "sent");
-    let mail = relay.taken().remove(0);
+    let mail = relay.accepted().remove(0);
     assert_eq!((&mail["tls"], &mail["user"]), (&json!(true), &json!(true)), "{mail}");
     let command = std::fs::read(format!("/proc/{}/cmdline", service.pid())).unwrap();
     assert!(!String::from_utf8_lossy(&command).contains(PASSWORD));
     drop(service);
 
-    // Whoever has another certificate gets neither mail nor password.
+    // A relay with another certificate gets neither mail nor password.
     let strangers = temp_dir();
     let mut stranger = Relay::start_guarded(strangers.path());
     stranger.ca.clone_from(&relay.ca);
@@ -72,7 +72,7 @@ fn the_connection_is_encrypted_and_the_password_shown_to_nobody_else() {
         Some(state(&service, &path)).filter(|it| it["attempts"].as_u64() >= Some(1))
     });
     assert!(refused["error"].as_str().unwrap().contains("certificate"), "{refused}");
-    assert!(stranger.taken().is_empty());
+    assert!(stranger.accepted().is_empty());
 }
 
 #[test]
