@@ -65,7 +65,7 @@ pub(crate) struct AccessLogEntry<'a> {
 }
 
 /// The access log. When it is dropped, the waiting lines are written, unless that takes longer
-/// than [`MAX_FLUSH_TIME`].
+/// than two seconds.
 #[derive(Debug)]
 pub struct AccessLog {
     logged: LoggedRequests,
