@@ -87,8 +87,8 @@ impl Keyring {
         write(&self.deployed, &(digest_of(list) + "\n"))
     }
 
-    /// Creates a token. It is valid once the returned list is saved, which must not happen
-    /// before the token is in the hands of its user: nobody would know of it.
+    /// Creates a token, which becomes valid when the returned list is saved. Print the token
+    /// before: nobody would notice a valid token that nobody has seen.
     pub fn create(
         &self,
         name: &str,

@@ -145,7 +145,7 @@ impl Host {
     ) -> Result<Output, HostError> {
         let broken = |cause: String| HostError::Broken { host: self.name.clone(), doing, cause };
         let lost = || broken("the connection was lost".into());
-        let begun = Instant::now();
+        let start = Instant::now();
         debug!("{}: {doing}: {}", self.name, command.log_text());
         let (reply, mut answer) = oneshot::channel();
         let (progress, mut updates) = mpsc::channel(64);
@@ -158,7 +158,7 @@ impl Host {
                 done = &mut answer => {
                     let done = done.map_err(|_| lost())?;
                     let ended = done.as_ref().map_or_else(ToString::to_string, Output::status);
-                    info!("{}: {doing}: {ended}, in {}", self.name, in_words(begun.elapsed()));
+                    info!("{}: {doing}: {ended}, in {}", self.name, in_words(start.elapsed()));
                     return done.map_err(|error| broken(error.to_string()));
                 }
             }

@@ -65,7 +65,7 @@ impl Gate {
             out.extend_from_slice(chunk);
             return;
         }
-        // The marker may have begun in an earlier chunk.
+        // The first part of the marker may be in an earlier chunk.
         let from = self.before.len().saturating_sub(self.marker.len());
         self.before.extend_from_slice(chunk);
         let mut windows = self.before[from..].windows(self.marker.len());
