@@ -155,7 +155,7 @@ fn check_new_hosts(stack: &Stack, older: &[(PathBuf, Vec<u8>)], reader: &str, ci
         }
         let before = stack.instance(0);
         let up = stack.run(up).succeeded();
-        assert!(up.stderr.contains("gone: `ci` (write)"), "{up:?}");
+        assert!(up.stderr.contains("removed: `ci` (write)"), "{up:?}");
         assert_ne!(stack.instance(0), before);
         assert_eq!((reader_sees(stack), post(stack, ci)), (200, 401));
     }
