@@ -179,7 +179,7 @@ fn ten_thousand_connections_are_kept() {
 }
 
 #[test]
-fn connections_over_the_limit_are_told_to_come_back() {
+fn connections_over_the_limit_are_answered_503() {
     let dir = temp_dir();
     let args = ["--max-connections", "20"];
     let service = Service::start_with("events", dir.path(), &args, Stdio::null());

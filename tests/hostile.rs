@@ -111,7 +111,7 @@ fn chunks_that_make_no_sense_end_the_connection() {
 }
 
 #[test]
-fn bodies_that_are_no_events_are_refused_whatever_they_hold() {
+fn bodies_that_are_no_events_are_refused() {
     let dir = temp_dir();
     let service = Service::start("events", dir.path());
     let deep = "[".repeat(60_000);

@@ -129,7 +129,7 @@ fn people_search_open_an_event_and_are_reminded_by_mail() {
 
 #[test]
 #[ignore = "needs Chromium: run scripts/test"]
-fn where_changes_need_a_token_people_search_and_are_told_why_nothing_reminds_them() {
+fn where_writes_need_a_token_the_page_searches_and_offers_no_reminders() {
     let (dir, tokens) = (temp_dir(), Tokens::of_all_roles());
     let mut command = std::process::Command::new(program("events"));
     command.env("ACCESS_TOKENS", tokens.on_one_line());

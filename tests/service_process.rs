@@ -44,7 +44,7 @@ fn a_data_folder_in_use_names_the_process_that_uses_it() {
 }
 
 #[test]
-fn what_a_service_writes_is_its_owner_s_alone_whatever_the_umask() {
+fn files_of_a_service_are_private_with_any_umask() {
     let dir = temp_dir();
     let (data, copy) = (dir.path().join("above/data"), dir.path().join("copy"));
     let mut command = Command::new(program("notifications"));
@@ -128,7 +128,7 @@ fn a_stopping_service_finishes_the_request_at_work() {
 }
 
 #[test]
-fn health_and_readiness_are_told() {
+fn health_and_readiness_are_reported() {
     let dir = temp_dir();
     let service = Service::start("notifications", dir.path());
     assert_eq!(send(service.address, "GET", "/healthz", None).json()["status"], "ok");

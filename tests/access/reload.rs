@@ -57,7 +57,7 @@ fn a_list_that_is_broken_at_sighup_changes_nothing() {
     let stderr = dir.path().join("stderr");
     let mut command = with_file("events", &tokens, dir.path());
     command.args(["--listen", "127.0.0.1:0"]).stderr(fs::File::create(&stderr).unwrap());
-    let service = Service::start_as_told(command, &dir.path().join("data"));
+    let service = Service::start_with_arguments(command, &dir.path().join("data"));
     let said = || fs::read_to_string(&stderr).unwrap();
     let times = |text: &str| said().matches(text).count();
     let secret = tokens.secrets().next().unwrap();

@@ -219,7 +219,7 @@ fn no_token_is_found_in_what_a_service_says_or_is_started_by() {
         command.env("ACCESS_TOKENS", tokens.on_one_line()).env("ACCESS_LOG", "all");
         command.env("RUST_LOG", "trace").stdin(Stdio::null());
         command.stdout(file("stdout")).stderr(file("stderr"));
-        let service = Service::start_as_told(command, &dir.path().join("data"));
+        let service = Service::start_with_arguments(command, &dir.path().join("data"));
         for role in ["read", "write", "admin"] {
             let header = tokens.header(role);
             for (method, path) in [("GET", "/events"), ("POST", "/events"), ("GET", "/metrics")] {

@@ -59,7 +59,7 @@ fn a_container_of_a_platform_has_its_port_and_tokens_from_variables() {
     let mut command = Command::new(program("notifications"));
     command.env("PORT", port.to_string()).env("ACCESS_TOKENS", tokens.on_one_line());
     command.stderr(Stdio::null());
-    let service = Service::start_as_told(command, dir.path());
+    let service = Service::start_with_arguments(command, dir.path());
     assert!(service.address.ip().is_unspecified(), "{}", service.address);
     let here = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     // The platform's router sends the name that people know.

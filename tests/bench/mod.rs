@@ -102,7 +102,7 @@ fn a_script_that_is_wrong_is_refused_with_its_lines_before_anything_is_sent() {
 }
 
 #[test]
-fn an_interrupt_ends_the_load_and_its_result_is_told() {
+fn an_interrupted_load_test_reports_its_result() {
     let (world, _dir, service) = prepare();
     let url = format!("events=http://{}", service.address);
     let args = ["bench", "load.yml", "--url", &url, "-o", "execution.0.iterations=4000000000"];

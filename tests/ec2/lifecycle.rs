@@ -150,7 +150,7 @@ fn check_hardening(stack: &Stack, instances: &[String]) {
 
 #[test]
 #[ignore = "needs root and Docker: run scripts/test"]
-fn drift_from_the_file_is_told() {
+fn drift_from_the_file_is_reported() {
     let stack = Stack::new("drift", ONE);
     stack.run(&["up"]).succeeded();
     let group =

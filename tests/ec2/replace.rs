@@ -82,7 +82,7 @@ fn data_are_carried_over_under_a_load_and_no_answered_write_is_lost() {
 
 #[test]
 #[ignore = "needs root and Docker: run scripts/test"]
-fn whatever_ends_a_replacement_the_old_service_takes_writes_again_or_the_new_one_has_all() {
+fn a_replacement_that_is_cut_off_loses_no_write() {
     let stack = Stack::new("replace-cut", ONE);
     stack.run(&["up"]).succeeded();
     let (old, first) = (stack.address(0), stack.instances());
@@ -123,7 +123,7 @@ fn whatever_ends_a_replacement_the_old_service_takes_writes_again_or_the_new_one
 
 #[test]
 #[ignore = "needs root and Docker: run scripts/test"]
-fn what_cannot_be_carried_over_is_told_before_anything_is_launched() {
+fn data_that_cannot_be_carried_over_stop_up_before_it_launches() {
     let stack = Stack::new("replace-not", ONE);
     stack.run(&["up"]).succeeded();
     let first = stack.instances();

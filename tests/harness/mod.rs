@@ -70,11 +70,11 @@ impl Service {
     /// Starts a service by a command that takes its arguments.
     pub(crate) fn start_command(mut command: Command, data: &Path) -> Self {
         command.args(["--listen", "127.0.0.1:0"]).stderr(Stdio::null());
-        Self::start_as_told(command, data)
+        Self::start_with_arguments(command, data)
     }
 
     /// Starts a service by a command that also says where to listen and where its messages go.
-    pub(crate) fn start_as_told(mut command: Command, data: &Path) -> Self {
+    pub(crate) fn start_with_arguments(mut command: Command, data: &Path) -> Self {
         command.arg("--data").arg(data);
         let process = command.spawn().unwrap();
         // The command may hold the writing end of a pipe that is read to its end.

@@ -62,7 +62,7 @@ fn a_build_gets_the_environment_without_credentials() {
 }
 
 #[test]
-fn what_a_local_stack_keeps_is_its_owner_s_alone_whatever_the_umask() {
+fn files_of_a_local_stack_are_private_with_any_umask() {
     let world = World::new();
     let port = world.port.to_string();
     let up = ["up", "--local", "--port-base", &port];
