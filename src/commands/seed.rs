@@ -105,7 +105,9 @@ fn named_targets(args: &Seed, session: &Session) -> Result<Vec<Target>, Error> {
     let token = session.own_token(&args.token)?;
     let given = given_token(&args.token)?;
     let target = |url: &ServiceUrl| {
-        let service = session.service(&url.service)?;
+        let service = session
+            .service(&url.service)
+            .map_err(|error| Error::Request(format!("--url {}=…: {error}", url.service)))?;
         refuse_unencrypted(&url.endpoint, given.as_ref())?;
         let client = Client::local(url.endpoint.clone(), token.clone());
         Target::new(session, service.clone(), client)
