@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use ec2::{AccountError, Ec2Error};
-use loadtest::BenchError;
+use loadtest::LoadTestError;
 use loadtest::script::ScriptErrors;
 use rest::store::CopyError;
 use ssh::{HostError, IdentityError};
@@ -39,9 +39,9 @@ pub enum Error {
     /// Data of a service on this machine could not be copied.
     #[error(transparent)]
     Copy(#[from] CopyError),
-    /// A load could not be put on.
+    /// A load test cannot run.
     #[error(transparent)]
-    Bench(#[from] BenchError),
+    LoadTest(#[from] LoadTestError),
     /// A service's program could not be built or found.
     #[error(transparent)]
     Binary(#[from] BinaryError),

@@ -40,12 +40,12 @@ pub struct Bench {
     #[arg(long, value_enum, default_value_t = LoadSource::Laptop)]
     pub from: LoadSource,
 
-    /// Send so many requests a second whether or not they are answered (an open loop), in
-    /// each execution or in one scenario's; may be repeated
+    /// Send N requests a second, answered or not (an open loop), in each execution or in those of
+    /// one scenario; may be repeated
     #[arg(long, value_name = "[SCENARIO=]N")]
     pub rate: Vec<Rate>,
 
-    /// Change a value of the script, as in execution.0.hold-for=5s; may be repeated
+    /// Override a value of the script, as in execution.0.hold-for=5s; may be repeated
     #[arg(short = 'o', long = "option", value_name = "KEY=VALUE")]
     pub overrides: Vec<Override>,
 
@@ -53,15 +53,15 @@ pub struct Bench {
     #[command(flatten)]
     pub output: OutputArgs,
 
-    /// Write the result as a page that a browser shows, with pictures
+    /// Write the results as an HTML page with charts
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
 
-    /// Write the result as comma-separated values
+    /// Write the results as comma-separated values
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
 
-    /// Compare with an earlier result, which `--output json` printed
+    /// Compare with earlier results, which `--output json` printed
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
 
@@ -88,7 +88,7 @@ pub enum LoadSource {
 /// `[SCENARIO=]N` on the command line.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rate {
-    /// The scenario; without, all of them.
+    /// The scenario; all of them without.
     pub scenario: Option<String>,
     /// Requests a second.
     pub per_second: f64,

@@ -1,5 +1,5 @@
-//! A user's connection: opened when it is needed, kept open where the script says so, and
-//! reopened when the other side closes it.
+//! A virtual user's connection: opened when it is needed, kept open where the script says so, and
+//! reopened when the server closes it.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use support::http::Endpoint;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::exchange::{Answer, Exchange, Keep};
+use super::exchange::{Exchange, Keep, Response};
 
 /// A connection to a service.
 #[derive(Debug)]
@@ -16,17 +16,17 @@ pub(super) struct Connection<'a> {
     endpoint: &'a Endpoint,
     keepalive: bool,
     exchange: Option<Exchange>,
-    alarm: Alarm,
+    timeout: LazyTimeout,
 }
 
-/// A timer that is set anew only when it has run out: timeouts are long and answers
-/// quick, and a timer for each request would cost as much as the request.
+/// A timer that is set again only when it has run out: timeouts are long and responses quick,
+/// and a timer for each request would cost as much as the request.
 #[derive(Debug)]
-struct Alarm(Pin<Box<Sleep>>);
+struct LazyTimeout(Pin<Box<Sleep>>);
 
-/// What is sent.
+/// A request as it is sent.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Outgoing<'a> {
+pub(super) struct OutgoingRequest<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) is_head: bool,
     pub(super) keep: Keep,
@@ -34,25 +34,25 @@ pub(super) struct Outgoing<'a> {
 
 impl<'a> Connection<'a> {
     pub(super) fn new(endpoint: &'a Endpoint, keepalive: bool) -> Self {
-        let alarm = Alarm(Box::pin(sleep_until(Instant::now())));
-        Self { endpoint, keepalive, exchange: None, alarm }
+        let timeout = LazyTimeout(Box::pin(sleep_until(Instant::now())));
+        Self { endpoint, keepalive, exchange: None, timeout }
     }
 
-    /// Sends a request and reads the whole answer, within `timeout` from `now`.
+    /// Sends a request and reads the complete response, within `timeout` from `now`.
     pub(super) async fn exchange(
         &mut self,
-        request: Outgoing<'_>,
+        request: OutgoingRequest<'_>,
         now: Instant,
         timeout: Duration,
-        answer: &mut Answer,
+        response: &mut Response,
     ) -> Result<(), String> {
         let exchanged = tokio::select! {
             biased;
-            exchanged = send(&mut self.exchange, self.endpoint, request, answer) => exchanged,
-            () = self.alarm.at(now + timeout) => Err("timed out".into()),
+            exchanged = send(&mut self.exchange, self.endpoint, request, response) => exchanged,
+            () = self.timeout.at(now + timeout) => Err("timed out".into()),
         };
-        // After a timeout the answer may still come, and would be taken for the next one's.
-        if exchanged.is_err() || !self.keepalive || !answer.reusable {
+        // After a timeout the response may still arrive, and would be taken for the next one.
+        if exchanged.is_err() || !self.keepalive || !response.reusable {
             self.exchange = None;
         }
         exchanged
@@ -62,14 +62,14 @@ impl<'a> Connection<'a> {
 async fn send(
     kept: &mut Option<Exchange>,
     endpoint: &Endpoint,
-    request: Outgoing<'_>,
-    answer: &mut Answer,
+    request: OutgoingRequest<'_>,
+    response: &mut Response,
 ) -> Result<(), String> {
     if !kept.as_ref().is_some_and(Exchange::is_idle) {
         *kept = Some(connect(endpoint).await.map_err(|error| format!("cannot connect: {error}"))?);
     }
-    let exchange = kept.as_mut().expect("there is a connection now");
-    exchange.run(request.bytes, request.is_head, request.keep, answer).await
+    let exchange = kept.as_mut().expect("it was connected above");
+    exchange.run(request.bytes, request.is_head, request.keep, response).await
 }
 
 async fn connect(endpoint: &Endpoint) -> std::io::Result<Exchange> {
@@ -78,8 +78,8 @@ async fn connect(endpoint: &Endpoint) -> std::io::Result<Exchange> {
     Ok(Exchange::new(stream))
 }
 
-impl Alarm {
-    /// Comes to its end when that time has come.
+impl LazyTimeout {
+    /// Ends at the deadline.
     async fn at(&mut self, deadline: Instant) {
         if self.0.deadline() > deadline {
             self.0.as_mut().reset(deadline);

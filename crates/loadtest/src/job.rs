@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use support::event::Event;
 use support::token::Token;
 
-use super::outcome::Outcome;
+use super::results::Results;
 use super::script::{Script, ScriptErrors};
 
 /// A load test to run: some executions of a script, with everything that they need.
@@ -29,14 +29,14 @@ pub struct Job {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Message {
-    /// Something happened.
+    /// Progress.
     Event(Event),
-    /// The result, at the end.
-    Outcome(Box<Outcome>),
+    /// The results, at the end.
+    Results(Box<Results>),
 }
 
 impl Job {
-    /// Takes some executions out of a script, and sends their requests to `address`.
+    /// Takes some executions out of a script, whose requests are sent to `address`.
     pub fn new(
         script: &Script,
         executions: &[usize],
@@ -56,7 +56,7 @@ impl Job {
         }
     }
 
-    /// Reads its script.
+    /// Reads the script.
     pub fn into_script(self) -> Result<Script, ScriptErrors> {
         let mut script = Script::bundled(&self.script, self.files)?;
         for (scenario, rate) in self.rates {
@@ -108,7 +108,7 @@ reporting:
     }
 
     #[test]
-    fn a_job_has_all_that_its_executions_need() {
+    fn a_job_has_everything_that_its_executions_need() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("body.txt"), "${id} \u{e9}").unwrap();
         std::fs::write(dir.path().join("load.yml"), SCRIPT).unwrap();
@@ -128,13 +128,13 @@ reporting:
         request.body.as_ref().unwrap().fill(&script::Variables::new(), &mut body);
         assert_eq!(String::from_utf8(body).unwrap(), "${id} \u{e9}");
         assert_eq!(request.timeout, Duration::from_secs(30));
-        // The criterion about a label of another host's is that host's.
+        // The other host checks the criterion about its own label.
         let criteria: Vec<_> = script.criteria.iter().map(|it| it.text.as_str()).collect();
         assert_eq!(criteria, ["fail>0%", "slow two: p99 of /two>1s"]);
     }
 
     #[test]
-    fn a_token_is_shown_nowhere() {
+    fn a_token_is_not_shown() {
         let script = script::read_text(&SCRIPT.replace("body-file", "body")).unwrap();
         let job = Job::new(&script, &[0, 1], "http://127.0.0.1:80", Some(&token()));
         assert!(!format!("{job:?}").contains("secret"));

@@ -1,11 +1,11 @@
-//! Describes the machine that a load came from: figures mean little without it.
+//! Describes the machine that requests are sent from: results mean little without it.
 
 use std::fs;
 
-use super::outcome::Machine;
+use super::results::Machine;
 
 impl Machine {
-    /// This machine, under a name.
+    /// Describes this machine, under a name.
     pub fn this(name: &str) -> Self {
         Self {
             name: name.into(),
@@ -17,7 +17,7 @@ impl Machine {
     }
 }
 
-/// In bytes; the kernel says it in KiB (proc(5)).
+/// The memory in bytes; the kernel reports it in KiB (proc(5)).
 fn memory() -> Option<u64> {
     let text = field("/proc/meminfo", "MemTotal")?;
     Some(text.split(' ').next()?.parse::<u64>().ok()? * 1024)

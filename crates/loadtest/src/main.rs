@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use loadtest::job::{Job, Message};
-use loadtest::outcome::{HOST, Machine, Outcome};
+use loadtest::results::{HOST, Machine, Results};
 use support::event::{Event, EventSink};
 
 /// Prints events as lines of JSON.
@@ -28,11 +28,11 @@ async fn run() -> Result<(), Box<dyn Error>> {
         .map_err(|error| format!("cannot read the load test from standard input: {error}"))?;
     let script = job.into_script()?;
     let ran = loadtest::run(&script, HOST, &Lines, std::future::pending::<()>()).await?;
-    print(&Message::Outcome(Box::new(Outcome {
+    print(&Message::Results(Box::new(Results {
         machines: vec![Machine::this(HOST)],
         executions: ran.executions,
         criteria: ran.criteria,
-        ..Outcome::empty()
+        ..Results::empty()
     })));
     Ok(())
 }

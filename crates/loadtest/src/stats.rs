@@ -1,75 +1,102 @@
-//! Collects measurements: a histogram for each request of a scenario, and failures by kind.
+//! Collects samples: a histogram for each request of a scenario, and errors by kind.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// The longest time that is told apart, in microseconds: ten minutes.
-const LONGEST: u64 = 600_000_000;
-/// Digits of a time that are kept.
+use super::script::{Execution, Request, Scenario};
+
+/// The longest time that a histogram holds, in microseconds: ten minutes.
+const MAX_TIME: u64 = 600_000_000;
+/// Significant digits of times.
 const DIGITS: u8 = 3;
 
-/// What was measured of each request of a scenario, by its number.
+/// The samples of each request of a scenario, in the scenario's order.
 #[derive(Debug)]
-pub(super) struct Stats(pub(super) Vec<Measured>);
+pub(super) struct ScenarioStats(Vec<RequestStats>);
 
-/// What was measured of one request, or of several together.
+/// The samples of one request, or of several together.
 #[derive(Debug)]
-pub(super) struct Measured {
-    /// Response times in microseconds, of those that were answered: in a closed loop
-    /// from sending to the end of the answer, in an open one from when it was due.
+pub(super) struct RequestStats {
+    /// Response times in microseconds, of requests that were answered: in a closed loop
+    /// from sending to the end of the response, in an open loop from when it was due.
     pub(super) time: Histogram<u64>,
-    /// In an open loop, times from sending to the end of the answer.
+    /// In an open loop, times from sending to the end of the response.
     pub(super) service: Option<Histogram<u64>>,
     /// Requests sent.
     pub(super) count: u64,
     /// Bytes of bodies received.
     pub(super) bytes: u64,
-    /// Answers by status.
+    /// Responses by status.
     pub(super) statuses: BTreeMap<u16, u64>,
-    /// Failed requests by what went wrong.
+    /// Failed requests by error.
     pub(super) errors: BTreeMap<String, u64>,
 }
 
-/// How one request went.
+/// The measurement of one request.
 #[derive(Debug)]
 pub(super) struct Sample {
-    /// From sending it to the end of its answer.
+    /// From sending it to the end of the response.
     pub(super) service: Duration,
     /// From when it was due.
     pub(super) response: Duration,
-    /// What was answered, if anything was.
-    pub(super) answer: Option<Answered>,
-    /// What went wrong.
+    /// The response, if there was one.
+    pub(super) answer: Option<ResponseInfo>,
+    /// Why it failed.
     pub(super) error: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Answered {
+pub(super) struct ResponseInfo {
     pub(super) status: u16,
     pub(super) bytes: u64,
 }
 
-impl Stats {
-    /// Of so many requests, in an open loop or a closed one.
-    pub(super) fn new(requests: usize, open: bool) -> Self {
-        Self((0..requests).map(|_| Measured::new(open)).collect())
+impl ScenarioStats {
+    /// Of an execution's requests, without samples.
+    pub(super) fn new(execution: &Execution) -> Self {
+        let requests = &execution.scenario.requests;
+        Self(requests.iter().map(|_| RequestStats::new(execution.rate.is_some())).collect())
     }
 
+    /// Adds a sample of the request with a number.
+    pub(super) fn record(&mut self, request: usize, sample: Sample) {
+        self.0[request].record(sample);
+    }
+
+    /// Adds the samples of another of the same scenario.
     pub(super) fn add(&mut self, other: &Self) {
         for (own, others) in self.0.iter_mut().zip(&other.0) {
             own.add(others);
         }
     }
 
-    /// Forgets everything, and keeps the room for more.
+    /// Removes all samples, and keeps the memory for more.
     pub(super) fn reset(&mut self) {
-        self.0.iter_mut().for_each(Measured::reset);
+        self.0.iter_mut().for_each(RequestStats::reset);
+    }
+
+    /// Each request with its samples.
+    pub(super) fn of<'a>(
+        &'a self,
+        scenario: &'a Scenario,
+    ) -> impl Iterator<Item = (&'a Request, &'a RequestStats)> {
+        scenario.requests.iter().zip(&self.0)
+    }
+
+    /// All samples together; `None` if the scenario has no requests.
+    pub(super) fn sum(&self) -> Option<RequestStats> {
+        RequestStats::sum(&self.0)
+    }
+
+    /// How many requests have failed.
+    pub(super) fn failed(&self) -> u64 {
+        self.0.iter().map(RequestStats::failed).sum()
     }
 }
 
-impl Measured {
+impl RequestStats {
     pub(super) fn new(open: bool) -> Self {
         Self {
             time: histogram(),
@@ -81,7 +108,7 @@ impl Measured {
         }
     }
 
-    /// Of several requests together; `None` for none.
+    /// The samples of several requests together; `None` if there is no request.
     pub(super) fn sum<'a>(all: impl IntoIterator<Item = &'a Self>) -> Option<Self> {
         let mut all = all.into_iter();
         let mut sum = Self::new(false);
@@ -92,12 +119,12 @@ impl Measured {
         Some(sum)
     }
 
-    pub(super) fn record(&mut self, sample: Sample) {
+    fn record(&mut self, sample: Sample) {
         self.count += 1;
-        if let Some(Answered { status, bytes }) = sample.answer {
-            note(&mut self.time, sample.response);
+        if let Some(ResponseInfo { status, bytes }) = sample.answer {
+            record(&mut self.time, sample.response);
             if let Some(service) = &mut self.service {
-                note(service, sample.service);
+                record(service, sample.service);
             }
             self.bytes += bytes;
             *self.statuses.entry(status).or_default() += 1;
@@ -138,18 +165,17 @@ impl Measured {
     }
 }
 
-/// One that begins small: a user's requests take a narrow range of times, and there are
-/// many users.
+/// A histogram that begins small and grows: most requests take a narrow range of times.
 fn histogram() -> Histogram<u64> {
     let mut histogram = Histogram::new_with_max(4095, DIGITS).expect("valid bounds");
     histogram.auto(true);
     histogram
 }
 
-/// At least a microsecond, since a histogram begins there, and at most the longest time.
-fn note(histogram: &mut Histogram<u64>, time: Duration) {
-    let micros = u64::try_from(time.as_micros()).unwrap_or(LONGEST).clamp(1, LONGEST);
-    histogram.record(micros).expect("it grows as far as the longest time");
+/// Records at least a microsecond, where histograms begin, and at most the longest time.
+fn record(histogram: &mut Histogram<u64>, time: Duration) {
+    let micros = u64::try_from(time.as_micros()).unwrap_or(MAX_TIME).clamp(1, MAX_TIME);
+    histogram.record(micros).expect("the histogram grows up to the longest time");
 }
 
 #[cfg(test)]
@@ -161,28 +187,28 @@ mod tests {
         Sample {
             service: time,
             response: time + Duration::from_millis(1),
-            answer: answer.map(|(status, bytes)| Answered { status, bytes }),
+            answer: answer.map(|(status, bytes)| ResponseInfo { status, bytes }),
             error: error.map(str::to_owned),
         }
     }
 
     #[test]
-    fn what_was_measured_adds_up() {
-        let (mut one, mut two) = (Stats::new(2, true), Stats::new(2, true));
-        one.0[0].record(sample(5, Some((200, 10)), None));
-        one.0[1].record(sample(7, Some((404, 3)), Some("status 404")));
-        two.0[0].record(sample(9, None, Some("timed out")));
-        two.0[1].record(sample(900_000, Some((200, 1)), None));
+    fn samples_add_up() {
+        let new = || ScenarioStats(vec![RequestStats::new(true), RequestStats::new(true)]);
+        let (mut one, mut two) = (new(), new());
+        one.record(0, sample(5, Some((200, 10)), None));
+        one.record(1, sample(7, Some((404, 3)), Some("status 404")));
+        two.record(0, sample(9, None, Some("timed out")));
+        two.record(1, sample(900_000, Some((200, 1)), None));
         one.add(&two);
         let first = &one.0[0];
         assert_eq!((first.count, first.bytes, first.failed()), (2, 10, 1));
-        assert_eq!(first.time.len(), 1, "a request without an answer has no time");
+        assert_eq!(first.time.len(), 1, "a request without a response has no time");
         let service = first.service.as_ref().unwrap();
         assert_eq!((first.time.max() / 100, service.max() / 100), (60, 50));
-        let sum = Measured::sum(&one.0).unwrap();
+        let sum = one.sum().unwrap();
         assert_eq!((sum.count, sum.statuses[&200], sum.errors["status 404"]), (4, 2, 1));
-        // Beyond the longest time, it is the longest.
-        assert!(sum.time.max() >= LONGEST);
+        assert!(sum.time.max() >= MAX_TIME, "longer times are capped");
         one.reset();
         assert_eq!((one.0[1].count, one.0[1].time.len(), one.0[1].failed()), (0, 0, 0));
     }

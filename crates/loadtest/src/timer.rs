@@ -13,22 +13,22 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::time::Instant;
 
-/// A timer of the system's.
+/// A timer of the operating system.
 #[derive(Debug)]
 pub(super) struct Timer(AsyncFd<OwnedFd>);
 
 impl Timer {
-    /// Must be called within the runtime.
-    #[expect(unsafe_code, reason = "the runtime takes only descriptors that stay what they are")]
+    /// Creates a timer. Must be called within the runtime.
+    #[expect(unsafe_code, reason = "the runtime requires that the descriptor stays open")]
     pub(super) fn new() -> io::Result<Self> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
-        // SAFETY: the descriptor is owned, and nothing takes it out of the `AsyncFd`.
+        // SAFETY: the descriptor is owned, and is closed only after the `AsyncFd` is dropped.
         let timer = unsafe { AsyncFd::register_with_interest(timer, Interest::READABLE) }?;
         Ok(Self(timer))
     }
 
-    /// Waits until then; at once where it has passed.
+    /// Waits until a moment; returns at once if it has passed.
     pub(super) async fn sleep_until(&self, moment: Instant) -> io::Result<()> {
         let left = moment.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -36,9 +36,9 @@ impl Timer {
         }
         let once = Itimerspec { it_interval: timespec(Duration::ZERO), it_value: timespec(left) };
         timerfd_settime(self.0.get_ref(), TimerfdTimerFlags::empty(), &once)?;
-        let mut rings = [0; 8];
+        let mut expirations = [0; 8];
         self.0
-            .async_io(Interest::READABLE, |timer| Ok(rustix::io::read(timer, &mut rings)?))
+            .async_io(Interest::READABLE, |timer| Ok(rustix::io::read(timer, &mut expirations)?))
             .await?;
         Ok(())
     }
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn it_never_rings_early() {
+    async fn a_timer_never_fires_early() {
         let timer = Timer::new().unwrap();
         for micros in [0, 1, 300, 1500, 20_000] {
             let moment = Instant::now() + Duration::from_micros(micros);

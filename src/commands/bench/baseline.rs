@@ -1,72 +1,65 @@
-//! Compares a result with an earlier one.
+//! Compares results with earlier ones.
 
 use std::fs;
 use std::path::Path;
 
-use loadtest::outcome::{ExecutionOutcome, LabelOutcome, Outcome};
+use loadtest::results::{ExecutionResult, LabelResult, Results};
 use serde::Serialize;
 
 use crate::error::Error;
 use crate::report::{Cell, Table};
 
-/// How something changed: of an execution its throughput, of a label its times.
+/// A value before and now: the throughput of an execution, or a time of a label.
 #[derive(Debug, Serialize)]
-pub(super) struct Change {
+pub(super) struct Comparison {
     from: String,
     scenario: String,
-    /// The method and label; without, the execution as a whole.
+    /// The method and label; the whole execution without.
     label: Option<String>,
-    /// What changed.
+    /// Which value.
     what: &'static str,
     before: f64,
     now: f64,
-    /// The difference, in percent of what it was.
+    /// The difference in percent of the value before.
     percent: Option<f64>,
     #[serde(skip)]
     better: Better,
 }
 
-/// Which way a change is a good one.
+/// Which values are better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Better {
-    More,
-    Less,
+    Higher,
+    Lower,
 }
 
-/// Changes below this share, in percent, are nothing that a reader must be warned of: two
-/// runs of the same program differ as much.
+/// Smaller changes, in percent, are not marked: two runs of the same program differ as much.
 const NOISE: f64 = 5.0;
 
-/// Reads an earlier result.
-pub(super) fn read(file: &Path) -> Result<Outcome, Error> {
-    let wrong = |cause: String| {
+/// Reads earlier results.
+pub(super) fn read(file: &Path) -> Result<Results, Error> {
+    let invalid = |cause: String| {
         Error::Request(format!(
-            "--baseline {}: {cause}. It takes what `eventpost bench --output json` prints",
+            "--baseline {}: {cause}; name a file with the output of `eventpost bench --output json`",
             file.display()
         ))
     };
-    let text = fs::read(file).map_err(|error| wrong(format!("cannot be read: {error}")))?;
-    serde_json::from_slice(&text).map_err(|error| wrong(format!("is no result: {error}")))
+    let text = fs::read(file).map_err(|error| invalid(format!("cannot be read: {error}")))?;
+    serde_json::from_slice(&text).map_err(|error| invalid(format!("is not a result: {error}")))
 }
 
-/// What is in both results, and how it changed.
-pub(super) fn changes(before: &Outcome, now: &Outcome) -> Vec<Change> {
-    let same = |one: &ExecutionOutcome, other: &ExecutionOutcome| {
-        one.from == other.from && one.scenario == other.scenario
-    };
-    let mut changes = Vec::new();
-    for execution in &now.executions {
-        let earlier = before.executions.iter().find(|earlier| same(earlier, execution));
-        if let Some(earlier) = earlier {
-            changes.extend(of_execution(earlier, execution));
-        }
-    }
-    changes
+/// Compares the executions and labels that are in both results.
+pub(super) fn compare(before: &Results, now: &Results) -> Vec<Comparison> {
+    let executions = now.executions.iter().filter_map(|execution| {
+        let is_same =
+            |it: &&ExecutionResult| it.from == execution.from && it.scenario == execution.scenario;
+        Some(compare_execution(before.executions.iter().find(is_same)?, execution))
+    });
+    executions.flatten().collect()
 }
 
-fn of_execution(before: &ExecutionOutcome, now: &ExecutionOutcome) -> Vec<Change> {
-    let throughput = |it: &ExecutionOutcome| it.hold_per_second.unwrap_or(it.overall_per_second);
-    let row = |label: Option<String>, what, before: f64, after: f64, better| Change {
+fn compare_execution(before: &ExecutionResult, now: &ExecutionResult) -> Vec<Comparison> {
+    let comparison = |label: Option<String>, what, before: f64, after: f64, better| Comparison {
         from: now.from.clone(),
         scenario: now.scenario.clone(),
         label,
@@ -76,38 +69,38 @@ fn of_execution(before: &ExecutionOutcome, now: &ExecutionOutcome) -> Vec<Change
         percent: (before > 0.0).then(|| (after / before - 1.0) * 100.0),
         better,
     };
-    let rates = (throughput(before), throughput(now));
-    let mut rows = vec![row(None, "requests/s", rates.0, rates.1, Better::More)];
+    let rates = (before.throughput(), now.throughput());
+    let mut rows = vec![comparison(None, "requests/s", rates.0, rates.1, Better::Higher)];
     for label in &now.labels {
-        let same = |it: &&LabelOutcome| it.method == label.method && it.label == label.label;
-        let Some(earlier) = before.labels.iter().find(same) else { continue };
+        let is_same = |it: &&LabelResult| it.method == label.method && it.label == label.label;
+        let Some(earlier) = before.labels.iter().find(is_same) else { continue };
         let times = [
             ("p50 ms", earlier.response.p50_ms, label.response.p50_ms),
             ("p99 ms", earlier.response.p99_ms, label.response.p99_ms),
         ];
         for (what, before, after) in times {
-            rows.push(row(Some(label.title()), what, before, after, Better::Less));
+            rows.push(comparison(Some(label.title()), what, before, after, Better::Lower));
         }
     }
     rows
 }
 
-impl Change {
+impl Comparison {
     fn is_worse(&self) -> bool {
         self.percent.is_some_and(|percent| match self.better {
-            Better::More => percent < -NOISE,
-            Better::Less => percent > NOISE,
+            Better::Higher => percent < -NOISE,
+            Better::Lower => percent > NOISE,
         })
     }
 }
 
-impl Table for Change {
+impl Table for Comparison {
     const HEADINGS: &'static [&'static str] =
         &["FROM", "SCENARIO", "LABEL", "WHAT", "BEFORE", "NOW", "CHANGE"];
 
     fn cells(&self) -> Vec<Cell> {
         let number = |number: f64| {
-            let digits = if self.better == Better::More { 0 } else { 2 };
+            let digits = if self.better == Better::Higher { 0 } else { 2 };
             Cell::text(Some(format!("{number:.digits$}")))
         };
         let change = self.percent.map_or_else(|| "-".into(), |percent| format!("{percent:+.1}%"));

@@ -1,14 +1,14 @@
-//! Writes a result as comma-separated values.
+//! Formats results as comma-separated values.
 
-use loadtest::outcome::{Outcome, Times};
+use loadtest::results::{Results, Times};
 
 const HEADINGS: &str = "from,scenario,method,label,requests,errors,bytes,average_ms,p50_ms,p90_ms,\
     p95_ms,p99_ms,p99_9_ms,max_ms,service_p50_ms,service_p99_ms,service_max_ms\n";
 
 /// The labels as comma-separated values (RFC 4180).
-pub(super) fn render(outcome: &Outcome) -> String {
+pub(super) fn render(results: &Results) -> String {
     let mut text = HEADINGS.to_owned();
-    for execution in &outcome.executions {
+    for execution in &results.executions {
         for label in &execution.labels {
             let Times { average_ms, p50_ms, p90_ms, p95_ms, p99_ms, p99_9_ms, max_ms } =
                 label.response;
@@ -31,7 +31,7 @@ pub(super) fn render(outcome: &Outcome) -> String {
     text
 }
 
-/// A field: in quotes where it has to be, and never a formula to a spreadsheet.
+/// A field, quoted if it must be. Spreadsheets do not take it for a formula.
 fn quoted(text: &str) -> String {
     let text =
         if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text.into() };
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_are_quoted_where_they_must_be() {
+    fn fields_are_quoted_if_they_must_be() {
         assert_eq!(quoted("GET /events/{id}"), "GET /events/{id}");
         assert_eq!(quoted("a, \"b\""), "\"a, \"\"b\"\"\"");
         assert_eq!(quoted("=1+1"), "'=1+1");

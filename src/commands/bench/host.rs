@@ -8,7 +8,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::future::try_join_all;
 use loadtest::job::{Job, Message};
-use loadtest::outcome::Outcome;
+use loadtest::results::Results;
 use loadtest::script::Script;
 use ssh::{Command, Progress, quote};
 use support::event::{Event, EventSink, Reporter};
@@ -28,41 +28,41 @@ const UPLOAD_TIMEOUT: Duration = Duration::from_secs(600);
 /// How long a load test may take that ends after a number of iterations.
 const ITERATIONS_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 
-/// What one host runs: some of the script's executions.
+/// The executions that one host runs.
 struct HostRun<'a> {
     host: &'a ServiceHost,
-    /// What messages call the host.
+    /// The host's name in messages.
     name: String,
     /// The numbers of its executions in the script.
     executions: Vec<usize>,
 }
 
-/// Runs the script on all hosts at the same time, and returns one result.
+/// Runs the script on all hosts at the same time, and joins their results.
 pub(super) async fn measure(
     script: &Script,
     targets: &StackHosts,
     program: &[u8],
     sink: &dyn EventSink,
-) -> Result<Outcome, Error> {
+) -> Result<Results, Error> {
     let runs: Vec<_> = targets.hosts.iter().filter_map(|host| HostRun::new(script, host)).collect();
     let results = runs.iter().map(|run| async move {
         let url = format!("http://127.0.0.1:{}", run.host.service.port);
         let job = Job::new(script, &run.executions, &url, targets.token.as_ref());
         let payload = payload(program, &job).map_err(Error::Runtime)?;
-        let outcome = run.measure(script, payload, sink).await?;
-        Ok::<_, Error>((run, outcome))
+        let results = run.measure(script, payload, sink).await?;
+        Ok::<_, Error>((run, results))
     });
     Ok(joined(try_join_all(results).await?))
 }
 
 /// Joins the hosts' results, with the executions in the script's order.
-fn joined(results: Vec<(&HostRun<'_>, Outcome)>) -> Outcome {
-    let mut all = Outcome::empty();
+fn joined(results: Vec<(&HostRun<'_>, Results)>) -> Results {
+    let mut all = Results::empty();
     let mut executions = Vec::new();
-    for (run, outcome) in results {
-        all.machines.extend(outcome.machines);
-        executions.extend(run.executions.iter().zip(outcome.executions));
-        all.criteria.extend(outcome.criteria);
+    for (run, results) in results {
+        all.machines.extend(results.machines);
+        executions.extend(run.executions.iter().zip(results.executions));
+        all.criteria.extend(results.criteria);
     }
     executions.sort_by_key(|(number, _)| **number);
     all.executions = executions.into_iter().map(|(_, execution)| execution).collect();
@@ -70,9 +70,9 @@ fn joined(results: Vec<(&HostRun<'_>, Outcome)>) -> Outcome {
 }
 
 impl<'a> HostRun<'a> {
-    /// What the script has for the host's service, if anything.
+    /// The executions for the host's service, if there are any.
     fn new(script: &Script, host: &'a ServiceHost) -> Option<Self> {
-        let executions = script.of_service(&host.service.collection());
+        let executions = script.executions_of(&host.service.collection());
         let name = format!("{} host", host.service.name);
         (!executions.is_empty()).then_some(Self { host, name, executions })
     }
@@ -82,7 +82,7 @@ impl<'a> HostRun<'a> {
         script: &Script,
         payload: Vec<u8>,
         sink: &dyn EventSink,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Results, Error> {
         let reporter = Reporter::new(sink, &self.name);
         reporter.step("connecting");
         let deadline = Deadline::after(CONNECT_TIMEOUT);
@@ -90,9 +90,9 @@ impl<'a> HostRun<'a> {
         let connected = connected.inspect_err(|error| reporter.failed(error.to_string()))?;
         reporter.step("uploading the load-test program");
         let total = payload.len() as u64;
-        let timeout = script.lasts().unwrap_or(ITERATIONS_TIMEOUT) + UPLOAD_TIMEOUT;
+        let timeout = script.max_duration().unwrap_or(ITERATIONS_TIMEOUT) + UPLOAD_TIMEOUT;
         let command = Command::new(command_line()).stdin(payload).within(timeout);
-        let mut outcome = None;
+        let mut results = None;
         let report = |progress| match progress {
             Progress::Sent(bytes) => {
                 reporter.bytes("uploading the load-test program", bytes as u64, total);
@@ -101,31 +101,31 @@ impl<'a> HostRun<'a> {
                 Ok(Message::Event(Event { subject, kind })) => {
                     sink.emit(Event { subject: format!("{subject} on host"), kind });
                 }
-                Ok(Message::Outcome(it)) => outcome = Some(*it),
+                Ok(Message::Results(it)) => results = Some(*it),
                 Err(_) => reporter.detail(line),
             },
             Progress::Stdout(_) | Progress::Stderr(_) => {}
         };
         let ran = connected.run_watching("running the load test", command, report).await;
         ran.inspect_err(|error| reporter.failed(error.to_string()))?;
-        let outcome = outcome.filter(|it| it.executions.len() == self.executions.len());
-        let outcome = outcome.ok_or_else(|| {
-            Error::Failed(format!("{}: the load test ended without a result", self.name))
+        let results = results.filter(|it| it.executions.len() == self.executions.len());
+        let results = results.ok_or_else(|| {
+            Error::Failed(format!("{}: the load test ended without results", self.name))
         });
-        let outcome = outcome.inspect_err(|error| reporter.failed(error.to_string()))?;
-        reporter.done("received the result");
-        Ok(self.named(outcome))
+        let results = results.inspect_err(|error| reporter.failed(error.to_string()))?;
+        reporter.done("received the results");
+        Ok(self.named(results))
     }
 
     /// Names the host in its result.
-    fn named(&self, mut outcome: Outcome) -> Outcome {
-        for machine in &mut outcome.machines {
+    fn named(&self, mut results: Results) -> Results {
+        for machine in &mut results.machines {
             machine.name.clone_from(&self.name);
         }
-        for verdict in &mut outcome.criteria {
-            verdict.from = Some(self.name.clone());
+        for criterion in &mut results.criteria {
+            criterion.from = Some(self.name.clone());
         }
-        outcome
+        results
     }
 }
 

@@ -4,15 +4,20 @@ use std::fs;
 
 use support::event::{EventSink, Reporter};
 
+use super::target::StackHosts;
 use crate::binary::{self, LOAD_TEST};
-use crate::config::Config;
 use crate::error::Error;
 
 /// The ELF type of a program header that names a loader (elf(5), `PT_INTERP`).
 const INTERPRETER: u32 = 3;
 
-/// The program's bytes. It must be linked statically: a host may have any libraries.
-pub(super) async fn provide(config: &Config, sink: &dyn EventSink) -> Result<Vec<u8>, Error> {
+/// The program's bytes, if there are hosts to run it. It must be linked statically: a host may
+/// have any libraries.
+pub(super) async fn provide(
+    hosts: Option<&StackHosts>,
+    sink: &dyn EventSink,
+) -> Result<Option<Vec<u8>>, Error> {
+    let Some(StackHosts { config, .. }) = hosts else { return Ok(None) };
     let reporter = Reporter::new(sink, LOAD_TEST);
     reporter.step("building");
     let program = binary::provide_load_test(config, reporter).await;
@@ -20,7 +25,7 @@ pub(super) async fn provide(config: &Config, sink: &dyn EventSink) -> Result<Vec
     let bytes = fs::read(&path).map_err(Error::Runtime)?;
     if is_static(&bytes) {
         reporter.done("built");
-        return Ok(bytes);
+        return Ok(Some(bytes));
     }
     reporter.failed("not linked statically");
     Err(Error::Failed(format!(
@@ -50,9 +55,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn programs_with_a_loader_are_told_from_those_without() {
+    fn static_programs_are_recognized() {
         let own = fs::read(std::env::current_exe().unwrap()).unwrap();
-        // What cargo links for tests needs one.
+        // Test programs are dynamic.
         assert!(!is_static(&own));
         assert!(!is_static(b"#!/bin/sh\n") && !is_static(b""));
         let mut header = vec![0; 64 + 56];

@@ -1,34 +1,34 @@
-//! Shows the result of a load test as tables.
+//! Formats the results of a load test as tables.
 
-use loadtest::outcome::{ExecutionOutcome, LabelOutcome, Outcome, Times, Verdict};
+use loadtest::results::{CriterionResult, ExecutionResult, LabelResult, Results, Times};
 use serde::Serialize;
 
 use crate::report::{Cell, Table};
 
-/// A row about an execution.
+/// A row for an execution.
 #[derive(Debug, Serialize)]
 pub(super) struct ExecutionRow<'a> {
-    /// Where it came from, where that is not the same for all.
+    /// Where its requests were sent from, if not all were sent from one place.
     from: Option<&'a str>,
-    execution: &'a ExecutionOutcome,
+    execution: &'a ExecutionResult,
 }
 
-/// A row about a label.
+/// A row for a label.
 #[derive(Debug, Serialize)]
 pub(super) struct LabelRow<'a> {
     from: Option<&'a str>,
-    label: &'a LabelOutcome,
+    label: &'a LabelResult,
 }
 
-pub(super) fn executions(outcome: &Outcome) -> Vec<ExecutionRow<'_>> {
-    let from = outcome.comes_from_elsewhere();
-    let rows = outcome.executions.iter();
+pub(super) fn executions(results: &Results) -> Vec<ExecutionRow<'_>> {
+    let from = results.has_hosts();
+    let rows = results.executions.iter();
     rows.map(|it| ExecutionRow { from: from.then_some(it.from.as_str()), execution: it }).collect()
 }
 
-pub(super) fn labels(outcome: &Outcome) -> Vec<LabelRow<'_>> {
-    let from = outcome.comes_from_elsewhere();
-    let labels = outcome.executions.iter().flat_map(|execution| {
+pub(super) fn labels(results: &Results) -> Vec<LabelRow<'_>> {
+    let from = results.has_hosts();
+    let labels = results.executions.iter().flat_map(|execution| {
         let from = from.then_some(execution.from.as_str());
         execution.labels.iter().map(move |label| LabelRow { from, label })
     });
@@ -118,12 +118,12 @@ impl Table for LabelRow<'_> {
             service(|times| times.p99_ms),
             service(|times| times.max_ms),
             Cell::text(Some(label.bytes)),
-            Cell::text(Some(label.problems_in_words()).filter(|text| !text.is_empty())),
+            Cell::text(Some(label.problem_list()).filter(|text| !text.is_empty())),
         ]
     }
 }
 
-impl Table for Verdict {
+impl Table for CriterionResult {
     const HEADINGS: &'static [&'static str] = &["FROM", "SCENARIO", "CRITERION", "VALUE", "RESULT"];
 
     fn cells(&self) -> Vec<Cell> {
@@ -132,7 +132,7 @@ impl Table for Verdict {
             Cell::text(self.scenario.as_ref()),
             Cell::text(Some(&self.criterion)),
             Cell::text(self.value.as_ref()),
-            Cell::verdict(&self.in_words(), !self.failed),
+            Cell::verdict(&self.summary(), !self.failed),
         ]
     }
 }

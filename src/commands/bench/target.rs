@@ -27,13 +27,13 @@ pub(super) struct StackHosts {
 }
 
 /// Finds the services that the command line names, and has the script send its requests there.
-/// Returns their hosts where these are to send the requests, too.
+/// Returns their hosts if requests are sent from these, too.
 pub(super) async fn find(args: &Bench, script: &mut Script) -> Result<Option<StackHosts>, Error> {
     if args.as_written || !args.url.is_empty() {
         let token = given_token(&args.token)?;
         for url in &args.url {
             refuse_unencrypted(&url.endpoint, token.as_ref())?;
-            script.direct(&format!("/{}", url.service), &url.endpoint);
+            script.send_to(&format!("/{}", url.service), &url.endpoint);
         }
         if let Some(token) = token {
             script.authorize(&token);
@@ -77,16 +77,17 @@ async fn check_token(located: &[Located], token: &Token) -> Result<(), Error> {
     Ok(())
 }
 
+/// Sends each execution's requests to its service.
 fn direct(script: &mut Script, config: &Config, located: &[Located]) -> Result<(), Error> {
     for it in located {
-        script.direct(&it.service.collection(), &it.endpoint());
+        script.send_to(&it.service.collection(), &it.endpoint());
     }
-    let lost = script.executions.iter().find(|execution| execution.endpoint.is_none());
-    lost.map_or(Ok(()), |execution| {
+    let unknown = script.executions.iter().find(|execution| execution.endpoint.is_none());
+    unknown.map_or(Ok(()), |execution| {
         let name = &execution.scenario.name;
         Err(Error::Request(format!(
-            "the requests of scenario {name} are not all for one of {}'s services; --as-written \
-             sends them where the script says",
+            "the requests of scenario {name} are not all for one service of {}; use --as-written \
+             to send them to the addresses in the script",
             config.origin
         )))
     })

@@ -1,12 +1,12 @@
 //! Axes of charts: where a value lies, and which values are labelled.
 
-/// An axis from a least to a greatest value.
+/// An axis between two values.
 #[derive(Debug, Clone)]
 pub(super) struct Axis {
     scale: Scale,
     from: f64,
     to: f64,
-    /// Named values with their names.
+    /// Labelled values with their labels.
     pub(super) ticks: Vec<(f64, String)>,
 }
 
@@ -17,36 +17,36 @@ enum Scale {
 }
 
 impl Axis {
-    /// From zero to at least `most`, with about `count` names.
-    pub(super) fn linear(most: f64, count: u32) -> Self {
-        let step = nice(most.max(f64::MIN_POSITIVE) / f64::from(count));
-        let steps = (most / step).ceil().max(1.0);
+    /// An axis from zero to at least `max`, with about `count` labels.
+    pub(super) fn linear(max: f64, count: u32) -> Self {
+        let step = nice(max.max(f64::MIN_POSITIVE) / f64::from(count));
+        let steps = (max / step).ceil().max(1.0);
         let ticks = (0..).map(f64::from).take_while(|n| *n <= steps);
         let ticks = ticks.map(|n| (n * step, number(n * step))).collect();
         Self { scale: Scale::Linear, from: 0.0, to: steps * step, ticks }
     }
 
-    /// Of times in milliseconds, from `least` to `most`; each decade is named, and where
-    /// they are few, what lies between.
-    pub(super) fn milliseconds(least: f64, most: f64) -> Self {
-        let least = least.max(0.001);
-        let most = most.max(least * 1.01);
-        let from = 10_f64.powf(least.log10().floor());
-        let to = 10_f64.powf(most.log10().ceil());
+    /// A logarithmic axis of times in milliseconds from `min` to `max`. Each decade is labelled,
+    /// and if they are few, values in between.
+    pub(super) fn milliseconds(min: f64, max: f64) -> Self {
+        let min = min.max(0.001);
+        let max = max.max(min * 1.01);
+        let from = 10_f64.powf(min.log10().floor());
+        let to = 10_f64.powf(max.log10().ceil());
         let decades = (to / from).log10().round();
         let between: &[f64] = if decades <= 2.0 { &[1.0, 2.0, 5.0] } else { &[1.0] };
         let mut ticks = Vec::new();
         let mut decade = from;
         while decade <= to * 1.001 {
-            let named = between.iter().map(|n| n * decade).filter(|value| *value <= to * 1.001);
-            ticks.extend(named.map(|value| (value, time(value))));
+            let labelled = between.iter().map(|n| n * decade).filter(|value| *value <= to * 1.001);
+            ticks.extend(labelled.map(|value| (value, time(value))));
             decade *= 10.0;
         }
         Self { scale: Scale::Logarithmic, from, to, ticks }
     }
 
-    /// Of percentiles, drawn by how many requests lie beyond: 0, 90, 99, 99.9 and so on
-    /// up to `last` are equally far from each other. Positions are those of [`tail`].
+    /// A logarithmic axis of percentiles up to `last`, on which 0, 90, 99, 99.9 and so on are
+    /// equally far from each other. Its values are those of [`tail`].
     pub(super) fn percentiles(last: f64) -> Self {
         let to = tail(last).max(10.0);
         let all = [0.0, 50.0, 90.0, 99.0, 99.9, 99.99, 99.999, 99.9999];
@@ -55,12 +55,12 @@ impl Axis {
         Self { scale: Scale::Logarithmic, from: 1.0, to, ticks: ticks.collect() }
     }
 
-    /// Ends the axis there, whatever it was to be.
+    /// Ends the axis at a value.
     pub(super) fn ends_at(&mut self, to: f64) {
         self.to = to;
     }
 
-    /// Where a value lies: 0 at the beginning, 1 at the end, and never beyond.
+    /// Where a value lies, from 0 at the beginning to 1 at the end.
     pub(super) fn place(&self, value: f64) -> f64 {
         let share = match self.scale {
             Scale::Linear => (value - self.from) / (self.to - self.from),
@@ -73,7 +73,7 @@ impl Axis {
     }
 }
 
-/// One of how many requests lies beyond a percentile: 10 for 90%, 1,000 for 99.9%.
+/// One in how many requests lies beyond a percentile: 10 for 90%, 1,000 for 99.9%.
 pub(super) fn tail(percentile: f64) -> f64 {
     100.0 / (100.0 - percentile).max(1e-7)
 }
@@ -85,7 +85,7 @@ fn nice(number: f64) -> f64 {
     factor.unwrap_or(10.0) * power
 }
 
-/// A number with its thousands apart.
+/// A number with commas between thousands.
 pub(super) fn number(number: f64) -> String {
     if number.fract().abs() > 1e-9 {
         return format!("{number:.1}");
@@ -121,17 +121,17 @@ fn trimmed(number: f64) -> String {
 mod tests {
     use super::*;
 
-    fn names(axis: &Axis) -> Vec<&str> {
-        axis.ticks.iter().map(|(_, name)| name.as_str()).collect()
+    fn labels(axis: &Axis) -> Vec<&str> {
+        axis.ticks.iter().map(|(_, label)| label.as_str()).collect()
     }
 
     #[test]
-    fn round_values_are_named() {
-        assert_eq!(names(&Axis::linear(3000.0, 4)), ["0", "1,000", "2,000", "3,000"]);
-        assert_eq!(names(&Axis::linear(0.0, 4)).len(), 2);
-        assert_eq!(names(&Axis::milliseconds(0.3, 40.0)), ["100 µs", "1 ms", "10 ms", "100 ms"]);
-        assert_eq!(names(&Axis::milliseconds(1.2, 8.0)), ["1 ms", "2 ms", "5 ms", "10 ms"]);
-        assert_eq!(names(&Axis::percentiles(99.95)), ["0%", "50%", "90%", "99%", "99.9%"]);
+    fn round_values_are_labelled() {
+        assert_eq!(labels(&Axis::linear(3000.0, 4)), ["0", "1,000", "2,000", "3,000"]);
+        assert_eq!(labels(&Axis::linear(0.0, 4)).len(), 2);
+        assert_eq!(labels(&Axis::milliseconds(0.3, 40.0)), ["100 µs", "1 ms", "10 ms", "100 ms"]);
+        assert_eq!(labels(&Axis::milliseconds(1.2, 8.0)), ["1 ms", "2 ms", "5 ms", "10 ms"]);
+        assert_eq!(labels(&Axis::percentiles(99.95)), ["0%", "50%", "90%", "99%", "99.9%"]);
     }
 
     #[test]

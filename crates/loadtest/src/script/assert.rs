@@ -2,16 +2,16 @@
 
 use regex::bytes::Regex;
 
-use super::reply::{Reply, Subject};
+use super::response::{ResponseParts, Subject};
 
-/// Something that an answer must have, or must not.
+/// What a response must have, or must not have.
 #[derive(Debug)]
 pub struct Assertion {
     pub(super) subject: Subject,
     pub(super) patterns: Vec<Pattern>,
-    /// Whether none of the patterns may be there, instead of all.
+    /// Whether none of the patterns may match, instead of all having to.
     pub(super) not: bool,
-    /// Whether the answer's status does not matter.
+    /// Whether the response's status does not matter.
     pub(super) assume_success: bool,
 }
 
@@ -23,11 +23,11 @@ pub(super) struct Pattern {
 }
 
 impl Assertion {
-    /// What is wrong with the answer, if anything is.
-    pub(super) fn complaint(&self, reply: &Reply<'_>) -> Option<String> {
-        let text = self.subject.of(reply);
+    /// Why a response does not meet it, if it does not.
+    pub(super) fn failure(&self, response: &ResponseParts<'_>) -> Option<String> {
+        let text = self.subject.of(response);
         let wrong = self.patterns.iter().find(|it| it.regexp.is_match(&text) == self.not)?;
-        let has = if self.not { "has" } else { "has not" };
-        Some(format!("assertion: {} {has} `{}`", self.subject.name(), wrong.text))
+        let contains = if self.not { "contains" } else { "does not contain" };
+        Some(format!("assertion: {} {contains} `{}`", self.subject.name(), wrong.text))
     }
 }

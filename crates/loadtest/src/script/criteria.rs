@@ -8,56 +8,59 @@ use std::time::Duration;
 use regex::Regex;
 use support::wait::parse;
 
-/// The parts of a criterion. Taurus reads it by the same grammar.
-static FORM: LazyLock<Regex> = LazyLock::new(|| {
+/// The parts of a criterion, in Taurus's grammar.
+static GRAMMAR: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r"^(?<subject>[\w?*.-]+)(?:\s*of\s+(?<label>.+?))?\s*(?<condition>[<>=]+)\s*(?<threshold>[^\s,]+)(?:\s+(?<logic>for|over|within)\s+(?<time>[^\s,]+))?$",
     )
     .expect("a valid expression")
 });
 
-/// When a load has failed.
+/// A condition under which a load test has failed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Criterion {
-    /// As the script has it.
+    /// Its text in the script.
     pub text: String,
-    /// What to say instead.
+    /// What is shown instead of the text.
     pub message: Option<String>,
-    /// The execution that it is about, by its number; without, all together.
+    /// The number of the execution that it is about; all of them without.
     pub execution: Option<usize>,
-    /// The label that it is about; without, all together.
+    /// The label that it is about; all of them without.
     pub label: Option<String>,
-    pub(crate) subject: Measure,
+    pub(crate) subject: Metric,
     pub(crate) condition: Condition,
-    /// In milliseconds, bytes, percent or as a count, as the subject is.
+    /// In the subject's unit: milliseconds, bytes, percent, or a count.
     pub(crate) threshold: f64,
-    /// Over what it is looked at; without, over the whole load.
+    /// The seconds that it is about; the whole run without.
     pub(crate) window: Option<Window>,
+    /// Whether the load test stops when it is met.
     pub(crate) stops: bool,
+    /// Whether the load test has failed when it is met.
     pub(crate) fails: bool,
 }
 
-/// What is compared.
+/// What is compared with the threshold.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Measure {
+pub(crate) enum Metric {
     Average,
     Deviation,
     Percentile(f64),
     Users,
     Requests,
     Bytes,
-    /// Requests that are chosen by how they went.
+    /// A number or share of requests.
     Count {
-        of: Chosen,
+        of: Selection,
         percent: bool,
     },
 }
 
+/// Which requests are counted.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Chosen {
+pub(crate) enum Selection {
     Succeeded,
     Failed,
-    /// Those whose status fits, where `?` is one digit and `*` are any.
+    /// Those whose status matches a pattern, where `?` is any digit and `*` any digits.
     Status(String),
 }
 
@@ -70,26 +73,27 @@ pub(crate) enum Condition {
     More,
 }
 
-/// Seconds that are looked at together.
+/// Seconds that are compared together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Window {
     pub(crate) logic: Logic,
     pub(crate) time: Duration,
 }
 
+/// How the seconds of a window are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Logic {
-    /// Each of the seconds by itself.
+    /// Each second must meet the condition.
     For,
-    /// All of them together, once they have gone by.
+    /// All seconds together must, once the window is full.
     Over,
-    /// All of them together, however few have gone by.
+    /// All seconds together must, even before the window is full.
     Within,
 }
 
 impl Criterion {
-    /// As a text that has its message, too.
-    pub(super) fn spelled_out(&self) -> String {
+    /// Its text, with its message.
+    pub(super) fn with_message(&self) -> String {
         match &self.message {
             Some(message) if !self.text.contains(':') => {
                 format!("{}: {}", message.replace(':', " "), self.text)
@@ -98,8 +102,8 @@ impl Criterion {
         }
     }
 
-    /// Reads a criterion; `Err` says what is wrong with it.
-    pub(super) fn new(text: &str) -> Result<Self, String> {
+    /// Parses a criterion; the error says what is wrong with it.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         let (message, rest) = match text.split_once(':') {
             Some((message, rest)) => (Some(message.trim().to_owned()), rest),
             None => (None, text),
@@ -109,7 +113,7 @@ impl Criterion {
             None => (rest, "stop as failed"),
         };
         let (stops, fails) = self::action(action)?;
-        let parts = FORM.captures(rest.trim()).ok_or_else(|| {
+        let parts = GRAMMAR.captures(rest.trim()).ok_or_else(|| {
             format!("`{text}` must be like `p99 of LABEL>50ms for 10s, continue as failed`")
         })?;
         let part = |name| parts.name(name).map(|part| part.as_str());
@@ -163,47 +167,47 @@ fn condition(text: &str) -> Result<Condition, String> {
     }
 }
 
-fn subject(name: &str, percent: bool) -> Result<Measure, String> {
+fn subject(name: &str, percent: bool) -> Result<Metric, String> {
     let measure = match name {
-        "avg-rt" => Measure::Average,
-        "stdev-rt" => Measure::Deviation,
-        "hits" => Measure::Requests,
-        "bytes" => Measure::Bytes,
+        "avg-rt" => Metric::Average,
+        "stdev-rt" => Metric::Deviation,
+        "hits" => Metric::Requests,
+        "bytes" => Metric::Bytes,
         "avg-lt" | "avg-ct" => return Err(format!("`{name}` is not supported")),
-        name if name.starts_with("concurr") => Measure::Users,
-        name if name.starts_with("succ") => Measure::Count { of: Chosen::Succeeded, percent },
-        name if name.starts_with("fail") => Measure::Count { of: Chosen::Failed, percent },
+        name if name.starts_with("concurr") => Metric::Users,
+        name if name.starts_with("succ") => Metric::Count { of: Selection::Succeeded, percent },
+        name if name.starts_with("fail") => Metric::Count { of: Selection::Failed, percent },
         name => {
             if let Some(status) = name.strip_prefix("rc") {
-                Measure::Count { of: Chosen::Status(status.into()), percent }
+                Metric::Count { of: Selection::Status(status.into()), percent }
             } else {
                 let percentile = name.strip_prefix('p').and_then(|text| text.parse().ok());
                 let percentile = percentile.filter(|level| (0.0..=100.0).contains(level));
-                Measure::Percentile(percentile.ok_or_else(|| {
+                Metric::Percentile(percentile.ok_or_else(|| {
                     format!(
-                        "its subject must be avg-rt, stdev-rt, p50 and the like, hits, succ, fail, \
-                         rc200 and the like, bytes or concurrency, not `{name}`"
+                        "its subject must be avg-rt, stdev-rt, a percentile like p50, hits, succ, \
+                         fail, a status like rc200 or rc5??, bytes or concurrency, not `{name}`"
                     )
                 })?)
             }
         }
     };
     match measure {
-        Measure::Count { .. } => Ok(measure),
+        Metric::Count { .. } => Ok(measure),
         _ if percent => Err(format!("`{name}` cannot be a percentage")),
         _ => Ok(measure),
     }
 }
 
-fn threshold(subject: &Measure, text: &str) -> Result<f64, String> {
+fn threshold(subject: &Metric, text: &str) -> Result<f64, String> {
     let (read, form) = match subject {
-        Measure::Average | Measure::Deviation | Measure::Percentile(_) => {
+        Metric::Average | Metric::Deviation | Metric::Percentile(_) => {
             let time = parse(text);
             (time.map(|time| time.as_secs_f64() * 1000.0), "a time, like 50ms")
         }
-        Measure::Bytes => (bytes(text), "a number of bytes, like 10kb"),
-        Measure::Users | Measure::Requests => (text.parse().ok(), "a number"),
-        Measure::Count { .. } => {
+        Metric::Bytes => (bytes(text), "a number of bytes, like 10kb"),
+        Metric::Users | Metric::Requests => (text.parse().ok(), "a number"),
+        Metric::Count { .. } => {
             (text.trim_end_matches('%').parse().ok(), "a number or a percentage, like 1%")
         }
     };
@@ -228,31 +232,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn criteria_are_read_as_taurus_reads_them() {
-        let read = |text| Criterion::new(text).unwrap();
+    fn criteria_mean_what_they_mean_in_taurus() {
+        let read = |text| Criterion::parse(text).unwrap();
         let simple = read("avg-rt>150ms");
-        assert_eq!((simple.subject, simple.threshold), (Measure::Average, 150.0));
+        assert_eq!((simple.subject, simple.threshold), (Metric::Average, 150.0));
         assert_eq!((simple.label, simple.window), (None, None));
         assert!(simple.stops && simple.fails);
         let long =
             read("too slow: p99.9 of GET /events/{id} >= 1.5s over 1m30s, continue as non-failed");
         assert_eq!(long.message.as_deref(), Some("too slow"));
         assert_eq!(long.label.as_deref(), Some("GET /events/{id}"));
-        assert_eq!((long.subject, long.condition), (Measure::Percentile(99.9), Condition::AtLeast));
+        assert_eq!((long.subject, long.condition), (Metric::Percentile(99.9), Condition::AtLeast));
         let window = Window { logic: Logic::Over, time: Duration::from_secs(90) };
         assert_eq!((long.threshold, long.window), (1500.0, Some(window)));
         assert!(!long.stops && !long.fails);
-        let status = Measure::Count { of: Chosen::Status("4??".into()), percent: true };
+        let status = Metric::Count { of: Selection::Status("4??".into()), percent: true };
         assert_eq!(read("rc4??>5% within 10s, stop as failed").subject, status);
         assert!((read("bytes<2kb").threshold - 2048.0).abs() < 1e-9);
         assert_eq!(
             read("failures>0").subject,
-            Measure::Count { of: Chosen::Failed, percent: false }
+            Metric::Count { of: Selection::Failed, percent: false }
         );
     }
 
     #[test]
-    fn what_is_wrong_with_a_criterion_is_said() {
+    fn an_error_says_what_is_wrong_with_a_criterion() {
         for (text, why) in [
             ("slow", "must be like"),
             ("avg-rt>soon", "its threshold must be a time"),
@@ -263,7 +267,7 @@ mod tests {
             ("hits>5 for ever", "its time must be"),
             ("hits>5, go on", "its action must be"),
         ] {
-            let error = Criterion::new(text).unwrap_err();
+            let error = Criterion::parse(text).unwrap_err();
             assert!(error.contains(why), "{text}: {error}");
         }
     }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde_yaml::Value;
 use support::wait::parse;
 
-/// What a time must look like.
-pub(super) const FORM: &str = "must be a time, like 30s, 1m30s or 500ms";
+/// The error if a value is not a duration.
+pub(super) const EXPECTED: &str = "must be a time, like 30s, 1m30s or 500ms";
 
-/// Reads a value of the script as a time.
+/// Parses a value of the script.
 pub(super) fn of_value(value: &Value) -> Option<Duration> {
     match value {
         Value::Number(number) => {

@@ -4,77 +4,77 @@ use regex::bytes::{Captures, Regex};
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
-use super::reply::{Reply, Subject};
+use super::response::{ResponseParts, Subject};
 use super::template::Variables;
 
-/// Takes a value out of an answer, into a variable.
+/// Extracts a value from a response into a variable.
 #[derive(Debug)]
 pub struct Extractor {
     pub(super) variable: String,
     pub(super) source: Source,
     /// Which match to take, from 1; 0 is any of them.
     pub(super) match_no: u32,
-    /// The value where nothing matches.
+    /// The value if nothing matches.
     pub(super) default: String,
 }
 
 /// How a value is found.
 #[derive(Debug)]
 pub(super) enum Source {
-    Regexp { regexp: Regex, subject: Subject, template: Group },
+    Regexp { regexp: Regex, subject: Subject, template: MatchTemplate },
     JsonPath(JsonPath),
 }
 
-/// What of a match is taken, as `JMeter` writes it: `$1$` or text around such.
+/// The value that a match gives, as `JMeter` writes it: `$1$`, or text around such groups.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Group(pub(super) Vec<Part>);
+pub(super) struct MatchTemplate(Vec<Piece>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Part {
+enum Piece {
     Text(String),
     Group(usize),
 }
 
-/// Where an expression matched an answer, for the next extractor: several of them often
-/// take any match of the same.
+/// Where a regular expression matches a response, kept for the next extractor: several of them
+/// often take any match of the same expression.
 #[derive(Debug, Default)]
-pub(crate) struct Matched<'a> {
+pub(crate) struct MatchCache<'a> {
     of: Option<(&'a str, Subject)>,
     starts: Vec<usize>,
 }
 
 impl Extractor {
-    /// Sets the variable to what the answer has. `any` chooses below a number where any
-    /// match will do; `matched` is of the same answer.
+    /// Sets the variable to what the response has. `any` chooses a number below a count, for any
+    /// match; `matches` belongs to the same response.
     pub(crate) fn extract<'a>(
         &'a self,
-        reply: &Reply<'_>,
-        matched: &mut Matched<'a>,
+        response: &ResponseParts<'_>,
+        matches: &mut MatchCache<'a>,
         variables: &mut Variables,
         any: impl FnOnce(usize) -> usize,
     ) {
         let found = match &self.source {
             Source::Regexp { regexp, subject, template } => {
-                let text = subject.of(reply);
-                let found = match self.match_no {
+                let text = subject.of(response);
+                let captures = match self.match_no {
                     0 => {
-                        let starts = matched.starts(regexp, *subject, &text);
+                        let starts = matches.starts(regexp, *subject, &text);
                         let start = one_of(starts, any);
                         start.and_then(|start| regexp.captures_at(&text, *start))
                     }
                     number => regexp.captures_iter(&text).nth(number as usize - 1),
                 };
-                found.map(|found| template.of(&found))
+                captures.map(|captures| template.fill(&captures))
             }
             Source::JsonPath(path) => {
-                // What is no JSON has no such value.
-                let document = serde_json::from_slice::<Value>(reply.body).unwrap_or_default();
-                let found = path.query(&document).all();
-                let found = match self.match_no {
-                    0 => one_of(&found, any),
-                    number => found.get(number as usize - 1),
+                // A body that is not JSON has no values.
+                let document = serde_json::from_slice::<Value>(response.body).unwrap_or_default();
+                let values = path.query(&document).all();
+                let value = match self.match_no {
+                    0 => one_of(&values, any),
+                    number => values.get(number as usize - 1),
                 };
-                found.map(|value| text_of(value))
+                value.map(|value| to_text(value))
             }
         };
         let value = found.unwrap_or_else(|| self.default.clone());
@@ -84,7 +84,7 @@ impl Extractor {
         }
     }
 
-    /// What of the answer it looks at.
+    /// The part of the response that it uses.
     pub(super) fn subject(&self) -> Subject {
         match &self.source {
             Source::Regexp { subject, .. } => *subject,
@@ -97,7 +97,7 @@ fn one_of<T>(all: &[T], any: impl FnOnce(usize) -> usize) -> Option<&T> {
     if all.is_empty() { None } else { all.get(any(all.len())) }
 }
 
-impl<'a> Matched<'a> {
+impl<'a> MatchCache<'a> {
     fn starts(&mut self, regexp: &'a Regex, subject: Subject, text: &[u8]) -> &[usize] {
         let of = Some((regexp.as_str(), subject));
         if self.of != of {
@@ -109,9 +109,9 @@ impl<'a> Matched<'a> {
     }
 }
 
-/// A value as `JMeter` puts it into a variable: a text without its quotes, and nothing for
-/// null.
-fn text_of(value: &Value) -> String {
+/// A value as `JMeter` stores it in a variable: a string without quotes, and null as an empty
+/// string.
+fn to_text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
@@ -119,44 +119,44 @@ fn text_of(value: &Value) -> String {
     }
 }
 
-impl Group {
-    /// The group of a number.
-    pub(super) fn number(number: usize) -> Self {
-        Self(vec![Part::Group(number)])
+impl MatchTemplate {
+    /// A group by its number.
+    pub(super) fn group(number: usize) -> Self {
+        Self(vec![Piece::Group(number)])
     }
 
-    /// Reads a number, or text with `$1$` in it.
+    /// Parses a number, or text with `$1$` in it.
     pub(super) fn new(text: &str) -> Option<Self> {
         if let Ok(number) = text.parse() {
-            return Some(Self::number(number));
+            return Some(Self::group(number));
         }
-        let mut parts = Vec::new();
-        let mut pieces = text.split('$');
-        parts.push(Part::Text(pieces.next()?.into()));
-        while let Some(group) = pieces.next() {
-            parts.push(Part::Group(group.parse().ok()?));
-            parts.push(Part::Text(pieces.next()?.into()));
+        let mut pieces = Vec::new();
+        let mut parts = text.split('$');
+        pieces.push(Piece::Text(parts.next()?.into()));
+        while let Some(group) = parts.next() {
+            pieces.push(Piece::Group(group.parse().ok()?));
+            pieces.push(Piece::Text(parts.next()?.into()));
         }
-        Some(Self(parts))
+        Some(Self(pieces))
     }
 
-    /// The greatest group that it names.
-    pub(super) fn greatest(&self) -> usize {
-        let groups = self.0.iter().map(|part| match part {
-            Part::Text(_) => 0,
-            Part::Group(number) => *number,
+    /// The highest number of a group.
+    pub(super) fn max_group(&self) -> usize {
+        let groups = self.0.iter().map(|piece| match piece {
+            Piece::Text(_) => 0,
+            Piece::Group(number) => *number,
         });
         groups.max().unwrap_or(0)
     }
 
-    fn of(&self, found: &Captures<'_>) -> String {
-        let part = |part: &Part| match part {
-            Part::Text(text) => text.clone(),
-            Part::Group(number) => {
-                let group = found.get(*number).map_or(&[][..], |group| group.as_bytes());
+    fn fill(&self, captures: &Captures<'_>) -> String {
+        let piece = |piece: &Piece| match piece {
+            Piece::Text(text) => text.clone(),
+            Piece::Group(number) => {
+                let group = captures.get(*number).map_or(&[][..], |group| group.as_bytes());
                 String::from_utf8_lossy(group).into_owned()
             }
         };
-        self.0.iter().map(part).collect()
+        self.0.iter().map(piece).collect()
     }
 }

@@ -1,13 +1,13 @@
-//! Takes some executions out of a script, for the host that is to run them.
+//! Takes some executions out of a script, for the host that runs them.
 
 use std::collections::BTreeMap;
 
 use serde_yaml::{Mapping, Value};
 
-use super::{Criterion, Script};
+use super::{Criterion, Request, Script};
 
 impl Script {
-    /// The script of some executions alone, as YAML, whose requests go to `address`.
+    /// The script with some executions only, as YAML, whose requests are sent to `address`.
     pub(crate) fn only(&self, numbers: &[usize], address: &str) -> String {
         let mut root = Mapping::new();
         let items = self.source.get("execution").and_then(Value::as_sequence);
@@ -26,28 +26,28 @@ impl Script {
         serde_yaml::to_string(&root).unwrap_or_default()
     }
 
-    /// The files that some executions name, with their content.
+    /// The files that the requests of some executions name, with their content.
     pub(crate) fn files_of(&self, numbers: &[usize]) -> BTreeMap<String, String> {
         let executions = numbers.iter().map(|number| &self.executions[*number]);
         let requests = executions.flat_map(|execution| &execution.scenario.requests);
-        let file = |request: &super::Request| {
+        let file = |request: &Request| {
             let body = request.body.as_ref().map_or("", |body| body.start());
             Some((request.body_file.clone()?, body.to_owned()))
         };
         requests.filter_map(file).collect()
     }
 
-    /// The criteria about all together, of those whose labels there are.
+    /// The criteria about all executions, without those about labels of other executions.
     fn reporting(&self, numbers: &[usize]) -> Value {
         let has_label = |label: &String| {
             let executions = numbers.iter().map(|number| &self.executions[*number]);
             let mut requests = executions.flat_map(|execution| &execution.scenario.requests);
             requests.any(|request| request.label == *label)
         };
-        let is_here = |criterion: &&Criterion| {
+        let is_own = |criterion: &&Criterion| {
             criterion.execution.is_none() && criterion.label.as_ref().is_none_or(has_label)
         };
-        let own = self.criteria.iter().filter(is_here).map(Criterion::spelled_out);
+        let own = self.criteria.iter().filter(is_own).map(Criterion::with_message);
         let criteria: Vec<Value> = own.map(Value::from).collect();
         let module = Mapping::from_iter([
             ("module".into(), "passfail".into()),

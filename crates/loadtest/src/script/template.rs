@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-/// The variables of one user.
+/// The variables of one virtual user.
 pub type Variables = HashMap<String, String>;
 
-/// Text with variables in it.
+/// Text with variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template(Vec<Piece>);
 
@@ -15,16 +15,16 @@ enum Piece {
     Variable(String),
 }
 
-/// A variable that cannot stand where it is asked for.
+/// Why a text with its variables cannot be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Unfit {
+pub(crate) struct TemplateError {
     variable: String,
     why: &'static str,
 }
 
 impl Template {
-    /// Reads `${name}` as a variable. What calls a function of `JMeter`, `${__name(…)}`,
-    /// is returned as the error.
+    /// Parses `${name}` as a variable. The error is a call of a `JMeter` function,
+    /// `${__name(…)}`.
     pub(super) fn new(text: &str) -> Result<Self, String> {
         let mut pieces = Vec::new();
         let mut rest = text;
@@ -45,13 +45,13 @@ impl Template {
         Ok(Self(pieces))
     }
 
-    /// Text that has no variables, whatever it looks like.
+    /// Text without variables, whatever it looks like.
     pub(super) fn raw(text: &str) -> Self {
         Self(vec![Piece::Text(text.into())])
     }
 
-    /// Appends the text with the variables' values; one that has none stays as it
-    /// stands, as in `JMeter`.
+    /// Appends the text with the variables' values. A variable without a value stays as it is
+    /// written, as in `JMeter`.
     pub(crate) fn fill(&self, variables: &Variables, text: &mut Vec<u8>) {
         for piece in &self.0 {
             match piece {
@@ -68,24 +68,24 @@ impl Template {
         }
     }
 
-    /// Appends the text, of which every byte must be allowed: a value taken from an
-    /// answer must not turn one request into two.
+    /// Appends the text with the variables' values, of which every byte must be allowed: a value
+    /// extracted from a response must not turn one request into two.
     pub(crate) fn fill_checked(
         &self,
         variables: &Variables,
         text: &mut Vec<u8>,
         is_allowed: fn(u8) -> bool,
-    ) -> Result<(), Unfit> {
+    ) -> Result<(), TemplateError> {
         for name in self.variables() {
             let why = match variables.get(name) {
                 Some(value) if !value.bytes().all(is_allowed) => {
-                    "has a character that cannot stand there"
+                    "has a character that is not allowed there"
                 }
-                // Without a value it would stand there as it is written.
+                // Without a value it would be sent as it is written.
                 None if !is_allowed(b'{') => "has no value",
                 _ => continue,
             };
-            return Err(Unfit { variable: name.into(), why });
+            return Err(TemplateError { variable: name.into(), why });
         }
         self.fill(variables, text);
         Ok(())
@@ -115,18 +115,18 @@ impl Template {
     }
 }
 
-impl std::fmt::Display for Unfit {
+impl std::fmt::Display for TemplateError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "cannot be sent: ${{{}}} {}", self.variable, self.why)
     }
 }
 
-/// Bytes that may stand in a request's path and query (RFC 3986, section 3).
+/// Whether a byte is allowed in a path and query (RFC 3986, section 3).
 pub(crate) fn in_path(byte: u8) -> bool {
     byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte)
 }
 
-/// Bytes that may stand in the value of a header.
+/// Whether a byte is allowed in the value of a header.
 pub(crate) fn in_header(byte: u8) -> bool {
     byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }

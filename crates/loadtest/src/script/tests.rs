@@ -1,4 +1,6 @@
-//! Scripts as they are read, and every mistake in them with its line.
+//! Reading scripts, and the errors with their lines.
+
+use hyper::Method;
 
 use super::read_text as read;
 use super::*;
@@ -15,7 +17,7 @@ scenarios:
 
 #[test]
 fn the_built_in_script_is_valid() {
-    let script = parse(DEFAULT, "built-in".into(), &Files::beside(Path::new("")), &[]).unwrap();
+    let script = parse(DEFAULT, "built-in".into(), &Files::Folder("".into()), &[]).unwrap();
     let users: Vec<_> = script.executions.iter().map(|execution| execution.users).collect();
     assert_eq!(users, [7, 3, 7, 3]);
     let read = &script.executions[0];
@@ -27,7 +29,7 @@ fn the_built_in_script_is_valid() {
 }
 
 #[test]
-fn what_is_left_out_has_the_default_of_taurus() {
+fn defaults_are_those_of_taurus() {
     let script = read(SMALL).unwrap();
     let execution = &script.executions[0];
     assert_eq!((execution.users, execution.throughput), (1, None));
@@ -38,7 +40,7 @@ fn what_is_left_out_has_the_default_of_taurus() {
 }
 
 #[test]
-fn every_mistake_is_reported_with_its_line() {
+fn every_problem_is_reported_with_its_line() {
     let text = "execution:
 - scenario: two
   concurrency: 0
@@ -90,15 +92,15 @@ fn a_scenario_must_have_requests() {
 }
 
 #[test]
-fn values_are_changed_from_the_command_line() {
+fn values_are_overridden_from_the_command_line() {
     let changes: Vec<Override> = ["execution.0.hold-for=5s", "execution.0.throughput=12.5"]
         .map(|text| text.parse().unwrap())
         .into();
-    let script = parse(SMALL, "load.yml".into(), &Files::beside(Path::new("")), &changes).unwrap();
+    let script = parse(SMALL, "load.yml".into(), &Files::Folder("".into()), &changes).unwrap();
     assert_eq!(script.executions[0].hold_for, Some(Duration::from_secs(5)));
     assert_eq!(script.executions[0].throughput, Some(12.5));
     let beyond = ["execution.7.hold-for=5s".parse().unwrap()];
-    let error = parse(SMALL, "load.yml".into(), &Files::beside(Path::new("")), &beyond)
+    let error = parse(SMALL, "load.yml".into(), &Files::Folder("".into()), &beyond)
         .unwrap_err()
         .to_string();
     assert!(error.contains("-o execution.7.hold-for: there is no `7`"), "{error}");
@@ -106,7 +108,7 @@ fn values_are_changed_from_the_command_line() {
 }
 
 #[test]
-fn templates_are_filled_and_what_is_unknown_stays() {
+fn variables_without_a_value_stay_as_they_are_written() {
     let template = Template::new("/events/${id}?x=${none}&y=${").unwrap();
     let variables = Variables::from([("id".to_owned(), "7".to_owned())]);
     let mut text = Vec::new();
@@ -124,29 +126,29 @@ fn a_value_cannot_make_two_requests_of_one() {
         let error = template.fill_checked(&variables, &mut Vec::new(), in_path).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "cannot be sent: ${id} has a character that cannot stand there"
+            "cannot be sent: ${id} has a character that is not allowed there"
         );
     }
 }
 
-/// What the variable `v` is after an answer, by an extractor that is written in the
-/// script; any match is the last one.
-fn extract(extractor: &str, reply: &Reply<'_>) -> String {
+/// The value of the variable `v` after a response, with an extractor of the script; any match
+/// is the last one.
+fn extract(extractor: &str, response: &ResponseParts<'_>) -> String {
     let text = SMALL.replace("- /events", &format!("- {{url: /events, {extractor}}}"));
     let script = read(&text).unwrap();
     let mut variables = Variables::new();
     let extractor = &script.executions[0].scenario.requests[0].extractors[0];
-    extractor.extract(reply, &mut Matched::default(), &mut variables, |matches| matches - 1);
+    extractor.extract(response, &mut MatchCache::default(), &mut variables, |matches| matches - 1);
     variables.remove("v").unwrap()
 }
 
 #[test]
-fn values_are_taken_from_answers_by_regular_expressions() {
+fn values_are_extracted_by_regular_expressions() {
     let extract = |fields: &str| {
         let head = b"HTTP/1.1 201 Created\r\nlocation: /events/id=78\r\nx: y\r\n\r\n";
-        let reply = Reply { status: 201, head, body: b"id=12 id=34 id=56" };
+        let response = ResponseParts { status: 201, head, body: b"id=12 id=34 id=56" };
         let text = format!("extract-regexp: {{v: {{regexp: 'id=(\\d)(\\d)', {fields}}}}}");
-        self::extract(&text, &reply)
+        self::extract(&text, &response)
     };
     assert_eq!(extract(""), "1");
     assert_eq!(extract("match-no: 2, template: 2"), "4");
@@ -156,16 +158,20 @@ fn values_are_taken_from_answers_by_regular_expressions() {
     assert_eq!(extract("match-no: 9"), "NOT_FOUND");
     assert_eq!(extract("subject: headers, template: $1$$2$"), "78");
     let status = "extract-regexp: {v: {regexp: '^(2)', subject: http-code}}";
-    let reply = Reply { status: 204, ..Reply::default() };
-    assert_eq!(self::extract(status, &reply), "2");
-    assert_eq!(self::extract(status, &Reply::default()), "NOT_FOUND", "there is no answer");
+    let response = ResponseParts { status: 204, ..ResponseParts::default() };
+    assert_eq!(self::extract(status, &response), "2");
+    assert_eq!(
+        self::extract(status, &ResponseParts::default()),
+        "NOT_FOUND",
+        "there is no response"
+    );
 }
 
 #[test]
-fn values_are_taken_from_answers_by_json_paths() {
+fn values_are_extracted_by_json_paths() {
     let extract = |path: &str, body: &str| {
-        let reply = Reply { status: 200, head: b"", body: body.as_bytes() };
-        self::extract(&format!("extract-jsonpath: {{v: {path}}}"), &reply)
+        let response = ResponseParts { status: 200, head: b"", body: body.as_bytes() };
+        self::extract(&format!("extract-jsonpath: {{v: {path}}}"), &response)
     };
     let body = r#"[{"id": "a", "n": 1.50, "tags": ["x", "y"], "none": null}, {"id": "b"}]"#;
     assert_eq!(extract("'$[0].id'", body), "a");
@@ -179,30 +185,31 @@ fn values_are_taken_from_answers_by_json_paths() {
 }
 
 #[test]
-fn answers_are_held_against_assertions() {
-    let complaint = |assert: &str, status: u16| {
+fn assertions_are_checked() {
+    let failure = |assert: &str, status: u16| {
         let text = SMALL.replace("- /events", &format!("- {{url: /events, {assert}}}"));
         let script = read(&text).unwrap();
-        let reply = Reply { status, head: b"HTTP/1.1 200 OK\r\nX-A: b\r\n", body: b"one.two" };
-        script.executions[0].scenario.requests[0].complaint(&reply)
+        let response =
+            ResponseParts { status, head: b"HTTP/1.1 200 OK\r\nX-A: b\r\n", body: b"one.two" };
+        script.executions[0].scenario.requests[0].failure(&response)
     };
-    assert_eq!(complaint("assert: ['one', 't.o']", 200), None);
-    let missing = complaint("assert: ['one', 'three']", 200);
-    assert_eq!(missing.as_deref(), Some("assertion: body has not `three`"));
-    assert!(complaint("assert: [{contains: ['t.o'], regexp: false}]", 200).is_some());
-    let there = complaint("assert: [{contains: [three, two], not: true}]", 200);
-    assert_eq!(there.as_deref(), Some("assertion: body has `two`"));
-    assert_eq!(complaint("assert: [{contains: 'X-A: b', subject: headers}]", 200), None);
-    assert_eq!(complaint("assert: [{contains: 200, subject: http-code}]", 200), None);
-    assert_eq!(complaint("assert: [one]", 503).as_deref(), Some("status 503"));
+    assert_eq!(failure("assert: ['one', 't.o']", 200), None);
+    let missing = failure("assert: ['one', 'three']", 200);
+    assert_eq!(missing.as_deref(), Some("assertion: body does not contain `three`"));
+    assert!(failure("assert: [{contains: ['t.o'], regexp: false}]", 200).is_some());
+    let there = failure("assert: [{contains: [three, two], not: true}]", 200);
+    assert_eq!(there.as_deref(), Some("assertion: body contains `two`"));
+    assert_eq!(failure("assert: [{contains: 'X-A: b', subject: headers}]", 200), None);
+    assert_eq!(failure("assert: [{contains: 200, subject: http-code}]", 200), None);
+    assert_eq!(failure("assert: [one]", 503).as_deref(), Some("status 503"));
     let expected = "assert: [{contains: 503, subject: http-code, assume-success: true}]";
-    assert_eq!(complaint(expected, 503), None);
-    assert!(complaint("assert: []", 302).unwrap().contains("redirects are not followed"));
-    assert_eq!(complaint("follow-redirects: false", 302), None);
+    assert_eq!(failure(expected, 503), None);
+    assert!(failure("assert: []", 302).unwrap().contains("redirects are not followed"));
+    assert_eq!(failure("follow-redirects: false", 302), None);
 }
 
 #[test]
-fn a_file_s_body_is_sent_as_it_is() {
+fn the_content_of_a_body_file_is_sent_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("body.txt"), "${id} ${__time()}").unwrap();
     let text = SMALL.replace("- /events", "- {url: /events, body-file: body.txt}");
@@ -214,7 +221,7 @@ fn a_file_s_body_is_sent_as_it_is() {
 }
 
 #[test]
-fn criteria_are_taken_from_every_place() {
+fn criteria_are_read_from_executions_scenarios_and_reporting() {
     let text = SMALL.replace("  hold-for: 1m30s", "  hold-for: 1m30s\n  criteria: ['hits<1']")
         + "    criteria: {too slow: 'p99 of /events>1s'}\nreporting:\n- module: passfail\n  criteria: [fail>0%]\n";
     let criteria = read(&text).unwrap().criteria;
@@ -225,7 +232,7 @@ fn criteria_are_taken_from_every_place() {
 }
 
 #[test]
-fn a_criterion_that_could_never_be_met_is_a_mistake() {
+fn a_criterion_about_an_unknown_label_is_a_problem() {
     let text = SMALL.to_owned()
         + "reporting:\n- module: passfail\n  criteria:\n  - avg-rt of /event>1s\n  - slow\n- module: console\n";
     let errors = read(&text).unwrap_err();

@@ -1,11 +1,12 @@
-//! Defines what each key of a script means and validates its value: the whole script and its
-//! executions here, scenarios in [`scenario`], their requests in [`request`].
+//! Reads a script: what each key means, and whether its value is valid. Executions are read here,
+//! scenarios in [`scenario`], their requests in [`request`], and what is extracted from and
+//! asserted about responses in [`check`].
 
+mod check;
 mod request;
 mod scenario;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,65 +16,61 @@ use support::yaml::{Problems, Section, kind};
 use super::criteria::Criterion;
 use super::files::Files;
 use super::template::Template;
-use super::{Execution, Scenario, Script, duration};
+use super::{Execution, Script, duration};
+use scenario::Scenarios;
 
-/// What Taurus knows and this program does not do.
+/// Keys that Taurus knows and this program does not support.
 const TOP: &[&str] =
     &["cli", "included-configs", "modules", "provisioning", "services", "settings"];
 const EXECUTION: &[&str] = &["files", "locations"];
 
-/// Scenarios by name; one with problems is there as `None`, so that it is not reported as
-/// missing too.
-type Scenarios = BTreeMap<String, Option<Arc<Scenario>>>;
-
-/// A criterion and where it stands.
-type Placed = (Vec<String>, Criterion);
+/// A criterion, and its key path in the script.
+#[derive(Debug, Clone)]
+struct LocatedCriterion {
+    path: Vec<String>,
+    criterion: Criterion,
+}
 
 /// Reads the whole script.
 pub(super) fn script(root: &Value, files: &Files, problems: &Problems) -> Option<Script> {
     let mut top = Section::new(root, Vec::new(), problems);
     let scenarios = top.required("scenarios", |top| top.section("scenarios"));
-    let mut criteria = Vec::new();
-    let (scenarios, theirs) =
-        scenarios.map(|section| scenario::all(section, files)).unwrap_or_default();
+    let scenarios = scenarios.map(|section| scenario::all(section, files)).unwrap_or_default();
     let items = top.required("execution", |top| top.list("execution")).unwrap_or_default();
+    let mut criteria = Vec::new();
     let mut executions = Vec::new();
     for (number, (path, value)) in items.into_iter().enumerate() {
         let section = Section::new(value, path, problems);
-        let own =
-            |(path, criterion): Placed| (path, Criterion { execution: Some(number), ..criterion });
-        let (execution, its) = execution(section, &scenarios);
-        criteria.extend(its.into_iter().map(own));
-        if let Some(scenario) = execution.as_ref().and_then(|it| theirs.get(&it.scenario.name)) {
-            criteria.extend(scenario.iter().cloned().map(own));
-        }
+        let (execution, own) = execution(section, &scenarios);
+        let scenario = execution.as_ref().and_then(|it| scenarios.get(&it.scenario.name));
+        let inherited = scenario.map(|scenario| scenario.criteria.clone()).unwrap_or_default();
+        criteria.extend(own.into_iter().chain(inherited).map(|it| it.of_execution(number)));
         executions.push(execution.map(Arc::new));
     }
-    if let Some(reports) = top.list("reporting") {
-        criteria.extend(
-            reports
-                .into_iter()
-                .flat_map(|(path, value)| reporting(Section::new(value, path, problems))),
-        );
-    }
+    let reports = top.list("reporting").unwrap_or_default().into_iter();
+    criteria
+        .extend(reports.flat_map(|(path, value)| reporting(Section::new(value, path, problems))));
     top.unsupported(TOP);
     top.finish();
     let executions: Vec<_> = executions.into_iter().collect::<Option<_>>()?;
-    for (path, criterion) in &criteria {
-        check_label(criterion, &executions, path, problems);
+    for located in &criteria {
+        check_label(located, &executions, problems);
     }
-    let criteria = criteria.into_iter().map(|(_, criterion)| criterion).collect();
+    let criteria = criteria.into_iter().map(|located| located.criterion).collect();
     Some(Script { executions, criteria, source: root.clone() })
 }
 
-fn execution(mut section: Section<'_>, scenarios: &Scenarios) -> (Option<Execution>, Vec<Placed>) {
+fn execution(
+    mut section: Section<'_>,
+    scenarios: &Scenarios,
+) -> (Option<Execution>, Vec<LocatedCriterion>) {
     let scenario = section.required("scenario", |section| section.text("scenario"));
     let scenario = scenario.and_then(|name| {
-        let scenario = scenarios.get(name);
-        if scenario.is_none() {
+        let found = scenarios.get(name);
+        if found.is_none() {
             section.problem("scenario", format!("there is no scenario `{name}`"));
         }
-        scenario?.clone()
+        found?.scenario.clone()
     });
     let users = section.whole("concurrency", 1..=100_000);
     let throughput = section.number("throughput").filter(|rate| *rate > 0.0);
@@ -83,7 +80,7 @@ fn execution(mut section: Section<'_>, scenarios: &Scenarios) -> (Option<Executi
     let iterations = section.whole("iterations", 1..=u32::MAX);
     let delay = duration(&mut section, "delay");
     let criteria = criteria(&mut section);
-    // Scripts mean the same here as there.
+    // Other executors read scripts differently.
     if section.text("executor").is_some_and(|executor| executor != "jmeter") {
         section.problem("executor", "only `jmeter` is supported");
     }
@@ -108,8 +105,8 @@ fn execution(mut section: Section<'_>, scenarios: &Scenarios) -> (Option<Executi
     (execution, criteria)
 }
 
-/// Reads a module that reports: its criteria.
-fn reporting(mut section: Section<'_>) -> Vec<Placed> {
+/// Reads the criteria of a reporting module.
+fn reporting(mut section: Section<'_>) -> Vec<LocatedCriterion> {
     let module = section.required("module", |section| section.text("module"));
     if module.is_some_and(|module| module != "passfail") {
         section.problem("module", "only `passfail` is supported; leave the others out");
@@ -119,8 +116,8 @@ fn reporting(mut section: Section<'_>) -> Vec<Placed> {
     criteria
 }
 
-/// Reads a list of criteria, or a mapping of messages to them.
-fn criteria(section: &mut Section<'_>) -> Vec<Placed> {
+/// Reads a list of criteria, or a mapping of messages to criteria.
+fn criteria(section: &mut Section<'_>) -> Vec<LocatedCriterion> {
     let items: Vec<_> = if section.peek("criteria").is_some_and(Value::is_mapping) {
         let mut named = section.section("criteria").expect("it is a mapping");
         let entries = named.entries().into_iter();
@@ -135,31 +132,35 @@ fn criteria(section: &mut Section<'_>) -> Vec<Placed> {
             problems.add(&path, format!("must be a string, not {}", kind(value)));
             return None;
         };
-        let criterion = Criterion::new(text).map_err(|error| problems.add(&path, error)).ok()?;
+        let criterion = Criterion::parse(text).map_err(|error| problems.add(&path, error)).ok()?;
         let message = message.or(criterion.message);
-        Some((path, Criterion { message, ..criterion }))
+        Some(LocatedCriterion { path, criterion: Criterion { message, ..criterion } })
     });
     read.collect()
 }
 
+impl LocatedCriterion {
+    /// Makes it a criterion about one execution.
+    fn of_execution(mut self, number: usize) -> Self {
+        self.criterion.execution = Some(number);
+        self
+    }
+}
+
 /// A criterion about a label that no request has would never fail.
-fn check_label(
-    criterion: &Criterion,
-    executions: &[Arc<Execution>],
-    path: &[String],
-    problems: &Problems,
-) {
+fn check_label(located: &LocatedCriterion, executions: &[Arc<Execution>], problems: &Problems) {
+    let LocatedCriterion { path, criterion } = located;
     let Some(label) = &criterion.label else { return };
     let all = executions.iter().enumerate();
-    let meant = all.filter(|(number, _)| criterion.execution.is_none_or(|one| one == *number));
-    let mut requests = meant.flat_map(|(_, execution)| &execution.scenario.requests);
+    let own = all.filter(|(number, _)| criterion.execution.is_none_or(|own| own == *number));
+    let mut requests = own.flat_map(|(_, execution)| &execution.scenario.requests);
     if !requests.any(|request| request.label == *label) {
         problems.add(path, format!("there is no request with the label `{label}`"));
     }
 }
 
-/// A value that may be a text alone, which stands for a mapping of `key` to it.
-fn spelled_out<'a>(value: &'a Value, key: &str) -> Cow<'a, Value> {
+/// A value that may be a string alone, which is short for a mapping of `key` to it.
+fn expanded<'a>(value: &'a Value, key: &str) -> Cow<'a, Value> {
     if value.is_string() {
         Cow::Owned(serde_yaml::Mapping::from_iter([(key.into(), value.clone())]).into())
     } else {
@@ -169,21 +170,21 @@ fn spelled_out<'a>(value: &'a Value, key: &str) -> Cow<'a, Value> {
 
 fn template(section: &mut Section<'_>, key: &'static str) -> Option<Template> {
     let text = section.text(key)?;
-    filled(section, key, text)
+    parse_template(section, key, text)
 }
 
-fn filled(section: &Section<'_>, key: &str, text: &str) -> Option<Template> {
+fn parse_template(section: &Section<'_>, key: &str, text: &str) -> Option<Template> {
     let template = Template::new(text).map_err(|function| {
         section.problem(key, format!("calls {function}: functions are not supported"));
     });
     template.ok()
 }
 
-/// A time: a number of seconds, or like `1m30s`.
+/// Reads a duration: a number of seconds, or like `1m30s`.
 fn duration(section: &mut Section<'_>, key: &'static str) -> Option<Duration> {
     let read = duration::of_value(section.take(key)?);
     if read.is_none() {
-        section.problem(key, duration::FORM);
+        section.problem(key, duration::EXPECTED);
     }
     read
 }

@@ -9,14 +9,14 @@ use support::http::Endpoint;
 use support::yaml::kind;
 
 use super::{
-    Files, Placed, Scenario, Scenarios, Section, Template, criteria, duration, filled, request,
+    Files, LocatedCriterion, Section, Template, criteria, duration, parse_template, request,
 };
-use crate::script::in_header;
+use crate::script::{Scenario, in_header};
 
-/// Answers that take longer have failed, where the script says nothing; Taurus's default.
+/// How long responses may take if the script does not say it; Taurus's default.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What Taurus knows and this program does not do.
+/// Keys that Taurus knows and this program does not support.
 const UNSUPPORTED: &[&str] = &[
     "content-encoding",
     "cookies",
@@ -30,38 +30,46 @@ const UNSUPPORTED: &[&str] = &[
     "variables",
 ];
 
-/// Headers that follow from the request itself, or mean what is not done here.
+/// Headers that follow from other keys, or that this program does not support.
 const REFUSED: &[(HeaderName, &str)] = &[
     (header::CONTENT_LENGTH, "is computed; leave it out"),
     (header::TRANSFER_ENCODING, "is not supported; leave it out"),
     (header::CONNECTION, "follows from `keepalive`; leave it out"),
-    (header::ACCEPT_ENCODING, "is not supported: answers are not decompressed"),
+    (header::ACCEPT_ENCODING, "is not supported: responses are not decompressed"),
 ];
 
-/// What requests have in common.
+/// What a scenario says about all its requests.
 pub(super) struct Common {
     pub(super) headers: Vec<(HeaderName, Template)>,
     pub(super) timeout: Duration,
     pub(super) think_time: Duration,
-    pub(super) redirects_are_answers: bool,
+    pub(super) accepts_redirects: bool,
 }
 
-/// Reads all scenarios, and the criteria of each.
-pub(super) fn all(
-    mut section: Section<'_>,
-    files: &Files,
-) -> (Scenarios, BTreeMap<String, Vec<Placed>>) {
-    let (mut scenarios, mut criteria) = (Scenarios::new(), BTreeMap::new());
+/// A scenario as it is read.
+#[derive(Debug)]
+pub(super) struct ReadScenario {
+    /// `None` if it has problems, which have been reported.
+    pub(super) scenario: Option<Arc<Scenario>>,
+    /// The criteria of each execution of it.
+    pub(super) criteria: Vec<LocatedCriterion>,
+}
+
+/// Scenarios by name.
+pub(super) type Scenarios = BTreeMap<String, ReadScenario>;
+
+/// Reads all scenarios.
+pub(super) fn all(mut section: Section<'_>, files: &Files) -> Scenarios {
+    let mut scenarios = Scenarios::new();
     for (name, value) in section.entries() {
         let section = Section::new(value, section.path_of(&name), section.problems());
-        let (scenario, its) = one(section, &name, files);
-        scenarios.insert(name.clone(), scenario.map(Arc::new));
-        criteria.insert(name, its);
+        let scenario = one(section, &name, files);
+        scenarios.insert(name, scenario);
     }
-    (scenarios, criteria)
+    scenarios
 }
 
-fn one(mut section: Section<'_>, name: &str, files: &Files) -> (Option<Scenario>, Vec<Placed>) {
+fn one(mut section: Section<'_>, name: &str, files: &Files) -> ReadScenario {
     let address = section.required("default-address", |section| section.text("default-address"));
     let endpoint = address.and_then(|text| {
         let endpoint = text.trim_end_matches('/').parse::<Endpoint>();
@@ -71,7 +79,7 @@ fn one(mut section: Section<'_>, name: &str, files: &Files) -> (Option<Scenario>
         headers: section.section("headers").map(headers).unwrap_or_default(),
         timeout: duration(&mut section, "timeout").unwrap_or(TIMEOUT),
         think_time: duration(&mut section, "think-time").unwrap_or_default(),
-        redirects_are_answers: redirects(&mut section, false),
+        accepts_redirects: accepts_redirects(&mut section, false),
     };
     let keepalive = section.boolean("keepalive");
     let criteria = criteria(&mut section);
@@ -95,12 +103,12 @@ fn one(mut section: Section<'_>, name: &str, files: &Files) -> (Option<Scenario>
             requests: requests.into_iter().collect::<Option<_>>()?,
         })
     };
-    (scenario(), criteria)
+    ReadScenario { scenario: scenario().map(Arc::new), criteria }
 }
 
-/// Whether redirects are taken as answers, which they are where they are not followed;
-/// following them is not supported.
-pub(super) fn redirects(section: &mut Section<'_>, default: bool) -> bool {
+/// Whether a redirect is a success, as it is if it need not be followed. Following redirects
+/// is not supported.
+pub(super) fn accepts_redirects(section: &mut Section<'_>, default: bool) -> bool {
     match section.boolean("follow-redirects") {
         Some(true) => {
             section.problem("follow-redirects", "is not supported; only `false` is");
@@ -119,13 +127,13 @@ pub(super) fn headers(mut section: Section<'_>) -> Vec<(HeaderName, Template)> {
             return None;
         };
         let Ok(header) = name.parse::<HeaderName>() else {
-            section.problem(&name, "is no name of a header");
+            section.problem(&name, "is not a header name");
             return None;
         };
         if let Some((_, why)) = REFUSED.iter().find(|(refused, _)| *refused == header) {
             section.problem(&name, *why);
         }
-        let value = filled(&section, &name, text)?;
+        let value = parse_template(&section, &name, text)?;
         if !value.allows(in_header) {
             section.problem(&name, "must be one line");
         }

@@ -1,27 +1,27 @@
-//! The parts of a response that later requests and assertions can use.
+//! The parts of a response that extractors and assertions use.
 
 use std::borrow::Cow;
 
-/// An answer, or nothing where none came.
+/// A response; empty if there was none.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Reply<'a> {
+pub(crate) struct ResponseParts<'a> {
     pub(crate) status: u16,
     /// The status line and headers.
     pub(crate) head: &'a [u8],
     pub(crate) body: &'a [u8],
 }
 
-/// What of an answer is looked at.
+/// The part that an extractor or assertion uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Subject {
     Body,
-    /// The status line and headers, each in a line that ends with `\n` alone.
+    /// The status line and headers, in lines that end with `\n` alone.
     Headers,
     Status,
 }
 
 impl Subject {
-    /// Reads the name that Taurus gives it.
+    /// Parses Taurus's name.
     pub(super) fn new(name: &str) -> Option<Self> {
         match name {
             "body" => Some(Self::Body),
@@ -39,16 +39,16 @@ impl Subject {
         }
     }
 
-    pub(super) fn of<'a>(self, reply: &Reply<'a>) -> Cow<'a, [u8]> {
+    pub(super) fn of<'a>(self, response: &ResponseParts<'a>) -> Cow<'a, [u8]> {
         match self {
-            Self::Body => reply.body.into(),
+            Self::Body => response.body.into(),
             Self::Headers => {
-                let lines: Vec<u8> = reply.head.iter().copied().filter(|b| *b != b'\r').collect();
-                lines.into()
+                let bytes = response.head.iter().copied();
+                bytes.filter(|byte| *byte != b'\r').collect::<Vec<_>>().into()
             }
-            // Where there is no answer, there is no status.
-            Self::Status if reply.status == 0 => Cow::default(),
-            Self::Status => reply.status.to_string().into_bytes().into(),
+            // Without a response there is no status.
+            Self::Status if response.status == 0 => Cow::default(),
+            Self::Status => response.status.to_string().into_bytes().into(),
         }
     }
 }
