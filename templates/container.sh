@@ -22,7 +22,7 @@ spec_of() { # IMAGE VOLUME PORT ENV-FILE SECRETS: what a container is made of; p
 running() { # CONTAINER: whether it runs, and its spec
     docker inspect --format '{{.State.Running}} {{index .Config.Labels "eventpost.spec"}}' "$1"
 }
-mounts_of() { # CONTAINER SECRETS: how docker is told of secrets and tokens, where there are some
+mounts_of() { # CONTAINER SECRETS: the options that mount secrets and tokens, if there are any
     [ -z "$2" ] || echo "-v $2:/run/secrets:ro"
     access=/var/lib/eventpost/access/$1
     [ ! -d "$access" ] || echo "-v $access:/run/access:ro"

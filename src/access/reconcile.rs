@@ -90,8 +90,8 @@ mod tests {
         let (base, ours) = (&list(3, "base"), &list(4, "ours"));
         // However often either has been changed meanwhile.
         for theirs in [&list(4, "theirs"), &list(5, "theirs"), &list(9, "theirs")] {
-            let told = "events has another list of tokens than list";
-            assert!(reconciled(Some(ours), &[base], &[theirs]).unwrap_err().contains(told));
+            let message = "events has another list of tokens than list";
+            assert!(reconciled(Some(ours), &[base], &[theirs]).unwrap_err().contains(message));
             assert!(reconciled(Some(&list(6, "ours")), &[base], &[theirs]).is_err());
         }
         let (one, other) = (&list(4, "one"), &list(5, "other"));

@@ -21,7 +21,7 @@ pub(super) fn write(file: &str, reader: Reader, content: impl Into<Bytes>) -> Co
     command(file, reader, &content.len().to_string()).stdin(content)
 }
 
-/// As [`write`], of content that is not known in advance, such as another command's output.
+/// As [`write()`], of content that is not known in advance, such as another command's output.
 /// Where that is cut off, only a part is written.
 pub(super) fn receive(file: &str) -> Command {
     command(file, Reader::Root, "")

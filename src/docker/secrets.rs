@@ -33,7 +33,7 @@ pub(super) async fn write(host: &Host, service: &Service) -> Result<String, Host
     Ok(folder)
 }
 
-/// The folder that [`write`] would return, without writing anything.
+/// The folder that [`write()`] would return, without writing anything.
 pub(super) fn folder(host: &Host, service: &Service) -> Result<String, HostError> {
     Ok(folder_of(service, &read(host, service)?))
 }

@@ -7,7 +7,7 @@
 //! http    requests to services, with a token where nobody can listen
 //! lock    the right to change a stack
 //! token   a bearer token, which is never printed
-//! yaml    YAML files whose problems are told with their lines
+//! yaml    YAML files whose problems are reported with their lines
 //! digest  SHA-256 as text
 //! ```
 

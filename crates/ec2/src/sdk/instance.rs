@@ -16,8 +16,8 @@ use support::wait::{Backoff, Deadline, Failure, retry};
 use super::tags::{self, of_stack, tag};
 use super::{Ec2, Ec2Error, Instance, InstanceState, Launch, MachineImage, NewInstance};
 
-const RUNNING_LIMIT: Duration = Duration::from_secs(300);
-const TERMINATED_LIMIT: Duration = Duration::from_secs(300);
+const RUNNING_TIMEOUT: Duration = Duration::from_secs(300);
+const TERMINATED_TIMEOUT: Duration = Duration::from_secs(300);
 /// The size of a host's disk in GiB: the images have 8, which data would soon fill.
 const DISK_GIB: i32 = 20;
 
@@ -106,7 +106,7 @@ impl Ec2 {
         instance: &Instance,
         reporter: Reporter<'_>,
     ) -> Result<Instance, Ec2Error> {
-        let deadline = Deadline::after(RUNNING_LIMIT);
+        let deadline = Deadline::after(RUNNING_TIMEOUT);
         let backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
         let id = &instance.id;
         let what = format!("{id} to run");
@@ -124,7 +124,7 @@ impl Ec2 {
         running.await.map_err(|failure| match failure {
             Failure::Permanent(error) => error,
             Failure::Transient(last) => {
-                let seconds = RUNNING_LIMIT.as_secs();
+                let seconds = RUNNING_TIMEOUT.as_secs();
                 let message = format!("{id} is not running after {seconds} s: {last}");
                 Ec2Error::new("waiting", &self.region, message)
             }
@@ -143,7 +143,7 @@ impl Ec2 {
         }
         let ended = self.client.terminate_instances().set_instance_ids(Some(ids.clone())).send();
         ended.await.map_err(|e| self.failed("TerminateInstances", &e))?;
-        let deadline = Deadline::after(TERMINATED_LIMIT);
+        let deadline = Deadline::after(TERMINATED_TIMEOUT);
         let backoff = Backoff::new(Duration::from_millis(300), Duration::from_secs(5));
         let terminated = retry("the end of the hosts", deadline, backoff, reporter, async || {
             let left = self.not_terminated(&ids).await.map_err(Failure::Permanent)?;

@@ -131,12 +131,12 @@ mod tests {
         let judge = |public, stack| problem(&pair(public, stack), "life", "ssh-ed25519 AAAA");
         assert_eq!(judge(Some("ssh-ed25519 AAAA imported by me\n"), Some("life")), None);
         for stack in [None, Some("other")] {
-            let told = judge(Some("ssh-ed25519 AAAA"), stack).unwrap();
-            assert_eq!(told, "lacks the tag eventpost:stack=life");
+            let problem = judge(Some("ssh-ed25519 AAAA"), stack).unwrap();
+            assert_eq!(problem, "lacks the tag eventpost:stack=life");
         }
         for public in [None, Some(""), Some("ssh-ed25519 BBBB"), Some("ssh-rsa AAAA")] {
-            let told = judge(public, Some("life")).unwrap();
-            assert_eq!(told, "has another public key", "{public:?}");
+            let problem = judge(public, Some("life")).unwrap();
+            assert_eq!(problem, "has another public key", "{public:?}");
         }
     }
 }

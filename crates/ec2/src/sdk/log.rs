@@ -59,7 +59,7 @@ impl Intercept for CallLog {
     }
 }
 
-/// How an answer is told of: its status, its code where it has one, and its request id.
+/// An answer for the log: its status, its error code if it has one, and its request id.
 fn ended(response: &HttpResponse) -> String {
     let mut text = response.status().to_string();
     if let Some(code) = response.body().bytes().and_then(code) {

@@ -16,7 +16,7 @@ use crate::model::{GroupSpec, GroupStep, SshFrom};
 /// Instances let go of their group a while after they are gone.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(180);
 /// What was just made is not seen by every call at once.
-const VISIBLE_LIMIT: Duration = Duration::from_secs(20);
+const VISIBLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl Ec2 {
     /// Which security group hosts would be launched in, and what it takes to have it. An
@@ -41,7 +41,7 @@ impl Ec2 {
     ) -> Result<String, AccountError> {
         let GroupPlan { vpc, ssh, step } = plan;
         let mut step = step.clone();
-        let deadline = Deadline::after(VISIBLE_LIMIT);
+        let deadline = Deadline::after(VISIBLE_TIMEOUT);
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
         let (id, missing) = loop {
             match step {

@@ -2,7 +2,7 @@
 //! lost:
 //!
 //! 1. the new services run and refuse writes, the old ones serve;
-//! 2. the old ones are told to refuse writes (503 and `Retry-After`) and keep answering reads;
+//! 2. the old ones refuse writes (503 and `Retry-After`) and keep answering reads;
 //! 3. their data is copied, host to host through this machine, and verified;
 //! 4. the new hosts are marked as the serving ones: the step that decides;
 //! 5. the new services accept writes.
