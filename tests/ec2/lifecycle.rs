@@ -172,33 +172,3 @@ fn drift_from_the_file_is_reported() {
         assert!(drift.contains(part), "{drift}");
     }
 }
-
-#[test]
-#[ignore = "needs root and Docker: run scripts/test"]
-fn machines_that_exist_are_deployed_to_and_unknown_ones_refused() {
-    let stack = Stack::new("hosts", ONE);
-    stack.run(&["up"]).succeeded();
-    let row = stack.status().remove(0);
-    let (id, address) = (row["instance"].as_str().unwrap(), row["address"].as_str().unwrap());
-    let key = stack.world.path().join("state/eventpost/keys/hosts");
-    stack.world.describe(&format!(
-        "stack: other\naccess: open\nssh: {{key: {}}}\nservices:\n{ONE}",
-        key.display()
-    ));
-    let home = stack.world.path().join("home");
-    let up = |host: &str| {
-        let host = format!("events={host}");
-        let mut command = stack.world.command(&["up", "--hosts", &host]);
-        crate::harness::cli::Ran::of(command.env("HOME", &home).output().unwrap())
-    };
-    let refused = up(address);
-    assert_eq!(refused.code, Some(1), "{refused:?}");
-    assert!(refused.stderr.contains("nothing was sent to it"), "{refused:?}");
-
-    stack.home_that_knows(id, address);
-    let uptime =
-        |id: &str| on_host(id, &["docker", "inspect", "--format", "{{.Id}}", "eventpost-events"]);
-    let before = uptime(id);
-    up(address).succeeded();
-    assert_eq!(uptime(id), before, "a container that runs as wanted must be left alone");
-}

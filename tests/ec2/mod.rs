@@ -5,6 +5,7 @@ mod bench;
 mod change;
 mod copies;
 mod doctor;
+mod existing;
 mod faults;
 mod greeting;
 mod inside;
