@@ -105,7 +105,7 @@ pub enum BackupError {
     },
     /// A copy that was just taken cannot be restored.
     #[error(
-        "{service}: the copy that was taken cannot be restored: {why}. There is no new backup{hint}"
+        "{service}: the copy that was taken cannot be restored: {why}. No backup was written{hint}"
     )]
     BadCopy {
         /// The service.
@@ -117,7 +117,7 @@ pub enum BackupError {
     },
     /// A backup that was just written cannot be read.
     #[error(
-        "{path} was written and cannot be read again: {why}. There is no new backup: check the \
+        "{path} was written but cannot be read back: {why}. No backup was kept: check the \
          disk, and run `eventpost backup` again"
     )]
     Unverified {

@@ -32,7 +32,7 @@ pub enum BinaryError {
     },
     /// Neither sources nor a built program.
     #[error(
-        "{wanted}: there is no {manifest}, nor a built program at {program}: run this in a \
+        "{wanted}: neither {manifest} nor a built program at {program} exists: run this in a \
          checkout, or put the program there"
     )]
     Missing {

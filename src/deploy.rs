@@ -202,7 +202,7 @@ pub async fn deploy(
     watch.lap("container");
     if let InitialData::Fixtures(fixtures) = deployment.data {
         reporter.step("seeding");
-        let ready = ready.clone().by(deployment.client(&host, &ready));
+        let ready = ready.clone().with_client(deployment.client(&host, &ready));
         seed::apply(&ready, &service.collection(), fixtures, false, reporter).await?;
         watch.lap("seed");
     }

@@ -18,7 +18,7 @@ use crate::health::HealthError;
 use crate::local::LocalError;
 use crate::secrets::SecretError;
 use crate::seed::SeedError;
-use crate::signals::{Caught, NoSignals};
+use crate::signals::{CaughtSignal, SignalError};
 use crate::terminal;
 
 /// Why a command failed. The text says how to fix it.
@@ -173,20 +173,20 @@ pub enum Error {
         outcome: &'static str,
     },
     /// The system could not provide threads or sockets.
-    #[error("the system cannot provide what eventpost needs: {0}")]
+    #[error("system resources are not available: {0}")]
     Runtime(io::Error),
     /// The result could not be written.
     #[error("standard output cannot be written: {0}")]
     Output(io::Error),
 }
 
-impl From<NoSignals> for Error {
-    fn from(NoSignals(error): NoSignals) -> Self {
+impl From<SignalError> for Error {
+    fn from(SignalError(error): SignalError) -> Self {
         Self::Runtime(error)
     }
 }
 
-impl Caught {
+impl CaughtSignal {
     /// The error that ends an interrupted command; `outcome` is what is left of its work.
     pub(crate) fn into_error(self, outcome: &'static str) -> Error {
         Error::Interrupted { signal: self.name, code: self.code, outcome }

@@ -33,7 +33,7 @@ impl Ready {
 
     /// The same service, reached by another client from now on.
     #[must_use]
-    pub fn by(self, client: Client) -> Self {
+    pub fn with_client(self, client: Client) -> Self {
         Self { client, ..self }
     }
 }

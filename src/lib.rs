@@ -1,29 +1,31 @@
 //! EventPost's deployment command: it puts the events and notifications services
-//! somewhere, keeps them there, and says how they are.
+//! on hosts or this machine, keeps them running, and reports their health.
 //!
 //! The data flows through the modules in this order, and imports point one way:
 //!
 //! ```text
-//! cli        what the user asks for
-//! commands   one file per command, each a pipeline of what follows
+//! cli        the command line
+//! commands   one file or folder per command, each a pipeline of what follows
+//! session    what a command works with: Config, placement, display, signals, lock
 //! config     eventpost.yml -> Config, every problem reported at once
 //! fixtures   seed data -> Fixtures
 //! binary     a service's program: built from source or found
 //! image      a program as a container image, without Docker
-//! plan       pure: what is wanted + what runs -> Plan
+//! plan       pure: what is wanted + what exists -> Plan, a list of operations
 //! local      services as processes of this machine
 //! docker     Docker, images and containers on a Host
-//! deploy     one service onto one host, step by step
+//! deploy     one service onto one new host, step by step
 //! health     waits until a service is ready -> Ready
 //! backup     one file with a copy of each service's data
 //! seed       puts fixtures into a service that is Ready
-//! report     what the user gets to see on standard output
+//! report     results on standard output
 //! ```
 //!
-//! Beside them: `access` (tokens), `terminal` (what others wrote is escaped before it is
-//! shown), `environment` (which variables child processes get), `progress` (how events are
-//! shown), `logging` (what `-v` shows), `version` and `signals`. Hosts (`ssh`), EC2 (`ec2`), load
-//! tests (`loadtest`) and what these need (`support`) are crates of their own.
+//! Beside them: `access` (tokens), `secrets`, `lock` (the right to change a stack), `doctor`
+//! (judges what hosts report), `error` (errors and their exit codes), `terminal` (text from
+//! outside is escaped), `environment` (the variables of child processes), `progress` (how events
+//! are shown), `logging` (what `-v` shows), `version` and `signals`. Hosts (`ssh`), EC2 (`ec2`),
+//! load tests (`loadtest`) and what these need (`support`) are crates of their own.
 
 pub mod access;
 pub mod backup;

@@ -16,25 +16,25 @@ pub(crate) struct Signals {
 
 /// A signal that arrived.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Caught {
+pub(crate) struct CaughtSignal {
     pub(crate) name: &'static str,
     pub(crate) code: u8,
 }
 
 /// The system cannot report signals.
 #[derive(Debug)]
-pub(crate) struct NoSignals(pub(crate) io::Error);
+pub(crate) struct SignalError(pub(crate) io::Error);
 
 impl Signals {
-    pub(crate) fn listen() -> Result<Self, NoSignals> {
+    pub(crate) fn listen() -> Result<Self, SignalError> {
         Ok(Self {
-            interrupt: signal(SignalKind::interrupt()).map_err(NoSignals)?.into(),
-            terminate: signal(SignalKind::terminate()).map_err(NoSignals)?.into(),
+            interrupt: signal(SignalKind::interrupt()).map_err(SignalError)?.into(),
+            terminate: signal(SignalKind::terminate()).map_err(SignalError)?.into(),
         })
     }
 
     /// Runs `work` to its end, or drops it when a signal arrives.
-    pub(crate) async fn race<T>(&self, work: impl Future<Output = T>) -> Result<T, Caught> {
+    pub(crate) async fn race<T>(&self, work: impl Future<Output = T>) -> Result<T, CaughtSignal> {
         tokio::select! {
             done = work => Ok(done),
             caught = self.caught() => Err(caught),
@@ -42,13 +42,13 @@ impl Signals {
     }
 
     /// Waits for a signal.
-    pub(crate) async fn caught(&self) -> Caught {
+    pub(crate) async fn caught(&self) -> CaughtSignal {
         poll_fn(|context| {
             if self.interrupt.borrow_mut().poll_recv(context).is_ready() {
-                return Poll::Ready(Caught { name: "interrupted", code: 130 });
+                return Poll::Ready(CaughtSignal { name: "interrupted", code: 130 });
             }
             if self.terminate.borrow_mut().poll_recv(context).is_ready() {
-                return Poll::Ready(Caught { name: "terminated", code: 143 });
+                return Poll::Ready(CaughtSignal { name: "terminated", code: 143 });
             }
             Poll::Pending
         })

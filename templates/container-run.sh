@@ -14,7 +14,7 @@ if [ "$running" = "true $spec" ]; then
         # shellcheck disable=SC2086 # an entry point is several words
         docker exec "$name" $entry read-only --data /data --seconds "$no_writes"
     fi
-    echo "it runs already"
+    echo "already running"
     exit 0
 fi
 if [ -n "$running" ]; then

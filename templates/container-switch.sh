@@ -39,7 +39,7 @@ wait_ready() { # CONTAINER SECONDS
         *) break ;;
         esac
     done
-    echo "$1 does not become ready; its last log lines:" >&2
+    echo "$1 did not become ready; its last log lines:" >&2
     docker logs --tail 10 "$1" >&2 2>&1 || true
     return 1
 }
@@ -74,7 +74,7 @@ rollback | undo)
     other=$name-previous
     [ "$step $(cat "$last" 2>/dev/null)" != 'rollback kept' ] || exit 0
     docker inspect "$other" >/dev/null 2>&1 || {
-        echo "nothing was kept to go back to" >&2
+        echo "there is no previous container to roll back to" >&2
         exit 1
     }
     ;;

@@ -1,6 +1,7 @@
-# What the scripts that run a service's container share; stands before each of them.
+# Shared by the scripts that run a service's container; prepended to each of them.
 
-# The program in it needs no privilege, no file system but its volume, and no shell.
+# The options of every container; src/docker/compare.rs reads them from here. The program in it
+# needs no privilege, no file system but its volume, and no shell.
 # shellcheck disable=SC2034 # not every script uses it
 hardened='--user 65532:65532 --read-only --cap-drop ALL --security-opt no-new-privileges
     --memory 1g --pids-limit 512 --log-driver json-file --log-opt max-size=10m --log-opt max-file=3'
@@ -8,16 +9,17 @@ history=/var/lib/eventpost/history
 # Nobody but root reads what is written down.
 umask 077
 
-private_folder() { # FOLDER: makes it; one that an earlier version left open is closed
+private_folder() { # FOLDER: creates it; one that an earlier version left open is closed
     mkdir -p "$1"
     chmod 0700 "$1"
 }
-spec_of() { # IMAGE VOLUME PORT ENV-FILE SECRETS: what a container is made of; pulls the image if need be
+spec_of() { # IMAGE VOLUME PORT ENV-FILE SECRETS: a digest of all that a container is
+    # created with, as src/docker/compare.rs computes it; pulls the image if necessary
     id=$(docker image inspect --format '{{.Id}}' "$1") || {
         docker pull -q "$1" >/dev/null
         id=$(docker image inspect --format '{{.Id}}' "$1")
     }
-    printf '%s\n' "$id" "$2" "$3" "$(cat "$4")" "$5" | sha256sum | cut -c1-64
+    printf '%s\n' "$id" "$2" "$3" "$(cat "$4")" "$5" "$hardened" | sha256sum | cut -c1-64
 }
 running() { # CONTAINER: whether it runs, and its spec
     docker inspect --format '{{.State.Running}} {{index .Config.Labels "eventpost.spec"}}' "$1"

@@ -5,7 +5,7 @@ set -eu
 source=$1 version=${2:-}
 
 if docker info >/dev/null 2>&1; then
-    echo "Docker is there"
+    echo "Docker is already installed"
     exit 0
 fi
 if [ "$source" = present ]; then

@@ -1,4 +1,4 @@
-# Prints what a host has to say in one place; changes nothing; run by root's shell.
+# Collects the logs and states of a host; changes nothing; run by root's shell.
 #   $1 the container
 set -u
 part() { printf '\n== %s\n' "$*"; "$@" 2>&1 | tail -n 300; }

@@ -1,4 +1,4 @@
-# Says how a host and a service's container on it are; changes nothing; run by root's shell.
+# Reports the state of a host and of a service's container; changes nothing; run by root's shell.
 #   $1 the container  $2 the port of the host
 # Prints a fact a line: its name, a tab, its value.
 set -u

@@ -77,7 +77,7 @@ impl Reader<'_> {
         if let Some(entry) = entries.next() {
             let entry = entry.map_err(|error| self.damaged(error))?;
             let name = quoted(&entry.path_bytes());
-            return Err(self.damaged(format!("{name} follows the last copy")));
+            return Err(self.damaged(format!("unexpected {name} after the last copy")));
         }
         self.check_end(archive.into_inner())?;
         Ok(manifest)
@@ -93,11 +93,11 @@ impl Reader<'_> {
         entry: Option<io::Result<tar::Entry<'e, R>>>,
         name: &str,
     ) -> Result<tar::Entry<'e, R>, BackupError> {
-        let entry = entry.ok_or_else(|| self.damaged("it ends too early"))?;
+        let entry = entry.ok_or_else(|| self.damaged("it is truncated"))?;
         let entry = entry.map_err(|error| self.damaged(error))?;
         if *entry.path_bytes() != *name.as_bytes() {
             let found = quoted(&entry.path_bytes());
-            return Err(self.damaged(format!("{found} is in the place of {name}")));
+            return Err(self.damaged(format!("found {found} instead of {name}")));
         }
         if !entry.header().entry_type().is_file() {
             return Err(self.damaged(format!("{name} is not a regular file")));
@@ -118,7 +118,7 @@ impl Reader<'_> {
         let mut text = Vec::new();
         entry.read_to_end(&mut text).map_err(|error| self.damaged(error))?;
         if text.len() as u64 != bytes {
-            return Err(self.damaged("it ends too early"));
+            return Err(self.damaged("it is truncated"));
         }
         let parsed = serde_json::from_slice::<Manifest>(&text);
         let mut manifest =
@@ -149,7 +149,7 @@ impl Reader<'_> {
                 return Err(self.damaged(format!("{MANIFEST}: {name} is not a service's name")));
             }
             if !names.insert(service.as_str()) {
-                return Err(self.damaged(format!("{MANIFEST}: {service} is there twice")));
+                return Err(self.damaged(format!("{MANIFEST}: {service} is listed twice")));
             }
         }
         if names == self.services.iter().copied().collect() {
@@ -194,7 +194,7 @@ impl Reader<'_> {
         let read = each_chunk(&mut entry, |bytes| copy.push(bytes));
         read.map_err(|error| self.damaged(error))??;
         if copy.finish(service) != *part {
-            return Err(self.damaged(format!("the copy of {service} is not as it was made")));
+            return Err(self.damaged(format!("the copy of {service} has a wrong checksum")));
         }
         Ok(())
     }
@@ -207,7 +207,7 @@ impl Reader<'_> {
     ) -> Result<(), BackupError> {
         let check = |bytes: &[u8]| {
             let is_padding = bytes.iter().all(|&byte| byte == 0);
-            if is_padding { Ok(()) } else { Err(self.damaged("it goes on after its end")) }
+            if is_padding { Ok(()) } else { Err(self.damaged("it has data after its end")) }
         };
         each_chunk(&mut rest, check).map_err(|error| self.damaged(error))??;
         let mut file = rest.reader.into_inner();
@@ -232,7 +232,7 @@ impl<R: Read> Read for Limited<'_, R> {
             // Whether it ends here is only known by reading on.
             return match self.reader.read(&mut [0])? {
                 0 => Ok(0),
-                _ => Err(io::Error::other("it is longer than it says")),
+                _ => Err(io::Error::other("it is longer than its header says")),
             };
         }
         let length = into.len().min(allowed);

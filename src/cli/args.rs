@@ -103,7 +103,7 @@ impl FromStr for HostAddress {
 /// The format of a command's result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Output {
-    /// A table to read
+    /// A table
     Text,
     /// One JSON document
     Json,

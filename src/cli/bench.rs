@@ -61,7 +61,7 @@ pub struct Bench {
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
 
-    /// Compare with earlier results, which `--output json` printed
+    /// Compare with earlier results, as printed by `--output json`
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
 

@@ -19,12 +19,12 @@ pub struct Plan {
     #[command(flatten)]
     pub placement: PlacementArgs,
 
-    /// Start with the fixtures alone: the data of the old hosts are lost
+    /// Start with only the fixtures; the data on the old hosts is lost
     #[arg(long, conflicts_with_all = ["local", "hosts"])]
     pub fresh: bool,
 
     /// Terminate the old hosts before the new ones are launched, for accounts with a small
-    /// quota; their data are lost
+    /// quota; their data is lost
     #[arg(long, requires = "fresh")]
     pub terminate_first: bool,
 
@@ -185,7 +185,7 @@ pub struct Unlock {
     #[command(flatten)]
     pub hosts: HostsArgs,
 
-    /// Break a lock that has not expired without asking
+    /// Break an unexpired lock without asking
     #[arg(short, long)]
     pub yes: bool,
 

@@ -21,7 +21,7 @@ pub struct Init {
 /// `eventpost completions`
 #[derive(Debug, Args)]
 pub struct Completions {
-    /// Shell that completes
+    /// Shell to generate completions for
     #[arg(value_enum)]
     pub shell: clap_complete::Shell,
 }

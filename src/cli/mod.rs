@@ -63,19 +63,19 @@ pub enum Command {
     Seed(Seed),
     /// Run a load test and report the results
     Bench(Bench),
-    /// Update images and settings on running hosts without refusing a request; data stay
+    /// Update images and settings on running hosts without dropping a request; data is kept
     Deploy(Deploy),
-    /// Go back to the images and settings from before the last deploy
+    /// Revert to the images and settings from before the last deploy
     Rollback(Rollback),
     /// Show what was changed on the hosts, when and by whom
     History(History),
     /// Find out why a stack does not work, and how to fix it
     Doctor(Doctor),
-    /// Show who is changing the stack, and break their lock
+    /// Show who holds the stack's lock, and break it
     Unlock(Unlock),
-    /// Copy the data of all services to a file, while they run
+    /// Back up the data of all services to a file, without stopping them
     Backup(Backup),
-    /// Replace the data of all services with those of a backup
+    /// Restore the data of all services from a backup
     Restore(Restore),
     /// Print the logs of the services
     Logs(Logs),

@@ -138,7 +138,7 @@ pub struct Logs {
 /// `eventpost exec`
 #[derive(Debug, Args)]
 pub struct Exec {
-    /// Service whose host to use
+    /// Service whose host to connect to
     pub service: String,
 
     /// Command and its arguments, or one line for the host's shell
@@ -157,7 +157,7 @@ pub struct Exec {
 /// `eventpost ssh`
 #[derive(Debug, Args)]
 pub struct Ssh {
-    /// Service whose host to use
+    /// Service whose host to connect to
     pub service: String,
 
     /// Where the stack lives

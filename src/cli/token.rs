@@ -10,11 +10,11 @@ use super::args::{OutputArgs, StackArgs};
 /// `eventpost token`
 #[derive(Debug, Subcommand)]
 pub enum Token {
-    /// Make a token and print it, once; `eventpost deploy` brings it to the services
+    /// Create a token and print it once; run `eventpost deploy` to activate it
     Create(TokenCreate),
     /// List the tokens: names, roles and expiry
     List(TokenList),
-    /// Remove a token; `eventpost deploy` makes the services refuse it
+    /// Revoke a token; run `eventpost deploy` to make the services reject it
     Revoke(TokenRevoke),
 }
 
@@ -25,8 +25,8 @@ pub struct TokenCreate {
     #[arg(value_name = "NAME", value_parser = token_name)]
     pub token: String,
 
-    /// What it allows; read: notifications and the API's description; write: also changes;
-    /// admin: also metrics, details and retries
+    /// Permissions: read (notifications and the API description), write (plus changes) or
+    /// admin (plus metrics, details and retries)
     #[arg(long, value_parser = PossibleValuesParser::new(["read", "write", "admin"]).try_map(role))]
     pub role: Role,
 

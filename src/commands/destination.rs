@@ -15,7 +15,7 @@ pub(super) struct Destination(NewFile);
 
 impl Destination {
     /// Prepares a file, if one was asked for.
-    pub(super) fn maybe(file: Option<&Path>) -> Result<Option<Self>, Error> {
+    pub(super) fn optional(file: Option<&Path>) -> Result<Option<Self>, Error> {
         file.map(Self::new).transpose()
     }
 
@@ -38,7 +38,7 @@ impl Destination {
         self.fill(|open| open.write_all(text))
     }
 
-    /// Has the file written.
+    /// Writes the file through a callback.
     pub(super) fn fill(
         mut self,
         write: impl FnOnce(&mut File) -> io::Result<()>,
@@ -47,7 +47,7 @@ impl Destination {
         self.commit()
     }
 
-    /// Has the content written, which does not replace the file yet.
+    /// Writes the content through a callback, without replacing the file yet.
     pub(super) fn prepare(
         &mut self,
         write: impl FnOnce(&mut File) -> io::Result<()>,
@@ -87,11 +87,11 @@ mod tests {
     fn a_file_is_there_whole_or_not_at_all() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("result.csv");
-        drop(Destination::maybe(Some(&file)).unwrap());
+        drop(Destination::optional(Some(&file)).unwrap());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
-        Destination::maybe(Some(&file)).unwrap().unwrap().write(b"text").unwrap();
+        Destination::optional(Some(&file)).unwrap().unwrap().write(b"text").unwrap();
         assert_eq!(fs::read(&file).unwrap(), b"text");
-        let error = Destination::maybe(Some(&dir.path().join("no/result.csv"))).unwrap_err();
+        let error = Destination::optional(Some(&dir.path().join("no/result.csv"))).unwrap_err();
         assert!(error.to_string().contains("no/result.csv cannot be written"), "{error}");
     }
 }

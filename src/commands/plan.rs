@@ -42,7 +42,7 @@ impl Table for Operation {
 pub(super) async fn run(args: &cli::Plan) -> Result<ExitCode, Error> {
     let session = Session::open(&args.stack, &args.placement)?;
     session.check_placement()?;
-    let plan = session.look(up::plan(args, &session)).await?;
+    let plan = session.inspect(up::plan(args, &session)).await?;
     show(session, &plan, args.output.format)
 }
 

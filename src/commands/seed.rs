@@ -15,7 +15,9 @@ use crate::fixtures::{self, Fixtures};
 use crate::health;
 use crate::report::{Cell, Table};
 use crate::seed;
-use crate::session::{Connection, Located, Placement, Session, given_token, refuse_unencrypted};
+use crate::session::{
+    Connection, Placement, ServiceLocation, Session, given_token, refuse_unencrypted,
+};
 
 /// The services should be running already.
 const READY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -93,7 +95,7 @@ async fn targets(args: &Seed, session: &Session) -> Result<Vec<Target>, Error> {
         };
         return connections.iter().map(target).collect();
     }
-    let target = |it: Located| {
+    let target = |it: ServiceLocation| {
         let client = Client::local(it.endpoint(), token.clone());
         Target::new(session, it.service, client)
     };
@@ -125,7 +127,7 @@ async fn seed_one(target: &Target, force: bool, session: &Session) -> Result<Row
         let ready = health::wait_ready(name, client, &service.health, deadline, reporter).await?;
         let collection = service.collection();
         let seeded = seed::apply(&ready, &collection, fixtures, force, reporter).await?;
-        reporter.done(format!("{} added, {} were there", seeded.added, seeded.present));
+        reporter.done(format!("{} added, {} already present", seeded.added, seeded.present));
         let (service, url) = (service.name.to_string(), client.endpoint().url(&collection));
         Ok(Row { service, url, added: seeded.added, present: seeded.present })
     };

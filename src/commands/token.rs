@@ -98,7 +98,7 @@ fn rows(list: &TokenList) -> Vec<Row> {
     list.entries().iter().map(row).collect()
 }
 
-/// Tells people what standard output does not.
+/// Prints a note to standard error.
 fn note(text: &str) {
     // Where even this fails there is nobody left to tell.
     let _ = writeln!(stderr(), "{text}");

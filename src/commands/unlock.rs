@@ -47,8 +47,8 @@ impl Table for Row {
 
 pub(super) async fn run(args: &Unlock) -> Result<ExitCode, Error> {
     let session = Session::open(&args.stack, &(&args.hosts).into())?;
-    let store = session.look(session.lock_store()).await?;
-    let locks = session.look(store.locks()).await?;
+    let store = session.inspect(session.lock_store()).await?;
+    let locks = session.inspect(store.locks()).await?;
     let mut rows = Vec::new();
     for lock in &locks {
         if !args.yes && !lock.has_expired() {

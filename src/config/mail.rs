@@ -30,7 +30,7 @@ pub(super) fn mail(mut section: Section<'_>, base: &Path) -> Mail {
         section.own_problem("`user` and `password_file` come together");
     }
     if user.is_some() && security.as_deref() == Some("none") {
-        section.problem("security", "would show the password to everybody: starttls or tls");
+        section.problem("security", "would send the password unencrypted: use starttls or tls");
     }
     section.finish();
     let given = [

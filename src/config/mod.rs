@@ -13,7 +13,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use support::yaml::{self, Located};
+use support::yaml::{self, LocatedProblem};
 
 pub use model::{Access, Config, DockerSource, Name, Secret, SecurityGroup, Service, Source, Ssh};
 pub use page::ServiceUrls;
@@ -48,7 +48,7 @@ pub(crate) fn expand_home(path: &Path) -> PathBuf {
 #[derive(Debug)]
 pub struct ConfigErrors {
     origin: Origin,
-    problems: Vec<Located>,
+    problems: Vec<LocatedProblem>,
 }
 
 /// Reads the file, or `eventpost.yml` in the current folder, or the built-in default. The
@@ -89,7 +89,7 @@ fn parse(text: &str, origin: Origin, stack: Option<&Name>) -> Result<Config, Con
         let mut config =
             yaml::read(text, &root, |root, problems| read::config(root, &origin, problems))?;
         let problem = access::open_relay(config.access, &config.services);
-        config.open_relay = problem.map(|it| Located::at(text, &["access"], it));
+        config.open_relay = problem.map(|it| LocatedProblem::at(text, &["access"], it));
         Ok(config)
     });
     config.map_err(|problems| ConfigErrors { origin, problems })
@@ -125,7 +125,7 @@ impl fmt::Display for Origin {
 
 impl ConfigErrors {
     fn whole(origin: Origin, message: String) -> Self {
-        Self { origin, problems: vec![Located::whole(message)] }
+        Self { origin, problems: vec![LocatedProblem::whole(message)] }
     }
 }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use ec2::{GroupName, Image, SshFrom};
-use support::yaml::Located;
+use support::yaml::LocatedProblem;
 
 use super::Origin;
 
@@ -32,7 +32,7 @@ pub struct Config {
     /// Who may use the services; `None` leaves it to the placement.
     pub access: Option<Access>,
     /// Why the stack must not run on hosts, with its line.
-    pub(super) open_relay: Option<Located>,
+    pub(super) open_relay: Option<LocatedProblem>,
     /// Existing hosts to use instead of EC2, by service.
     pub hosts: BTreeMap<String, IpAddr>,
     /// The services, in the order of the file; at least one.

@@ -43,12 +43,12 @@ pub(super) fn check(services: &[Service], mut problem: impl FnMut(&Service, Stri
             continue;
         };
         if !services.iter().any(|other| other.name == *name) {
-            problem(service, format!("{name} is no service of this file, and no URL"));
+            problem(service, format!("{name} is neither a service in this file nor a URL"));
         }
     }
     let both = |service: &&Service| service.page.is_some() && has(service, NOTIFICATIONS_URL);
     for service in services.iter().filter(both) {
-        problem(service, format!("sets {NOTIFICATIONS_URL}, which `env` has"));
+        problem(service, format!("sets {NOTIFICATIONS_URL}, which `env` also sets"));
     }
 }
 
@@ -154,7 +154,7 @@ mod tests {
         for (page, message) in [
             ("{}", "services.events.page: `reminders` is missing"),
             ("{reminders: Notes}", "services.events.page.reminders: must be the name of"),
-            ("{reminders: notes}", "notes is no service of this file, and no URL"),
+            ("{reminders: notes}", "notes is neither a service in this file nor a URL"),
             ("{reminders: events, origin: here}", "services.events.page.origin: must be scheme"),
         ] {
             let text = format!("stack: s\nservices:\n  events: {{build: e, page: {page}}}\n");

@@ -74,7 +74,7 @@ fn security_group_of(
     ssh_from: Option<SshFrom>,
 ) -> SecurityGroup {
     SecurityGroup {
-        name: name.map_or_else(|| GroupName::Default(stack.to_string()), GroupName::Given),
+        name: name.map_or_else(|| GroupName::Default(stack.to_string()), GroupName::Configured),
         ssh_from: ssh_from.unwrap_or(SshFrom::Auto),
     }
 }

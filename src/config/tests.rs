@@ -125,7 +125,7 @@ fn a_group_that_the_file_names_is_not_the_default_even_by_the_same_name() {
     let name = |group: &str| accepted(&text(group)).security_group.name;
     let default = GroupName::Default("s".into());
     assert_eq!(name("security_group: {ssh_from: auto}"), default);
-    assert_eq!(name("security_group: {name: s}"), GroupName::Given("s".into()));
+    assert_eq!(name("security_group: {name: s}"), GroupName::Configured("s".into()));
     assert_eq!(default.as_str(), "s");
 }
 

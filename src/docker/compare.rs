@@ -21,7 +21,10 @@ pub async fn compare(
     Ok(judge(&output.stdout, |image_id| spec(service, image_id, &secrets)))
 }
 
-/// What a container is made of, as templates/container.sh computes it.
+/// The part of each script that has the options of every container.
+const SHARED: &str = include_str!("../../templates/container.sh");
+
+/// A digest of all that a container is created with, as templates/container.sh computes it.
 fn spec(service: &Service, image_id: &str, secrets: &str) -> String {
     let env = env_file(&service.env_with(secrets::path_in_container));
     let parts = [
@@ -30,8 +33,15 @@ fn spec(service: &Service, image_id: &str, secrets: &str) -> String {
         &service.port.to_string(),
         env.trim_end_matches('\n'),
         secrets,
+        options(),
     ];
     sha256(parts.map(|part| format!("{part}\n")).concat())
+}
+
+/// The options of every container, as the scripts have them.
+fn options() -> &'static str {
+    let (_, rest) = SHARED.split_once("hardened='").unwrap_or_default();
+    rest.split_once('\'').unwrap_or_default().0
 }
 
 fn judge(facts: &str, spec: impl Fn(&str) -> String) -> (bool, ContainerState) {
@@ -53,6 +63,12 @@ fn judge(facts: &str, spec: impl Fn(&str) -> String) -> (bool, ContainerState) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_options_of_containers_are_found() {
+        let options = options();
+        assert!(options.starts_with("--user 65532:65532 ") && options.ends_with("max-file=3"));
+    }
 
     #[test]
     fn the_facts_of_a_host_say_what_differs() {

@@ -60,7 +60,7 @@ impl Facts {
             "running" | "not run" => Check::wrong(
                 subject,
                 "has not set the host up yet",
-                "wait a minute, and look again; /var/log/cloud-init-output.log says what it does",
+                "wait a minute, then check again; /var/log/cloud-init-output.log says what it does",
             ),
             other => Check::wrong(
                 subject,
@@ -78,13 +78,13 @@ impl Facts {
         };
         let fullest = |what: &str| FOLDERS.iter().filter_map(|it| percent(what, it)).max();
         let Some((bytes, folder)) = fullest("disk") else {
-            return Check::unknown("disk", "the host does not say");
+            return Check::unknown("disk", "the host does not report it");
         };
         let found = match fullest("inodes") {
             Some((inodes, folder)) if inodes >= FULL => {
                 format!("{folder} has used {inodes} % of its inodes")
             }
-            _ => format!("{folder} is full to {bytes} %"),
+            _ => format!("{folder} is {bytes} % full"),
         };
         if bytes < FULL && !found.ends_with("inodes") {
             return Check::fine("disk", found);
@@ -92,7 +92,7 @@ impl Facts {
         Check::wrong(
             "disk",
             found,
-            "make room: `eventpost exec SERVICE -- sudo docker system prune` removes what no \
+            "free some space: `eventpost exec SERVICE -- sudo docker system prune` removes what no \
              container uses; `sudo du -xh / | sort -h | tail` shows what is large",
         )
     }
@@ -151,18 +151,18 @@ impl Facts {
                 subject,
                 ended,
                 "`eventpost logs SERVICE` has the rest; `eventpost deploy` restarts it, and \
-                 `eventpost rollback` goes back to what ran before",
+                 `eventpost rollback` returns to the previous release",
             ),
         }
     }
 
     fn ready(&self) -> Check {
         match self.get("ready") {
-            "0" => Check::fine("service", "says in its container that it is ready"),
+            "0" => Check::fine("service", "reports inside its container that it is ready"),
             // Programs of others have no such command; asking from outside shows it.
             "1" => Check::wrong(
                 "service",
-                "says in its container that it is not ready",
+                "reports inside its container that it is not ready",
                 "`eventpost logs SERVICE` says why: a full disk, or data that are damaged",
             ),
             _ => Check::unknown("service", "its program cannot say whether it is ready"),
@@ -171,11 +171,11 @@ impl Facts {
 
     fn held_back(&self) -> Check {
         match self.get("held-back") {
-            "" | "0" => Check::fine("packet filter", "holds no connection back"),
+            "" | "0" => Check::fine("packet filter", "blocks no connections"),
             _ => Check::wrong(
                 "packet filter",
-                "holds new connections back, as a switch of containers does for a second",
-                "where no `eventpost deploy` or `rollback` is at work, one was cut short: \
+                "blocks new connections, as switching containers does for a second",
+                "if no `eventpost deploy` or `rollback` is running, one was interrupted: \
                  `eventpost exec SERVICE -- sudo iptables -t raw -F`, then `eventpost deploy`",
             ),
         }
@@ -183,7 +183,7 @@ impl Facts {
 
     fn clock(&self, now: u64) -> Check {
         let Ok(there) = self.get("clock").parse::<u64>() else {
-            return Check::unknown("clock", "the host does not say");
+            return Check::unknown("clock", "the host does not report it");
         };
         let off = there.abs_diff(now);
         if off < CLOCK {
@@ -233,7 +233,7 @@ mod tests {
         assert!(found.contains("exit code 65") && found.ends_with("bad"), "{found}");
         // A full disk is why it does not run.
         let full = [&restarting[..], &[("disk /var/lib/docker", "100%")]].concat();
-        assert_eq!(caused(&full), ("disk", "/var/lib/docker is full to 100 %".into()));
+        assert_eq!(caused(&full), ("disk", "/var/lib/docker is 100 % full".into()));
         assert_eq!(caused(&[("inodes /", "99%")]).1, "/ has used 99 % of its inodes");
         assert_eq!(caused(&[("docker", "missing"), ("container", "missing")]).0, "Docker");
         assert_eq!(caused(&[("out-of-memory", "true")]).0, "container");

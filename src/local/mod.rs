@@ -67,7 +67,7 @@ pub enum LocalError {
         services: usize,
     },
     /// The process ended before it was ready.
-    #[error("{service} ended at its start ({status}); its last log lines, of {log}:\n{lines}")]
+    #[error("{service} exited at startup ({status}); last lines of {log}:\n{lines}")]
     Died {
         /// The service.
         service: String,
@@ -79,7 +79,7 @@ pub enum LocalError {
         lines: String,
     },
     /// The process runs but is not ready.
-    #[error("{problem}; its last log lines, of {log}:\n{lines}")]
+    #[error("{problem}; last lines of {log}:\n{lines}")]
     NotReady {
         /// What was waited for, and the last answer.
         problem: String,
@@ -89,7 +89,7 @@ pub enum LocalError {
         lines: String,
     },
     /// A process could not be stopped.
-    #[error("{service} (pid {pid}) does not stop, not even when killed")]
+    #[error("{service} (pid {pid}) did not stop, even after SIGKILL")]
     Unstoppable {
         /// The service.
         service: String,

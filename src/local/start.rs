@@ -13,7 +13,7 @@ use super::process::{self, Child};
 use super::{LocalError, ServiceFolder};
 use crate::config::Service;
 use crate::health::{self, Ready};
-use crate::plan::local::Wanted;
+use crate::plan::local::ProcessSpec;
 use crate::plan::{Action, Operation};
 
 /// A start reads all data: a million resources take a few seconds.
@@ -31,7 +31,7 @@ pub struct Job<'a> {
     /// Its program.
     pub program: &'a Path,
     /// How it is to run.
-    pub wanted: Wanted,
+    pub wanted: ProcessSpec,
     /// What is done.
     pub operation: Operation,
 }
@@ -107,7 +107,7 @@ impl Job<'_> {
     fn start(&self, started: &StartedServices) -> Result<Child, LocalError> {
         self.folder.create()?;
         self.folder.set_release(&self.wanted.release)?;
-        let Wanted { address, .. } = self.wanted;
+        let ProcessSpec { address, .. } = self.wanted;
         let env = process::local_env(self.service);
         let child = process::spawn(&self.folder, self.program, address, &env)?;
         started.started(&self.folder);

@@ -7,7 +7,7 @@ use super::{Action, Operation};
 
 /// What the new instances of a stack should be.
 #[derive(Debug, Clone, Copy)]
-pub struct Wanted<'a> {
+pub struct LaunchSpec<'a> {
     /// The services, one instance each.
     pub services: &'a [String],
     /// The type of every instance.
@@ -34,7 +34,7 @@ pub struct LaunchPlan {
 /// An instance of the newest launch is resumed if that launch was interrupted before it served
 /// and the instance has the wanted type and image. All other instances are replaced, and the
 /// data of the newest one that served are carried over unless `fresh` is set.
-pub fn plan(wanted: Wanted<'_>, instances: &[Instance], now: u32) -> LaunchPlan {
+pub fn plan(wanted: LaunchSpec<'_>, instances: &[Instance], now: u32) -> LaunchPlan {
     let alive = || instances.iter().filter(|instance| instance.is_alive());
     let newest = alive().map(|instance| instance.generation).max().unwrap_or(0);
     let interrupted = !alive().any(|it| it.generation == newest && it.serving);
@@ -54,7 +54,7 @@ pub fn plan(wanted: Wanted<'_>, instances: &[Instance], now: u32) -> LaunchPlan 
     LaunchPlan { generation, operations }
 }
 
-impl Wanted<'_> {
+impl LaunchSpec<'_> {
     fn can_resume(&self, instance: &Instance) -> bool {
         matches!(instance.state, InstanceState::Pending | InstanceState::Running)
             && instance.instance_type == self.instance_type

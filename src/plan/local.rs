@@ -8,7 +8,7 @@ use super::{Action, Operation};
 
 /// How a service should run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct ProcessSpec {
     /// The address that it should listen on.
     pub address: SocketAddr,
     /// Its program and environment.
@@ -26,7 +26,7 @@ pub struct Release {
 
 /// How a service runs now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Existing {
+pub enum ProcessState {
     /// It does not run.
     Stopped,
     /// It runs.
@@ -39,11 +39,11 @@ pub enum Existing {
 }
 
 /// The operation that makes a service run as wanted.
-pub fn operation(service: &str, wanted: &Wanted, existing: &Existing) -> Operation {
+pub fn operation(service: &str, wanted: &ProcessSpec, existing: &ProcessState) -> Operation {
     let address = wanted.address;
     let (action, reason) = match existing {
-        Existing::Stopped => (Action::Start { address }, "it does not run".into()),
-        Existing::Running { address: current, release } => {
+        ProcessState::Stopped => (Action::Start { address }, "it does not run".into()),
+        ProcessState::Running { address: current, release } => {
             match difference(wanted, *current, release.as_ref()) {
                 None => {
                     let target = format!("process at {address}");
@@ -56,7 +56,11 @@ pub fn operation(service: &str, wanted: &Wanted, existing: &Existing) -> Operati
     Operation { service: service.into(), action, reason }
 }
 
-fn difference(wanted: &Wanted, current: SocketAddr, release: Option<&Release>) -> Option<String> {
+fn difference(
+    wanted: &ProcessSpec,
+    current: SocketAddr,
+    release: Option<&Release>,
+) -> Option<String> {
     let (from, to) = (current.port(), wanted.address.port());
     Some(match release {
         _ if current != wanted.address => format!("it moves from port {from} to {to}"),
@@ -71,15 +75,15 @@ fn difference(wanted: &Wanted, current: SocketAddr, release: Option<&Release>) -
 mod tests {
     use super::*;
 
-    fn planned(existing: &Existing) -> (&'static str, String) {
+    fn planned(existing: &ProcessState) -> (&'static str, String) {
         let release = Release { program: "p".into(), env: "e".into() };
-        let wanted = Wanted { address: ([127, 0, 0, 1], 8000).into(), release };
+        let wanted = ProcessSpec { address: ([127, 0, 0, 1], 8000).into(), release };
         let Operation { action, reason, .. } = operation("events", &wanted, existing);
         (action.verb(), reason)
     }
 
-    fn running(port: u16, program: &str, env: &str) -> Existing {
-        Existing::Running {
+    fn running(port: u16, program: &str, env: &str) -> ProcessState {
+        ProcessState::Running {
             address: ([127, 0, 0, 1], port).into(),
             release: Some(Release { program: program.into(), env: env.into() }),
         }
@@ -88,7 +92,7 @@ mod tests {
     #[test]
     fn a_service_that_runs_as_wanted_is_kept_and_a_stopped_one_is_started() {
         assert_eq!(planned(&running(8000, "p", "e")).0, "keep");
-        assert_eq!(planned(&Existing::Stopped).0, "start");
+        assert_eq!(planned(&ProcessState::Stopped).0, "start");
     }
 
     #[test]
@@ -99,7 +103,7 @@ mod tests {
             (running(8000, "q", "e"), "its program changed"),
             (running(8000, "p", "f"), "its environment changed"),
             (
-                Existing::Running { address, release: None },
+                ProcessState::Running { address, release: None },
                 "it is not known what it was started from",
             ),
         ] {

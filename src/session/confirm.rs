@@ -11,7 +11,7 @@ impl Session {
     /// nobody can answer.
     pub(crate) async fn confirm(&self, question: String) -> Result<(), Error> {
         let answer = tokio::task::spawn_blocking(move || ask(&question));
-        self.look(async { answer.await.map_err(|error| Error::Runtime(error.into()))? }).await
+        self.inspect(async { answer.await.map_err(|error| Error::Runtime(error.into()))? }).await
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use ssh::Host;
-use support::event::{EventSink, Reporter, Silence};
+use support::event::{EventSink, NullSink, Reporter};
 use support::http::{Client, Endpoint};
 use support::wait::Deadline;
 
@@ -55,7 +55,7 @@ impl Session {
 impl<'a> Connection<'a> {
     /// Connects without reporting progress, for commands whose output is the host's.
     pub(crate) async fn open_silently(found: &'a ServiceHost) -> Result<Self, Error> {
-        Self::open(found, &Silence).await
+        Self::open(found, &NullSink).await
     }
 
     async fn open(found: &'a ServiceHost, sink: &'a dyn EventSink) -> Result<Self, Error> {

@@ -14,7 +14,7 @@ use crate::local;
 
 /// A service and where it answers.
 #[derive(Debug)]
-pub(crate) struct Located {
+pub(crate) struct ServiceLocation {
     /// The service as the file describes it.
     pub(crate) service: Service,
     /// The address and port that it answers at.
@@ -34,7 +34,7 @@ pub(crate) struct ServiceHost {
     pub(crate) instance: Option<Instance>,
 }
 
-impl Located {
+impl ServiceLocation {
     /// Where the service answers.
     pub(crate) fn endpoint(&self) -> Endpoint {
         Endpoint::at(self.address)
@@ -68,7 +68,7 @@ impl Session {
     }
 
     /// All services of the stack and where they answer. Fails if one of them does not run.
-    pub(crate) async fn locate(&self) -> Result<Vec<Located>, Error> {
+    pub(crate) async fn locate(&self) -> Result<Vec<ServiceLocation>, Error> {
         let located = self.locate_running().await?;
         let is_missing =
             |service: &&Service| located.iter().all(|found| found.service.name != service.name);
@@ -85,14 +85,14 @@ impl Session {
     }
 
     /// Those services that run, and where they answer.
-    pub(crate) async fn locate_running(&self) -> Result<Vec<Located>, Error> {
+    pub(crate) async fn locate_running(&self) -> Result<Vec<ServiceLocation>, Error> {
         match &self.placement {
             Placement::Local => self.locate_processes().await,
             Placement::Hosts(addresses) => {
                 let located = |service: &Service| {
                     let address = *addresses.get(service.name.as_str())?;
                     let address = (address, service.port).into();
-                    Some(Located { service: service.clone(), address, instance: None })
+                    Some(ServiceLocation { service: service.clone(), address, instance: None })
                 };
                 Ok(self.config.services.iter().filter_map(located).collect())
             }
@@ -103,11 +103,11 @@ impl Session {
         }
     }
 
-    async fn locate_processes(&self) -> Result<Vec<Located>, Error> {
+    async fn locate_processes(&self) -> Result<Vec<ServiceLocation>, Error> {
         let mut located = Vec::new();
         for service in &self.config.services {
             let process = local::find(&self.folder.service(service.name.as_str())).await?;
-            located.extend(process.map(|process| Located {
+            located.extend(process.map(|process| ServiceLocation {
                 service: service.clone(),
                 address: process.address,
                 instance: None,
@@ -117,13 +117,17 @@ impl Session {
     }
 
     /// The services that these instances serve.
-    pub(crate) fn locate_on(&self, instances: &[Instance]) -> Vec<Located> {
+    pub(crate) fn locate_on(&self, instances: &[Instance]) -> Vec<ServiceLocation> {
         let located = |service: &Service| {
             let serving = instances.iter().filter(|it| it.is_alive() && it.serving);
             let mut of_service = serving.filter(|it| it.service == service.name.as_str());
             let (instance, address) = of_service.find_map(|it| Some((it, it.address?)))?;
             let address = (address, service.port).into();
-            Some(Located { service: service.clone(), address, instance: Some(instance.clone()) })
+            Some(ServiceLocation {
+                service: service.clone(),
+                address,
+                instance: Some(instance.clone()),
+            })
         };
         self.config.services.iter().filter_map(located).collect()
     }
@@ -142,7 +146,10 @@ impl Session {
     }
 
     /// How the hosts of services are logged in to.
-    pub(crate) fn hosts_of(&self, located: Vec<Located>) -> Result<Vec<ServiceHost>, Error> {
+    pub(crate) fn hosts_of(
+        &self,
+        located: Vec<ServiceLocation>,
+    ) -> Result<Vec<ServiceHost>, Error> {
         self.check_placement()?;
         let identity = self.identity()?;
         let urls = located.iter().map(|it| {
@@ -150,7 +157,7 @@ impl Session {
             (it.service.name.to_string(), urls(&it.service, it.address.ip(), dns))
         });
         let config = self.config.on_hosts(&urls.collect());
-        let host = |Located { service, address, instance }: Located| {
+        let host = |ServiceLocation { service, address, instance }: ServiceLocation| {
             let (name, address) = (service.name.as_str(), address.ip());
             let target = match &instance {
                 Some(instance) => instance_target(&config, instance, &identity)?,

@@ -29,7 +29,7 @@ use crate::signals::Signals;
 pub(crate) use connection::Connection;
 pub(crate) use grants::{Grants, given_token, refuse_unencrypted};
 pub(crate) use identity::{existing_target, instance_target};
-pub(crate) use locate::{Located, ServiceHost, urls};
+pub(crate) use locate::{ServiceHost, ServiceLocation, urls};
 pub(crate) use placement::Placement;
 
 /// An existing host answers at once.
@@ -109,7 +109,7 @@ impl Session {
     }
 
     /// Runs work that changes nothing.
-    pub(crate) async fn look<T, E: Into<Error>>(
+    pub(crate) async fn inspect<T, E: Into<Error>>(
         &self,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, Error> {
@@ -127,7 +127,7 @@ impl Session {
         if self.placement == Placement::Local {
             return work().await;
         }
-        let store = self.look(self.lock_store()).await?;
+        let store = self.inspect(self.lock_store()).await?;
         store.hold(purpose, &self.signals, self.reporter("stack"), work).await
     }
 

@@ -113,7 +113,7 @@ fn an_interrupted_load_test_reports_its_result() {
     let output = child.wait_with_output().unwrap();
     let ran = Ran::of(output);
     assert_eq!(ran.code, Some(130), "{ran:?}");
-    assert!(ran.stderr.contains("interrupted: the results are those until then"), "{ran:?}");
+    assert!(ran.stderr.contains("interrupted: the results cover the time until then"), "{ran:?}");
     let changed = ran.stdout.lines().find(|line| line.contains("change")).unwrap();
     assert!(!changed.contains(" 0.00 ms"), "what was measured until then: {ran:?}");
 }

@@ -77,7 +77,10 @@ fn a_deploy_and_a_rollback_refuse_no_request_and_lose_no_write() {
     assert_eq!(kept[0]["outcome"], "kept", "nothing has changed");
     let nothing = stack.run(&["rollback"]);
     assert_eq!(nothing.code, Some(1), "{nothing:?}");
-    assert!(nothing.stderr.contains("nothing was kept to go back to"), "{nothing:?}");
+    assert!(
+        nothing.stderr.contains("there is no previous container to roll back to"),
+        "{nothing:?}"
+    );
 
     let load = begin_load(&stack);
     wait_for_load(&stack);
@@ -137,7 +140,10 @@ fn where_one_service_cannot_change_none_does() {
     assert!(!rules.contains("DROP"), "connections are held back: {rules}");
 
     let nothing = stack.run(&["rollback"]);
-    assert!(nothing.stderr.contains("nothing was kept to go back to"), "{nothing:?}");
+    assert!(
+        nothing.stderr.contains("there is no previous container to roll back to"),
+        "{nothing:?}"
+    );
 
     // What a deploy had left alone, a rollback leaves alone.
     stack.world.repair_program("notifications");

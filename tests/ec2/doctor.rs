@@ -28,7 +28,7 @@ fn the_cause_is_found_from_the_credentials_to_the_container() {
     let id = stack.instances().remove(0);
 
     let fine = stack.run(&["doctor", "--bundle", "help.tgz"]).succeeded();
-    assert!(fine.stdout.ends_with("Nothing is wrong.\n"), "{fine:?}");
+    assert!(fine.stdout.ends_with("No problems found.\n"), "{fine:?}");
     check_bundle(&stack);
 
     on_host(&id, &["docker", "kill", "eventpost-events"]);
@@ -61,7 +61,7 @@ fn the_cause_is_found_from_the_credentials_to_the_container() {
     close_port(&stack, 22);
     let (subject, found, fix) = cause(&stack);
     assert_eq!(subject, "security group");
-    assert!(found.contains("lets nobody in at 22") && fix.contains("--port 22"), "{found}");
+    assert!(found.contains("does not open port 22") && fix.contains("--port 22"), "{found}");
 
     let expired = serde_json::json!({"action": "*", "code": "ExpiredToken"});
     stack.faults(&serde_json::json!({"api": [expired]}));

@@ -81,7 +81,7 @@ fn the_doctor_finds_what_is_wrong_with_local_services() {
     let world = World::new();
     let never = world.run(&["doctor", "--local", "--output", "json"]);
     assert_eq!(never.code, Some(3), "{never:?}");
-    assert_eq!(never.json()["cause"]["found"], "does not run, and never did");
+    assert_eq!(never.json()["cause"]["found"], "is not running and has never run");
     world.up().succeeded();
     let fine = world.run(&["doctor", "--local", "--bundle", "help.tgz"]).succeeded();
     world.assert_shown("local", "doctor-finds-nothing", &fine);

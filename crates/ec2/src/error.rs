@@ -54,7 +54,7 @@ pub enum AccountError {
     /// The security group that the file names does not let in what the stack needs.
     #[error(
         "{region}: the security group {id}, which security_group.name calls `{name}`, is not this \
-         stack's and is not changed, but it lets nobody in at {}. Add the rules yourself:{}",
+         stack's and is not changed, but it does not open {}. Add the rules yourself:{}",
         ingresses(.missing),
         commands(.region, .id, .missing)
     )]

@@ -23,7 +23,7 @@ pub enum GroupName {
     /// The stack's name, by default: only a group that the stack created is used.
     Default(String),
     /// The name that the file gives: a group of that name is used, whoever created it.
-    Given(String),
+    Configured(String),
 }
 
 /// Who may connect by SSH.
@@ -57,7 +57,7 @@ impl GroupName {
     /// The name.
     pub fn as_str(&self) -> &str {
         match self {
-            Self::Default(name) | Self::Given(name) => name,
+            Self::Default(name) | Self::Configured(name) => name,
         }
     }
 }
@@ -105,7 +105,7 @@ pub enum GroupState {
         id: String,
     },
     /// There is a group that the stack uses.
-    Found {
+    Usable {
         /// Its id.
         id: String,
         /// Whether the stack created it; otherwise the file names it.

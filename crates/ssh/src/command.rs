@@ -62,7 +62,7 @@ pub enum OutputMode {
     Piped(Arc<PipeWriter>),
 }
 
-/// How a running command goes on.
+/// The progress of a running command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
     /// It printed a line.

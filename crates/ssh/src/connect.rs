@@ -44,7 +44,7 @@ pub async fn connect(
                 let address = address.to_string();
                 Failure::Permanent(HostError::Denied { host, address, user, cause })
             }
-            ConnectError::Denied(reason) | ConnectError::NotYet(reason) => {
+            ConnectError::Denied(reason) | ConnectError::Retryable(reason) => {
                 Failure::Transient(reason)
             }
         })
@@ -67,7 +67,7 @@ async fn attempt(target: &Target) -> Result<Ssh, ConnectError> {
         move || Ssh::connect(target.address, &target.user, &target.identity, &target.trust);
     tokio::task::spawn_blocking(connect)
         .await
-        .unwrap_or_else(|error| Err(ConnectError::NotYet(error.to_string())))
+        .unwrap_or_else(|error| Err(ConnectError::Retryable(error.to_string())))
 }
 
 fn wrong_key(target: &Target, found: String) -> HostError {

@@ -39,7 +39,7 @@ pub enum HostError {
         advice: &'static str,
     },
     /// The host refuses the user or the key.
-    #[error("{host}: {user}@{address} is refused ({cause}): check ssh.user and ssh.key")]
+    #[error("{host}: login as {user}@{address} was refused ({cause}): check ssh.user and ssh.key")]
     Denied {
         /// The host.
         host: String,

@@ -28,7 +28,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(super) enum ConnectError {
     /// The host may still be booting.
-    NotYet(String),
+    Retryable(String),
     /// Another host answers; with the fingerprint of its key.
     WrongHostKey(String),
     /// It refuses the user or the key.
@@ -49,13 +49,13 @@ impl Ssh {
         identity: &Identity,
         trust: &Trust,
     ) -> Result<Self, ConnectError> {
-        let not_yet = |error: io::Error| ConnectError::NotYet(error.to_string());
+        let not_yet = |error: io::Error| ConnectError::Retryable(error.to_string());
         let socket = TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).map_err(not_yet)?;
         socket.set_nodelay(true).map_err(not_yet)?;
         rustix::net::sockopt::set_tcp_user_timeout(&socket, DEAD_AFTER_MS)
             .map_err(|error| not_yet(error.into()))?;
         let session = handshake(socket.try_clone().map_err(not_yet)?, trust)
-            .map_err(|error| ConnectError::NotYet(error.to_string()))?;
+            .map_err(|error| ConnectError::Retryable(error.to_string()))?;
         check_host_key(&session, address, trust)?;
         session
             .userauth_pubkey_memory(user, None, identity.private(), None)
@@ -83,7 +83,8 @@ fn check_host_key(
     address: SocketAddr,
     trust: &Trust,
 ) -> Result<(), ConnectError> {
-    let (key, _) = session.host_key().ok_or(ConnectError::NotYet("it sent no host key".into()))?;
+    let (key, _) =
+        session.host_key().ok_or(ConnectError::Retryable("it sent no host key".into()))?;
     let known = match trust {
         Trust::Keys(keys) => keys.iter().any(|known| base64(key) == *known),
         Trust::KnownHosts(file) => is_in_known_hosts(session, file, address, key),
@@ -131,7 +132,7 @@ impl Transport for Ssh {
         let channel = self.session.channel_direct_tcpip("127.0.0.1", port, None);
         let channel = channel.map_err(|error| {
             TransportError(format!(
-                "port {port} of the host cannot be reached ({}): see that the service runs, and \
+                "port {port} of the host cannot be reached ({}): check that the service runs, and \
                  that the host's sshd has AllowTcpForwarding on",
                 error.message()
             ))

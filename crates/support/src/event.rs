@@ -44,9 +44,9 @@ pub trait EventSink: Send + Sync {
 
 /// Ignores all events.
 #[derive(Debug)]
-pub struct Silence;
+pub struct NullSink;
 
-impl EventSink for Silence {
+impl EventSink for NullSink {
     fn emit(&self, _: Event) {}
 }
 

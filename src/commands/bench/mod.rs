@@ -17,7 +17,7 @@ use support::event::EventSink;
 use crate::cli::{Bench, LoadSource};
 use crate::error::Error;
 use crate::progress;
-use crate::signals::{Caught, Signals};
+use crate::signals::{CaughtSignal, Signals};
 
 use output::Files;
 use target::StackHosts;
@@ -42,7 +42,7 @@ pub(super) async fn run(args: &Bench) -> Result<ExitCode, Error> {
     files.write(&results)?;
     output::print(args.output.format, &results, changes.as_deref())?;
     if let Some(caught) = interrupted {
-        return Err(caught.into_error("the results are those until then"));
+        return Err(caught.into_error("the results cover the time until then"));
     }
     Ok(if results.passed() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
@@ -65,7 +65,7 @@ async fn measure(
     hosts: Option<&StackHosts>,
     sink: &dyn EventSink,
     signals: &Signals,
-) -> Result<(Results, Option<Caught>), Error> {
+) -> Result<(Results, Option<CaughtSignal>), Error> {
     // The hosts' program must be there before any request is sent.
     let program = signals.race(program::provide(hosts, sink)).await;
     let program = program.map_err(|caught| caught.into_error("no request was sent"))??;

@@ -32,8 +32,8 @@ impl Files {
     /// Fails if a file cannot be written.
     pub(super) fn prepare(args: &Bench) -> Result<Self, Error> {
         Ok(Self {
-            html: Destination::maybe(args.html.as_deref())?,
-            csv: Destination::maybe(args.csv.as_deref())?,
+            html: Destination::optional(args.html.as_deref())?,
+            csv: Destination::optional(args.csv.as_deref())?,
         })
     }
 

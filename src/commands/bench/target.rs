@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use loadtest::script::Script;
-use support::event::{Reporter, Silence};
+use support::event::{NullSink, Reporter};
 use support::http::Client;
 use support::wait::Deadline;
 
@@ -12,7 +12,9 @@ use crate::cli::{Bench, LoadSource, PlacementArgs};
 use crate::config::Config;
 use crate::error::Error;
 use crate::health;
-use crate::session::{Located, Placement, ServiceHost, Session, given_token, refuse_unencrypted};
+use crate::session::{
+    Placement, ServiceHost, ServiceLocation, Session, given_token, refuse_unencrypted,
+};
 
 /// How long services that run already may take to be ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -26,7 +28,7 @@ pub(super) struct StackHosts {
     pub(super) token: Option<Token>,
 }
 
-/// Finds the services that the command line names, and has the script send its requests there.
+/// Finds the services that the command line names, and directs the script's requests there.
 /// Returns their hosts if requests are sent from these, too.
 pub(super) async fn find(args: &Bench, script: &mut Script) -> Result<Option<StackHosts>, Error> {
     if args.as_written || !args.url.is_empty() {
@@ -67,18 +69,18 @@ pub(super) async fn find(args: &Bench, script: &mut Script) -> Result<Option<Sta
 }
 
 /// Checks that the services accept the token, since all requests would fail otherwise.
-async fn check_token(located: &[Located], token: &Token) -> Result<(), Error> {
+async fn check_token(located: &[ServiceLocation], token: &Token) -> Result<(), Error> {
     for it in located {
         let client = Client::local(it.endpoint(), Some(token.clone()));
         let (name, health) = (it.service.name.as_str(), &it.service.health);
-        let (deadline, reporter) = (Deadline::after(READY_TIMEOUT), Reporter::new(&Silence, name));
+        let (deadline, reporter) = (Deadline::after(READY_TIMEOUT), Reporter::new(&NullSink, name));
         health::wait_ready(name, &client, health, deadline, reporter).await?;
     }
     Ok(())
 }
 
 /// Sends each execution's requests to its service.
-fn direct(script: &mut Script, config: &Config, located: &[Located]) -> Result<(), Error> {
+fn direct(script: &mut Script, config: &Config, located: &[ServiceLocation]) -> Result<(), Error> {
     for it in located {
         script.send_to(&it.service.collection(), &it.endpoint());
     }

@@ -24,7 +24,7 @@ pub(crate) async fn deploy(args: &Deploy) -> Result<ExitCode, Error> {
     session.check_placement()?;
     secrets::check(&session.config)?;
     if args.dry_run {
-        let plan = session.look(async {
+        let plan = session.inspect(async {
             let hosts = session.service_hosts().await?;
             rollout::preview(&session, &hosts).await
         });
@@ -69,7 +69,7 @@ async fn roll_back_all(session: &Session) -> Result<Vec<Row>, Error> {
     let connections = session.connect_all(&hosts).await?;
     // A second rollback returns to where the first one began.
     let roll_back = async |connection: &Connection<'_>| {
-        connection.reporter.step("going back");
+        connection.reporter.step("rolling back");
         Ok(docker::rollback(&connection.host, connection.service, &docker::operator()).await?)
     };
     let rows = switch_all(&connections, "rolled back", roll_back, roll_back).await?;
@@ -87,7 +87,7 @@ async fn warn_if_open(connection: &Connection<'_>) -> Result<(), Error> {
     if connection.wait_ready(READY_TIMEOUT).await?.about.is_open() {
         connection.reporter.warning(
             "everybody may read, change and delete everything, as before the deploy: `eventpost \
-             rollback` or `eventpost deploy` closes it",
+             rollback` or `eventpost deploy` restores access control",
         );
     }
     Ok(())

@@ -40,7 +40,7 @@ impl Table for Row {
 
 pub(crate) async fn run(args: &History) -> Result<ExitCode, Error> {
     let session = Session::open(&args.stack, &(&args.hosts).into())?;
-    let mut rows = session.look(rows(&session)).await?;
+    let mut rows = session.inspect(rows(&session)).await?;
     rows.sort_by(|a, b| a.time.cmp(&b.time));
     session.print(&rows, args.output.format)?;
     Ok(ExitCode::SUCCESS)

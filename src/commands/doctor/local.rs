@@ -17,7 +17,7 @@ use crate::session::Session;
 /// In percent of a disk.
 const FULL: u64 = 95;
 
-pub(super) async fn look(
+pub(super) async fn check_services(
     args: &Doctor,
     session: &Session,
     findings: &mut Findings,
@@ -44,15 +44,15 @@ async fn process(service: &Service, folder: &ServiceFolder, token: Option<&Token
             let lines = local::last_lines(&folder.log(), 0);
             let last = lines.lines().last().filter(|_| folder.log().exists());
             let found = match last {
-                Some(last) => format!("does not run; the last line of its log: {}", last.trim()),
-                None => "does not run, and never did".into(),
+                Some(last) => format!("is not running; the last line of its log: {}", last.trim()),
+                None => "is not running and has never run".into(),
             };
             let fix = "`eventpost up --local` starts it; `eventpost logs --local SERVICE` says \
                 why it ended";
             return vec![Check::wrong("process", found, fix)];
         }
         Err(error) => {
-            let fix = "see that the folder is yours, and what uses it";
+            let fix = "check who owns the folder and which process uses it";
             return vec![Check::wrong("process", error.to_string(), fix)];
         }
     };
@@ -90,11 +90,11 @@ fn disk(folder: &Path) -> Check {
             // As `df` counts: what is reserved for root is neither used nor available.
             let used = stat.f_blocks.saturating_sub(stat.f_bfree);
             let full = used * 100 / (used + stat.f_bavail).max(1);
-            let found = format!("{} is full to {full} %", there.display());
+            let found = format!("{} is {full} % full", there.display());
             if full < FULL {
                 return Check::fine("disk", found);
             }
-            Check::wrong("disk", found, "make room, or choose another folder with --state-dir")
+            Check::wrong("disk", found, "free space, or choose another folder with --state-dir")
         }
         Ok(_) => Check::unknown("disk", format!("{}: of no size", there.display())),
         Err(error) => Check::unknown("disk", format!("{}: {error}", there.display())),

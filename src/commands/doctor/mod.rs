@@ -61,7 +61,7 @@ impl Table for Check {
 pub(super) async fn run(args: &Doctor) -> Result<ExitCode, Error> {
     let session = Session::open(&args.stack, &args.placement)?;
     let bundle = args.bundle.as_deref().map(Destination::private).transpose()?;
-    let findings = session.look(check_all(args, &session)).await?;
+    let findings = session.inspect(check_all(args, &session)).await?;
     let diagnosis = Diagnosis { checks: &findings.checks, cause: cause(&findings.checks) };
     if let Some(file) = bundle {
         bundle::write(file, &session.config, &diagnosis, &findings.files)?;
@@ -76,8 +76,10 @@ async fn check_all(args: &Doctor, session: &Session) -> Result<Findings, Error> 
     let about = format!("{} describes stack {}", session.config.origin, session.stack());
     findings.checks.push(Check::fine("description", about));
     match session.placement {
-        Placement::Local => local::look(args, session, &mut findings).await?,
-        Placement::Hosts(_) | Placement::Ec2 => remote::look(args, session, &mut findings).await?,
+        Placement::Local => local::check_services(args, session, &mut findings).await?,
+        Placement::Hosts(_) | Placement::Ec2 => {
+            remote::check_services(args, session, &mut findings).await?;
+        }
     }
     Ok(findings)
 }
@@ -102,7 +104,7 @@ fn print(diagnosis: &Diagnosis<'_>, output: Output) -> Result<(), Error> {
     report::print(diagnosis.checks, output)?;
     report::gap()?;
     let Some(cause) = diagnosis.cause else {
-        return report::line("Nothing is wrong.");
+        return report::line("No problems found.");
     };
     let of = cause.service.as_ref().map(|service| format!("{service}: ")).unwrap_or_default();
     report::line(&format!("Cause: {of}{}: {}", cause.subject, cause.found))?;

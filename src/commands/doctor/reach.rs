@@ -6,7 +6,12 @@ use crate::config::Config;
 use crate::doctor::Check;
 
 /// What EC2 knows about the way to a port of an instance.
-pub(super) async fn why(ec2: &Ec2, config: &Config, instance: &Instance, port: u16) -> Vec<Check> {
+pub(super) async fn diagnose(
+    ec2: &Ec2,
+    config: &Config,
+    instance: &Instance,
+    port: u16,
+) -> Vec<Check> {
     let id = instance.id.as_str();
     let group = config.group_spec();
     let (impaired, group, route) =
@@ -33,14 +38,14 @@ fn security_group(
     port: u16,
 ) -> Check {
     let (name, region) = (config.security_group.name.as_str(), ec2.region());
-    let open = format!("{name} lets some in at {port}; see that you are one of them");
+    let open = format!("{name} opens port {port} to some; check that you are one of them");
     let problem = state.map(|state| match state {
         GroupState::NoVpc => Some((
-            "there is no default VPC, in which it would be".into(),
+            "there is no default VPC to create it in".into(),
             format!("`aws ec2 create-default-vpc --region {region}`, then `eventpost up`"),
         )),
         GroupState::Missing => Some((
-            format!("{name} is gone"),
+            format!("{name} does not exist"),
             "`eventpost up` makes another one for the new hosts".into(),
         )),
         GroupState::Foreign { id } => Some((
@@ -50,16 +55,16 @@ fn security_group(
                  that group without changing it"
             ),
         )),
-        GroupState::Found { id, own, closed } if closed.contains(&port) => {
+        GroupState::Usable { id, own, closed } if closed.contains(&port) => {
             let command = authorize(region, &id, port, "YOUR-ADDRESS/32");
             let fix = if own {
                 format!("`eventpost up` opens it for the new hosts; at once: `{command}`")
             } else {
                 format!("it is not this stack's, so `eventpost up` does not open it: `{command}`")
             };
-            Some((format!("{name} lets nobody in at {port}"), fix))
+            Some((format!("{name} does not open port {port}"), fix))
         }
-        GroupState::Found { .. } => None,
+        GroupState::Usable { .. } => None,
     });
     match problem {
         Ok(None) => Check::fine("security group", open),

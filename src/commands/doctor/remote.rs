@@ -23,7 +23,7 @@ use crate::session::{Placement, Session, existing_target, instance_target};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The checks of one service.
-struct Walk<'a> {
+struct ServiceChecks<'a> {
     session: &'a Session,
     service: &'a Service,
     /// The region of its instance; `None` on an existing host.
@@ -34,7 +34,7 @@ struct Walk<'a> {
     bundle: bool,
 }
 
-pub(super) async fn look(
+pub(super) async fn check_services(
     args: &Doctor,
     session: &Session,
     findings: &mut Findings,
@@ -49,7 +49,7 @@ pub(super) async fn look(
     let identity = match session.identity() {
         Ok(identity) => identity,
         Err(error) => {
-            let fix = "name a key in ssh.key that can be read, without a passphrase";
+            let fix = "set ssh.key to a readable key without a passphrase";
             findings.checks.push(Check::wrong("key", error.to_string(), fix));
             return Ok(());
         }
@@ -59,7 +59,7 @@ pub(super) async fn look(
         let reporter = session.reporter(service.name.as_str());
         let ec2 = account.as_ref().map(|(ec2, _)| *ec2);
         let (token, bundle) = (token.as_ref(), args.bundle.is_some());
-        let walk = Walk { session, service, ec2, reporter, token, bundle };
+        let walk = ServiceChecks { session, service, ec2, reporter, token, bundle };
         let instance = account.as_ref().and_then(|(_, all)| serving(all, service));
         let identity = &identity;
         async move {
@@ -88,7 +88,7 @@ async fn check_account<'s>(
     let ec2 = match session.ec2().await {
         Ok(ec2) => ec2,
         Err(error) => {
-            let fix = "log in to AWS; docs/aws.md says which ways there are";
+            let fix = "log in to AWS; docs/aws.md lists the ways to do that";
             checks.push(Check::wrong("credentials", error.to_string(), fix));
             return None;
         }
@@ -112,14 +112,14 @@ fn serving<'a>(instances: &'a [Instance], service: &Service) -> Option<&'a Insta
     own.max_by_key(|instance| (instance.serving, instance.generation))
 }
 
-impl Walk<'_> {
+impl ServiceChecks<'_> {
     /// Checks the instance and everything on it.
     async fn instance(&self, instance: Option<&Instance>, identity: &Identity) -> Findings {
         let name = self.service.name.as_str();
         let alone = |check: Check| Findings { checks: vec![check.of(name)], ..Findings::default() };
         let Some(instance) = instance else {
             let fix = "`eventpost up` launches one";
-            return alone(Check::wrong("host", "there is none", fix));
+            return alone(Check::wrong("host", "no instance exists", fix));
         };
         let Instance { id, state, instance_type, .. } = instance;
         let target = instance_target(&self.session.config, instance, identity);
@@ -163,7 +163,7 @@ impl Walk<'_> {
                 if let (Some((ec2, instance)), HostError::Unreachable { .. }) = (account, &error) {
                     findings
                         .checks
-                        .extend(reach::why(ec2, &self.session.config, instance, 22).await);
+                        .extend(reach::diagnose(ec2, &self.session.config, instance, 22).await);
                 }
                 findings.checks.push(refused(&error));
             }
@@ -174,7 +174,7 @@ impl Walk<'_> {
             findings.files.push((format!("{name}/console.txt"), console));
         }
         let wrong = cause(&findings.checks).map(|check| check.subject);
-        self.reporter.done(wrong.map_or("nothing is wrong".into(), |it| format!("{it} is wrong")));
+        self.reporter.done(wrong.map_or("no problems found".into(), |it| format!("check {it}")));
         findings.checks = findings.checks.into_iter().map(|check| check.of(name)).collect();
         findings
     }
@@ -184,7 +184,7 @@ impl Walk<'_> {
         match docker::facts(host, self.service).await {
             Ok(facts) => Facts::parse(&facts).judge(unix_seconds()),
             Err(error) => {
-                let fix = "`eventpost ssh SERVICE`, and look whether it has room and memory left";
+                let fix = "run `eventpost ssh SERVICE` and check its free disk space and memory";
                 vec![Check::wrong("host", error.to_string(), fix)]
             }
         }
@@ -212,9 +212,9 @@ impl Walk<'_> {
             Err(problem) => {
                 let mut checks = Vec::new();
                 if let (Some((ec2, instance)), None) = (account, cause(before)) {
-                    checks = reach::why(ec2, &self.session.config, instance, port).await;
+                    checks = reach::diagnose(ec2, &self.session.config, instance, port).await;
                 }
-                let fix = "if everything else is fine, something in between refuses connections: a \
+                let fix = "if everything else is fine, something in between blocks connections: a \
                     firewall, a proxy, or another service on that port";
                 checks.push(Check::wrong("answer", problem.to_string(), fix));
                 checks
@@ -245,8 +245,8 @@ fn refused(error: &HostError) -> Check {
              state folder of the machine that ran `eventpost up`"
         }
         _ => {
-            "its console says how far it has come: `eventpost doctor --bundle FILE`; `aws ec2 \
-             reboot-instances` often helps where all else is fine"
+            "its console shows how far it has booted: `eventpost doctor --bundle FILE`; `aws ec2 \
+             reboot-instances` often helps if all other checks pass"
         }
     };
     Check::wrong("SSH", error.to_string(), fix)

@@ -15,7 +15,7 @@ const LEFT: &str = "run `eventpost down` again to remove the rest";
 pub(super) async fn run(args: &Down, session: Session) -> Result<ExitCode, Error> {
     let terminated = session.locked("down", async || {
         let ec2 = session.ec2().await?;
-        let mut instances = session.look(ec2.instances(session.stack())).await?;
+        let mut instances = session.inspect(ec2.instances(session.stack())).await?;
         instances.retain(Instance::is_alive);
         if !instances.is_empty() && !args.yes {
             session.confirm(question(&instances, ec2.region())).await?;

@@ -12,7 +12,7 @@ use crate::session::Session;
 
 pub(super) async fn run(args: &Down, session: Session) -> Result<ExitCode, Error> {
     if !session.folder.path().exists() {
-        session.reporter(session.stack()).done("has nothing on this machine");
+        session.reporter(session.stack()).done("has nothing to stop on this machine");
         session.print::<Row>(&[], args.output.format)?;
         return Ok(ExitCode::SUCCESS);
     }

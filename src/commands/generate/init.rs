@@ -33,6 +33,6 @@ pub(crate) async fn run(args: &Init) -> Result<ExitCode, Error> {
     new.prepare(|to| to.write_all(text.as_bytes()))?;
     // What somebody has put there meanwhile is not replaced either.
     new.commit_new()?;
-    reporter.done(format!("{} is there; `eventpost plan` shows what it leads to", file.display()));
+    reporter.done(format!("wrote {}; `eventpost plan` shows what it would do", file.display()));
     Ok(ExitCode::SUCCESS)
 }

@@ -55,7 +55,7 @@ pub(super) async fn run(args: &Status, session: Session) -> Result<ExitCode, Err
     let token = session.token(&args.token)?;
     let services = &session.config.services;
     let rows = services.iter().map(|service| row(&session, service, token.as_ref()));
-    let rows = session.look(try_join_all(rows)).await?;
+    let rows = session.inspect(try_join_all(rows)).await?;
     session.print(&rows, args.output.format)?;
     Ok(super::exit_code(rows.iter().map(|row| row.state)))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ec2::Instance;
 use futures_util::future::join_all;
 use ssh::{Identity, Target};
-use support::event::{Reporter, Silence};
+use support::event::{NullSink, Reporter};
 use support::http::{Client, Endpoint};
 use support::wait::Deadline;
 
@@ -24,7 +24,7 @@ use crate::session::{Placement, Session, existing_target, instance_target};
 /// A host that runs answers at once.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What a look at a service needs.
+/// What inspecting a service needs.
 #[derive(Clone, Copy)]
 struct Context<'a> {
     session: &'a Session,
@@ -37,7 +37,7 @@ pub(super) async fn run(args: &Status, session: Session) -> Result<ExitCode, Err
     let identity = session.existing_identity()?;
     let token = session.token(&args.token)?;
     let context = Context { session: &session, identity: identity.as_ref(), token: token.as_ref() };
-    let rows = session.look(context.rows()).await?;
+    let rows = session.inspect(context.rows()).await?;
     session.print(&rows, args.output.format)?;
     Ok(super::exit_code(rows.iter().map(|row| row.health)))
 }
@@ -132,7 +132,7 @@ impl Context<'_> {
 
 /// What a host reports to users that may log in.
 #[derive(Default)]
-struct Inside {
+struct HostDetails {
     container: Option<Container>,
     /// What the service reports only to clients with a token.
     details: Option<Result<About, NotReady>>,
@@ -143,14 +143,14 @@ async fn inspect(
     service: &Service,
     endpoint: Endpoint,
     token: Option<&Token>,
-) -> Inside {
+) -> HostDetails {
     let name = service.name.as_str();
-    let reporter = Reporter::new(&Silence, name);
+    let reporter = Reporter::new(&NullSink, name);
     let host = ssh::connect(target, Deadline::after(CONNECT_TIMEOUT), reporter).await;
-    let Ok(host) = host else { return Inside::default() };
+    let Ok(host) = host else { return HostDetails::default() };
     let container = docker::inspect(&host, service).await.ok().flatten();
-    let Some(token) = token else { return Inside { container, details: None } };
+    let Some(token) = token else { return HostDetails { container, details: None } };
     let client = Client::through(host.port(service.port), endpoint, Some(token.clone()));
     let details = health::check(name, &client, &service.health).await;
-    Inside { container, details: Some(details.map(|ready| ready.about)) }
+    HostDetails { container, details: Some(details.map(|ready| ready.about)) }
 }

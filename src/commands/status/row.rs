@@ -163,7 +163,7 @@ pub(super) fn drift(
         GroupState::Foreign { id } => {
             drift.push(format!("the security group {id}, `{name}`, is not this stack's"));
         }
-        GroupState::Found { closed, .. } => {
+        GroupState::Usable { closed, .. } => {
             let own = closed.iter().filter(|port| **port == 22 || **port == service.port);
             drift.extend(own.map(|port| format!("port {port} is closed")));
         }

@@ -96,7 +96,7 @@ async fn seed_running(
     reporter.step("seeding");
     let ready = connection.wait_ready(READY_TIMEOUT).await?;
     let ready = match grants.tokens() {
-        Some((_, token)) => ready.by(connection.client(token.cloned())),
+        Some((_, token)) => ready.with_client(connection.client(token.cloned())),
         None => ready,
     };
     seed::apply(&ready, &service.collection(), fixtures, false, *reporter).await?;

@@ -18,7 +18,7 @@ use crate::config::{Name, Service};
 use crate::error::Error;
 use crate::fixtures::{self, Fixtures};
 use crate::local::{self, Job, LocalError, StartedServices};
-use crate::plan::local::{Existing, Wanted, operation};
+use crate::plan::local::{ProcessSpec, ProcessState, operation};
 use crate::plan::{Action, Plan};
 use crate::report::{Cell, Table};
 use crate::secrets;
@@ -53,7 +53,7 @@ impl Table for Row {
 }
 
 /// A service that is ready to be planned.
-struct Built {
+struct BuiltService {
     service: Service,
     program: PathBuf,
     address: SocketAddr,
@@ -108,7 +108,7 @@ async fn bring_up(
 }
 
 /// Builds the programs, one after the other, since cargo uses every core by itself.
-async fn build(port_base: u16, session: &Session) -> Result<Vec<Built>, Error> {
+async fn build(port_base: u16, session: &Session) -> Result<Vec<BuiltService>, Error> {
     let addresses = addresses(port_base, &session.config.services)?;
     let urls = addresses.iter().map(|(name, address)| {
         // Browsers of this machine use either name.
@@ -124,20 +124,20 @@ async fn build(port_base: u16, session: &Session) -> Result<Vec<Built>, Error> {
         let program = program.inspect_err(|_| reporter.failed("there is no program to run"))?;
         reporter.detail("built");
         let address = addresses[&service.name];
-        built.push(Built { service: service.clone(), program, address });
+        built.push(BuiltService { service: service.clone(), program, address });
     }
     Ok(built)
 }
 
 /// What is done for each service. Fails if a port is in use.
-async fn plan_all<'a>(session: &Session, built: &'a [Built]) -> Result<Vec<Job<'a>>, Error> {
+async fn plan_all<'a>(session: &Session, built: &'a [BuiltService]) -> Result<Vec<Job<'a>>, Error> {
     let (mut jobs, mut in_use) = (Vec::new(), Vec::new());
     for service in built {
         let (job, existing) = plan_one(session, service).await?;
         jobs.push(job);
         in_use.extend(match existing {
-            Existing::Running { address, .. } => Some(address),
-            Existing::Stopped => None,
+            ProcessState::Running { address, .. } => Some(address),
+            ProcessState::Stopped => None,
         });
     }
     check_ports(&jobs, &in_use)?;
@@ -156,8 +156,11 @@ fn addresses(base: u16, services: &[Service]) -> Result<BTreeMap<Name, SocketAdd
 }
 
 /// What is done for a service, and how it runs now.
-async fn plan_one<'a>(session: &Session, built: &'a Built) -> Result<(Job<'a>, Existing), Error> {
-    let Built { service, program, address } = built;
+async fn plan_one<'a>(
+    session: &Session,
+    built: &'a BuiltService,
+) -> Result<(Job<'a>, ProcessState), Error> {
+    let BuiltService { service, program, address } = built;
     let name = service.name.as_str();
     let folder = session.folder.service(name);
     let mut env = local::local_env(service);
@@ -165,10 +168,12 @@ async fn plan_one<'a>(session: &Session, built: &'a Built) -> Result<(Job<'a>, E
     for (name, content) in secrets::read(service)? {
         env.insert(format!("the content of {name}"), sha256(content));
     }
-    let wanted = Wanted { address: *address, release: local::release(program, &env)? };
+    let wanted = ProcessSpec { address: *address, release: local::release(program, &env)? };
     let existing = match local::find(&folder).await? {
-        None => Existing::Stopped,
-        Some(holder) => Existing::Running { address: holder.address, release: folder.release() },
+        None => ProcessState::Stopped,
+        Some(holder) => {
+            ProcessState::Running { address: holder.address, release: folder.release() }
+        }
     };
     let operation = operation(name, &wanted, &existing);
     Ok((Job { service, folder, program, wanted, operation }, existing))
@@ -202,7 +207,7 @@ async fn finish(
         if let Some(fixtures) = fixtures {
             reporter.step("seeding");
             let client = Client::local(ready.endpoint().clone(), token.cloned());
-            let ready = ready.clone().by(client);
+            let ready = ready.clone().with_client(client);
             let seeded = seed::apply(&ready, &collection, fixtures, false, reporter).await?;
             resources = resources.map(|before| before + seeded.added as u64);
         }

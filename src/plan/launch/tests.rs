@@ -22,7 +22,7 @@ fn instance(id: &str, service: &str, generation: u32, serving: bool, state: &str
 
 fn planned(services: &[&str], instances: &[Instance], fresh: bool) -> LaunchPlan {
     let services: Vec<_> = services.iter().map(|name| (*name).to_owned()).collect();
-    let wanted = Wanted {
+    let wanted = LaunchSpec {
         services: &services,
         instance_type: "t2.xlarge",
         image: "ami-1",
@@ -133,7 +133,7 @@ fn data_of_a_removed_service_are_lost_and_others_come_from_the_newest_that_serve
 #[test]
 fn hosts_can_be_terminated_before_the_launch() {
     let services = ["events".to_owned()];
-    let wanted = Wanted {
+    let wanted = LaunchSpec {
         services: &services,
         instance_type: "t2.xlarge",
         image: "ami-1",

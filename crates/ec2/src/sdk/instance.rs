@@ -145,7 +145,7 @@ impl Ec2 {
         ended.await.map_err(|e| self.failed("TerminateInstances", &e))?;
         let deadline = Deadline::after(TERMINATED_TIMEOUT);
         let backoff = Backoff::new(Duration::from_millis(300), Duration::from_secs(5));
-        let terminated = retry("the end of the hosts", deadline, backoff, reporter, async || {
+        let terminated = retry("the hosts to terminate", deadline, backoff, reporter, async || {
             let left = self.not_terminated(&ids).await.map_err(Failure::Permanent)?;
             if left.is_empty() {
                 return Ok(());

@@ -23,9 +23,9 @@ pub(super) struct CallLog;
 
 /// When an attempt began.
 #[derive(Debug)]
-struct Began(Instant);
+struct AttemptStart(Instant);
 
-impl Storable for Began {
+impl Storable for AttemptStart {
     type Storer = StoreReplace<Self>;
 }
 
@@ -40,7 +40,7 @@ impl Intercept for CallLog {
         _: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        config.interceptor_state().store_put(Began(Instant::now()));
+        config.interceptor_state().store_put(AttemptStart(Instant::now()));
         Ok(())
     }
 
@@ -52,7 +52,7 @@ impl Intercept for CallLog {
     ) -> Result<(), BoxError> {
         let action = config.load::<Metadata>().map_or("a call", Metadata::name);
         let attempt = config.load::<RequestAttempts>().map_or(1, RequestAttempts::attempts);
-        let took = config.load::<Began>().map_or(Duration::ZERO, |began| began.0.elapsed());
+        let took = config.load::<AttemptStart>().map_or(Duration::ZERO, |began| began.0.elapsed());
         let ended = context.response().map_or_else(|| "no answer".into(), ended);
         info!("{action}, attempt {attempt}: {ended}, in {}", in_words(took));
         Ok(())

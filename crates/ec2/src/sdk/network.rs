@@ -1,4 +1,4 @@
-//! Finds the stack's security group, makes it where there is none, and removes it. Groups
+//! Finds the stack's security group, creates it if there is none, and removes it. Groups
 //! without the stack's tag are never changed.
 
 use std::time::Duration;
@@ -13,9 +13,9 @@ use super::tags::{self, filter, of_stack, tag};
 use super::{AccountError, Ec2, Ec2Error, GroupPlan, GroupState, Ingress};
 use crate::model::{GroupSpec, GroupStep, SshFrom};
 
-/// Instances let go of their group a while after they are gone.
+/// Instances release their group some time after they have terminated.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(180);
-/// What was just made is not seen by every call at once.
+/// A new resource is not visible to every call at once.
 const VISIBLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl Ec2 {
@@ -85,7 +85,7 @@ impl Ec2 {
         for id in groups.iter().filter_map(SdkGroup::group_id) {
             let deadline = Deadline::after(RELEASE_TIMEOUT);
             let backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(5));
-            let what = format!("{id} to be free");
+            let what = format!("{id} to be released");
             let deleted = retry(&what, deadline, backoff, reporter, async || {
                 let deleted = self.client.delete_security_group().group_id(id).send().await;
                 match deleted.map_err(|e| self.failed("DeleteSecurityGroup", &e)) {

@@ -24,7 +24,7 @@ use std::time::Duration;
 use serde_yaml::Value;
 use support::http::Endpoint;
 use support::token::Token;
-use support::yaml::{self, Located};
+use support::yaml::{self, LocatedProblem};
 
 use files::Files;
 
@@ -60,7 +60,7 @@ pub struct Script {
 #[derive(Debug)]
 pub struct ScriptErrors {
     name: String,
-    problems: Vec<Located>,
+    problems: Vec<LocatedProblem>,
 }
 
 /// Reads the file, or `performance_testing.yml` in the current folder, or else the built-in
@@ -75,7 +75,7 @@ pub fn load(file: Option<&Path>, overrides: &[Override]) -> Result<Script, Scrip
     match fs::read_to_string(file) {
         Ok(text) => parse(&text, name, &Files::beside(file), overrides),
         Err(error) => {
-            let problems = vec![Located::whole(format!("cannot be read: {error}"))];
+            let problems = vec![LocatedProblem::whole(format!("cannot be read: {error}"))];
             Err(ScriptErrors { name, problems })
         }
     }
@@ -90,7 +90,7 @@ fn parse(
 ) -> Result<Script, ScriptErrors> {
     let script = yaml::value(text).and_then(|mut root| {
         for change in overrides {
-            change.apply(&mut root).map_err(|message| vec![Located::whole(message)])?;
+            change.apply(&mut root).map_err(|message| vec![LocatedProblem::whole(message)])?;
         }
         yaml::read(text, &root, |root, problems| read::script(root, files, problems))
     });
@@ -132,7 +132,7 @@ impl Script {
         }
     }
 
-    /// Has requests that do not leave this machine carry a token.
+    /// Adds a token to requests that stay on this machine.
     pub fn authorize(&mut self, token: &Token) {
         for execution in &mut self.executions {
             if execution.endpoint().is_local() {

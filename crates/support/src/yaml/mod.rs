@@ -12,13 +12,13 @@ pub use section::{Problems, Section, kind};
 
 /// Something wrong with a file.
 #[derive(Debug, Clone)]
-pub struct Located {
+pub struct LocatedProblem {
     line: Option<usize>,
     path: String,
     message: String,
 }
 
-impl Located {
+impl LocatedProblem {
     /// Something wrong with the file as a whole.
     pub fn whole(message: String) -> Self {
         Self { line: None, path: String::new(), message }
@@ -31,7 +31,7 @@ impl Located {
     }
 }
 
-impl fmt::Display for Located {
+impl fmt::Display for LocatedProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(line) = self.line {
             write!(f, "line {line}: ")?;
@@ -44,7 +44,7 @@ impl fmt::Display for Located {
 }
 
 /// Writes what is wrong with the file called `name`, one line for each problem.
-pub fn list(f: &mut fmt::Formatter<'_>, name: &str, problems: &[Located]) -> fmt::Result {
+pub fn list(f: &mut fmt::Formatter<'_>, name: &str, problems: &[LocatedProblem]) -> fmt::Result {
     match problems {
         [only] => write!(f, "{name}: {only}"),
         several => {
@@ -55,8 +55,8 @@ pub fn list(f: &mut fmt::Formatter<'_>, name: &str, problems: &[Located]) -> fmt
 }
 
 /// Reads a text as YAML.
-pub fn value(text: &str) -> Result<Value, Vec<Located>> {
-    serde_yaml::from_str(text).map_err(|error| vec![Located::whole(error.to_string())])
+pub fn value(text: &str) -> Result<Value, Vec<LocatedProblem>> {
+    serde_yaml::from_str(text).map_err(|error| vec![LocatedProblem::whole(error.to_string())])
 }
 
 /// Makes something of `root`, which was read from `text`; fails where `read` finds a
@@ -65,13 +65,13 @@ pub fn read<T>(
     text: &str,
     root: &Value,
     read: impl FnOnce(&Value, &Problems) -> Option<T>,
-) -> Result<T, Vec<Located>> {
+) -> Result<T, Vec<LocatedProblem>> {
     let problems = Problems::default();
     let read = read(root, &problems);
     let mut problems: Vec<_> = problems
         .into_inner()
         .into_iter()
-        .map(|problem| Located {
+        .map(|problem| LocatedProblem {
             line: locate::line(text, &problem.path),
             path: section::joined(&problem.path),
             message: problem.message,

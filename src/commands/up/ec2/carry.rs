@@ -36,7 +36,7 @@ const READ_ONLY_TERM: u32 = 300;
 const RENEWAL_INTERVAL: Duration = Duration::from_secs(60);
 /// How long they do so once the new ones have their data, in seconds: until their hosts are
 /// terminated.
-const READ_ONLY_AT_LAST: u32 = 30 * 86400;
+const READ_ONLY_FINAL_TERM: u32 = 30 * 86400;
 
 /// The data that are carried over.
 pub(super) struct CarryOver<'a> {
@@ -53,7 +53,7 @@ struct Source<'a> {
 }
 
 /// A source with a connection of its own, since copying occupies the others.
-struct Connected<'c, 'a> {
+struct ConnectedSource<'c, 'a> {
     source: &'c Source<'a>,
     host: Host,
 }
@@ -94,7 +94,7 @@ impl<'a> CarryOver<'a> {
             return Ok(());
         }
         let connect = self.sources.iter().map(async |source| {
-            Ok::<_, Error>(Connected { source, host: source.connect().await? })
+            Ok::<_, Error>(ConnectedSource { source, host: source.connect().await? })
         });
         let connected = try_join_all(connect).await?;
         self.is_read_only.store(true, Ordering::Relaxed);
@@ -118,7 +118,7 @@ impl<'a> CarryOver<'a> {
             done = try_join_all(copies) => done?,
             error = renew => return Err(error),
         };
-        refuse_writes(&connected, READ_ONLY_AT_LAST).await
+        refuse_writes(&connected, READ_ONLY_FINAL_TERM).await
     }
 
     /// Makes the old services accept writes again, if this command made them refuse them.
@@ -157,8 +157,8 @@ impl<'a> CarryOver<'a> {
     }
 }
 
-async fn refuse_writes(connected: &[Connected<'_, '_>], seconds: u32) -> Result<(), Error> {
-    let refuse = connected.iter().map(|Connected { source, host }| {
+async fn refuse_writes(connected: &[ConnectedSource<'_, '_>], seconds: u32) -> Result<(), Error> {
+    let refuse = connected.iter().map(|ConnectedSource { source, host }| {
         docker::run_data(host, source.service, DataStep::ReadOnly(seconds))
     });
     try_join_all(refuse).await?;

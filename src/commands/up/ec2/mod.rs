@@ -56,7 +56,7 @@ pub(super) async fn run(args: &Up, session: Session) -> Result<ExitCode, Error> 
     secrets::check(&session.config)?;
     let rows = session.locked("up", async || {
         let ec2 = session.ec2().await?;
-        let survey = session.look(Survey::take(&session, ec2)).await?;
+        let survey = session.inspect(Survey::take(&session, ec2)).await?;
         let plan = survey.plan(&session.config, &args.plan);
         if let Some(loss) = plan.loss().filter(|_| !args.yes) {
             session.confirm(format!("{loss} Continue?")).await?;

@@ -4,7 +4,7 @@ use ec2::{Ec2, GroupPlan, Instance, MachineImage};
 use futures_util::future::join_all;
 use ssh::Identity;
 use std::time::Duration;
-use support::event::{Reporter, Silence};
+use support::event::{NullSink, Reporter};
 use support::http::{Client, Endpoint};
 use support::wait::{Deadline, unix_seconds};
 
@@ -13,7 +13,7 @@ use crate::cli;
 use crate::config::Config;
 use crate::error::Error;
 use crate::health;
-use crate::plan::launch::{self, LaunchPlan, Wanted};
+use crate::plan::launch::{self, LaunchPlan, LaunchSpec};
 use crate::plan::{Action, Plan, price};
 use crate::session::{Session, instance_target};
 
@@ -63,7 +63,7 @@ impl Survey {
     /// The operations of a launch.
     pub(super) fn plan(&self, config: &Config, args: &cli::Plan) -> LaunchPlan {
         let services: Vec<_> = config.services.iter().map(|it| it.name.to_string()).collect();
-        let wanted = Wanted {
+        let wanted = LaunchSpec {
             services: &services,
             instance_type: &config.instance_type,
             image: &self.image.id,
@@ -109,7 +109,7 @@ impl Survey {
             None => endpoint.into(),
             Some(token) => {
                 let target = instance_target(config, instance, &self.identity)?;
-                let reporter = Reporter::new(&Silence, &instance.service);
+                let reporter = Reporter::new(&NullSink, &instance.service);
                 let deadline = Deadline::after(CONNECT_TIMEOUT);
                 let host = ssh::connect(&target, deadline, reporter).await.ok()?;
                 Client::through(host.port(service.port), endpoint, Some(token.clone()))

@@ -64,7 +64,7 @@ impl GroupMatch {
         let Some(group) = groups.into_iter().find(wanted) else { return Self::Missing };
         match name {
             _ if group.stack.as_deref() == Some(stack) => Self::Own(group),
-            GroupName::Given(_) => Self::Named(group),
+            GroupName::Configured(_) => Self::Named(group),
             GroupName::Default(_) => Self::Foreign(group),
         }
     }
@@ -113,7 +113,7 @@ impl GroupMatch {
         let ports = spec.ports.iter().copied().chain([SSH]);
         let open = |port: &u16| group.rules.iter().any(|rule| rule.ports.contains(port));
         let closed = ports.filter(|port| !open(port)).collect();
-        GroupState::Found { id: group.id, own, closed }
+        GroupState::Usable { id: group.id, own, closed }
     }
 }
 

@@ -16,7 +16,7 @@ fn unnamed() -> GroupSpec {
 }
 
 fn named(name: &str) -> GroupSpec {
-    with_name(GroupName::Given(name.into()))
+    with_name(GroupName::Configured(name.into()))
 }
 
 fn group(id: &str, vpc: &str, stack: Option<&str>, rules: &[(&str, i32, i32, &str)]) -> SdkGroup {
@@ -164,7 +164,7 @@ fn ports_are_open_where_anybody_is_let_in() {
         let spec = named("life");
         among(&[group("sg-1", "vpc-default", stack, &rules)], &spec).state(&spec)
     };
-    let found = |own| GroupState::Found { id: "sg-1".into(), own, closed: vec![8080] };
+    let found = |own| GroupState::Usable { id: "sg-1".into(), own, closed: vec![8080] };
     assert_eq!((state(Some("life")), state(None)), (found(true), found(false)));
 }
 

@@ -73,7 +73,7 @@ fn regexp_source(section: &mut Section<'_>) -> Option<Source> {
     let (regexp, template) = (regexp?, template?);
     if template.max_group() >= regexp.captures_len() {
         let groups = regexp.captures_len() - 1;
-        section.problem("regexp", format!("has {groups} groups, fewer than the template asks for"));
+        section.problem("regexp", format!("has {groups} groups, fewer than the template uses"));
     }
     Some(Source::Regexp { regexp, subject, template })
 }

@@ -86,7 +86,7 @@ fn execution(
     }
     section.unsupported(EXECUTION);
     if section.is_mapping() && hold_for.is_none() && ramp_up.is_none() && iterations.is_none() {
-        section.own_problem("needs `hold-for`, `ramp-up` or `iterations` to come to an end");
+        section.own_problem("never ends: set `hold-for`, `ramp-up` or `iterations`");
     }
     section.finish();
     let execution = scenario.map(|scenario| Execution {

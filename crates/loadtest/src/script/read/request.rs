@@ -32,9 +32,9 @@ pub(super) fn one(
     let url = section.required("url", |section| template(section, "url"));
     if let Some(url) = &url {
         if !url.start().starts_with('/') {
-            section.problem("url", "must begin with /; `default-address` says where it is sent");
+            section.problem("url", "must begin with /; set the host in `default-address`");
         } else if !url.allows(in_path) {
-            section.problem("url", "has a blank or another character that must be percent-encoded");
+            section.problem("url", "contains a character that must be percent-encoded");
         }
     }
     let method = section.parsed("method", |text| text.to_uppercase().parse().ok(), "a method");
