@@ -30,7 +30,7 @@ fn a_host_that_cannot_be_had_leaves_the_other_for_the_next_run() {
     stack.faults(&none_left);
     let failed = stack.run(&["up"]);
     assert_eq!(failed.code, Some(1), "{failed:?}");
-    assert!(failed.stderr.contains("AWS has none of this type free"), "{failed:?}");
+    assert!(failed.stderr.contains("AWS has no capacity of this type"), "{failed:?}");
     let kept = stack.instances();
     assert_eq!(kept.len(), 1);
     assert!(failed.stderr.contains(&format!("Kept: {}", kept[0])), "{failed:?}");

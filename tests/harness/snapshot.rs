@@ -19,7 +19,7 @@ const VOLATILE: [(&str, &str); 9] = [
     (r"PID +UPTIME +", "PID    UPTIME  "),
     (r"\((\d+ m )?\d+(\.\d+)? m?s\)", "([TIME])"),
     (r"\b[0-9a-f]{64}\b", "[SHA-256]"),
-    (r"full to \d+ %", "full to [N] %"),
+    (r"\d+ % full", "[N] % full"),
 ];
 
 /// Compares what a program printed with the snapshot of a name in a folder.

@@ -78,9 +78,9 @@ modules: {}
 }
 
 #[test]
-fn an_execution_must_come_to_an_end() {
+fn an_execution_must_end() {
     let errors = read(&SMALL.replace("  hold-for: 1m30s\n", "")).unwrap_err();
-    assert!(errors.contains("line 2: execution[0]: needs `hold-for`"), "{errors}");
+    assert!(errors.contains("line 2: execution[0]: never ends: set `hold-for`"), "{errors}");
 }
 
 #[test]

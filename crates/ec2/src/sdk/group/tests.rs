@@ -115,7 +115,7 @@ fn a_group_that_the_file_names_is_used_as_it_is_or_refused_with_the_commands_to_
     let refused = step(foreign(&narrow), &named("life")).unwrap_err().to_string();
     for part in [
         "us-east-1: the security group sg-1, which security_group.name calls `life`",
-        "at port 22 from 203.0.113.7/32, port 8080 from 203.0.113.7/32",
+        "does not open port 22 from 203.0.113.7/32, port 8080 from 203.0.113.7/32",
         "\n    aws ec2 authorize-security-group-ingress --region us-east-1 --group-id sg-1 \
          --protocol tcp --port 22 --cidr 203.0.113.7/32\n",
     ] {
