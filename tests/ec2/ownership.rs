@@ -136,7 +136,10 @@ fn a_group_that_the_file_names_is_used_as_it_is() {
     let before = known(&stack, &group);
     let error = refused(&stack);
     let command = format!("--group-id {group} --protocol tcp --port 80 --cidr {FROM}");
-    assert!(error.contains("does not open port 80 from 127.0.0.0/8") && error.contains(&command), "{error}");
+    assert!(
+        error.contains("does not open port 80 from 127.0.0.0/8") && error.contains(&command),
+        "{error}"
+    );
     assert!(!error.contains("--port 22"), "{error}");
     assert_eq!(known(&stack, &group), before);
 
