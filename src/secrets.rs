@@ -1,7 +1,8 @@
 //! Reads the secrets of services: files whose contents are never printed.
 
 use std::fs;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use crate::config::{Config, Service};
 
@@ -14,7 +15,14 @@ pub struct SecretError {
     /// The file.
     pub path: PathBuf,
     /// What the system said.
-    pub source: std::io::Error,
+    pub source: io::Error,
+}
+
+impl SecretError {
+    /// Whether the secret is this file, and the file does not exist.
+    pub fn is_missing(&self, file: &Path) -> bool {
+        self.path == file && self.source.kind() == io::ErrorKind::NotFound
+    }
 }
 
 /// The contents of a service's secrets, by their names.

@@ -58,6 +58,9 @@ impl Session {
         create: bool,
     ) -> Result<Grants, Error> {
         let (keyring, reporter) = (self.keyring(), self.reporter("access"));
+        if self.access() == Access::Open {
+            return Grants::new(Access::Open, keyring, args, create, reporter);
+        }
         let here = keyring.list()?;
         let agreed = self.agreed_tokens(hosts).await?;
         if let Some(list) = agreed.filter(|list| here.as_ref() != Some(list)) {

@@ -18,6 +18,8 @@ fn bearer(token: &str) -> String {
 fn local_services_with_tokens_are_used_by_the_command_and_no_one_else() {
     let world = World::new();
     world.describe(TOKENS);
+    let plan = world.run(&["plan", "--local", "--port-base", &world.port.to_string()]);
+    assert_eq!(plan.code, Some(2), "a plan needs no token list yet: {plan:?}");
     let up = world.up().succeeded();
     world.assert_shown("local", "up-with-tokens", &up);
     let own = fs::read_to_string(world.path().join("state/eventpost/keys/test.token")).unwrap();

@@ -165,7 +165,12 @@ async fn plan_one<'a>(
     let folder = session.folder.service(name);
     let mut env = local::local_env(service);
     // A secret with other content counts as another environment.
-    for (name, content) in secrets::read(service)? {
+    let contents = match secrets::read(service) {
+        // `up` creates the list of tokens that a plan does not find yet.
+        Err(error) if error.is_missing(session.keyring().path()) => Vec::new(),
+        contents => contents?,
+    };
+    for (name, content) in contents {
         env.insert(format!("the content of {name}"), sha256(content));
     }
     let wanted = ProcessSpec { address: *address, release: local::release(program, &env)? };
