@@ -56,7 +56,7 @@ pub enum AccessError {
     },
     /// The list of this machine is not the one that was changed last.
     #[error(
-        "{host} has a different token list than {} (serial {there}, here {here}): somebody else \
+        "{host} has a different list of tokens than {} (serial {there}, here {here}): somebody else \
          has changed it. Move that file away, run `eventpost deploy` to fetch the list of the \
          hosts, then make your change again", path.display()
     )]

@@ -90,7 +90,7 @@ mod tests {
         let (base, ours) = (&list(3, "base"), &list(4, "ours"));
         // However often either has been changed meanwhile.
         for theirs in [&list(4, "theirs"), &list(5, "theirs"), &list(9, "theirs")] {
-            let message = "events has a different token list than list";
+            let message = "events has a different list of tokens than list";
             assert!(reconciled(Some(ours), &[base], &[theirs]).unwrap_err().contains(message));
             assert!(reconciled(Some(&list(6, "ours")), &[base], &[theirs]).is_err());
         }

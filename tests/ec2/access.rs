@@ -140,7 +140,7 @@ fn check_second_operator(stack: &Stack) {
     stack.run(&["deploy"]).succeeded();
     let conflict = other(&["deploy"]);
     assert_eq!(conflict.code, Some(1), "{conflict:?}");
-    assert!(conflict.stderr.contains("has another list of tokens"), "{conflict:?}");
+    assert!(conflict.stderr.contains("has a different list of tokens"), "{conflict:?}");
     assert_eq!(post(stack, &bearer(&theirs)), 401);
 }
 
