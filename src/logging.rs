@@ -1,5 +1,5 @@
-//! Logs what the command does to standard error, for those who ask for it with `-v`, `-vv` or
-//! `RUST_LOG`. A line never tears a live display, commands no terminal, and holds no secret.
+//! Logs to standard error what the command does, if `-v`, `-vv` or `RUST_LOG` asks for it. A line
+//! does not break the live display, has no control characters, and holds no secret.
 
 use std::io::{self, Write};
 
@@ -14,16 +14,16 @@ use crate::environment::SECRETS;
 use crate::progress;
 use crate::terminal;
 
-/// The variable that says which parts log, and how much: `ssh=debug,aws_config=debug`.
+/// The variable that selects parts and levels, such as `ssh=debug,aws_config=debug`.
 const VARIABLE: &str = "RUST_LOG";
 
 /// The project's own crates that the command consists of.
 const OWN: [&str; 6] = ["eventpost", "ec2", "loadtest", "rest", "ssh", "support"];
-/// Those of AWS's SDK that say something about calls.
+/// Those crates of AWS's SDK that log calls.
 const SDK: [&str; 4] = ["aws_config", "aws_runtime", "aws_sdk_ec2", "aws_smithy_runtime"];
 
-/// Begins to log, if that is asked for: `verbose` is how often `-v` was given. `RUST_LOG` comes
-/// first. Without either there is no log.
+/// Starts logging if `RUST_LOG` or `-v` asks for it; `verbose` is how often `-v` was given.
+/// `RUST_LOG` takes precedence.
 pub fn init(verbose: u8) -> Result<(), String> {
     let given = std::env::var(VARIABLE).ok().filter(|text| !text.is_empty());
     let targets = match given {
@@ -51,10 +51,10 @@ fn targets(verbose: u8) -> Targets {
     Targets::new().with_targets(own.chain(SDK.into_iter().map(|name| (name, sdk))))
 }
 
-/// Where the lines go.
+/// Writes log lines above the live display.
 struct Log(Redactor);
 
-/// A line on its way.
+/// A log line that is being written.
 struct Line<'a>(&'a Redactor);
 
 impl<'a> MakeWriter<'a> for Log {

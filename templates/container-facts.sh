@@ -6,4 +6,4 @@ echo "image=$(docker image inspect --format '{{.Id}}' "$2" 2>/dev/null)"
 format='running={{.State.Running}}
 container_image={{.Image}}
 spec={{index .Config.Labels "eventpost.spec"}}'
-docker inspect --format "$format" "$1" 2>/dev/null || true
+docker container inspect --format "$format" "$1" 2>/dev/null || true

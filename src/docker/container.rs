@@ -98,7 +98,7 @@ impl fmt::Display for Container {
     }
 }
 
-/// The service's container; `None` where there is none.
+/// The service's container; `None` if there is none.
 pub async fn inspect(host: &Host, service: &Service) -> Result<Option<Container>, HostError> {
     let format = "{{.State.Status}} {{.Config.Image}} {{.RestartCount}}";
     let name = container(service);
@@ -107,7 +107,7 @@ pub async fn inspect(host: &Host, service: &Service) -> Result<Option<Container>
     Ok(if output.succeeded() { Container::parse(&output.stdout) } else { None })
 }
 
-/// The line that prints the container's log, its last lines or those that come, too.
+/// The command line that prints the end of the container's log, and follows it if `follow`.
 pub fn logs(service: &Service, tail: u32, follow: bool) -> String {
     let follow = if follow { " --follow" } else { "" };
     format!("sudo docker logs --tail {tail}{follow} {} 2>&1", container(service))
@@ -122,20 +122,19 @@ pub async fn last_lines(host: &Host, service: &Service) -> String {
     }
 }
 
-/// What a host says of itself and of the service's container, as
-/// `doctor::Facts` reads it.
+/// The state of a host and of the service's container, as `doctor::Facts` reads it.
 pub async fn facts(host: &Host, service: &Service) -> Result<String, HostError> {
     let script = include_str!("../../templates/doctor.sh");
     let arguments = [&container(service), &service.port.to_string()];
     let command = Command::script(script, &arguments.map(String::as_str));
-    Ok(host.run("looking at the host", command).await?.stdout)
+    Ok(host.run("inspecting the host", command).await?.stdout)
 }
 
-/// Everything that a host has to say that may help, without the container's environment.
+/// Logs and states of a host for a bundle, without the container's environment.
 pub async fn report(host: &Host, service: &Service) -> Result<String, HostError> {
     let script = include_str!("../../templates/doctor-files.sh");
     let command = Command::script(script, &[&container(service)]);
-    Ok(host.run("looking at the host", command).await?.stdout)
+    Ok(host.run("inspecting the host", command).await?.stdout)
 }
 
 #[cfg(test)]

@@ -14,15 +14,15 @@ pub(super) enum Reader {
     Service,
 }
 
-/// The command that writes a file, which is there complete or not at all. The content goes
-/// through standard input, where nobody sees it.
+/// The command that writes a file, completely or not at all. The content goes through standard
+/// input, where nobody sees it.
 pub(super) fn write(file: &str, reader: Reader, content: impl Into<Bytes>) -> Command {
     let content = content.into();
     command(file, reader, &content.len().to_string()).stdin(content)
 }
 
-/// As [`write()`], of content that is not known in advance, such as another command's output.
-/// Where that is cut off, only a part is written.
+/// Like [`write()`], for content whose length is not known in advance, such as the output of
+/// another command. If the input is cut off, the file holds only a part of it.
 pub(super) fn receive(file: &str) -> Command {
     command(file, Reader::Root, "")
 }

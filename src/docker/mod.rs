@@ -37,7 +37,7 @@ const READ_ONLY_TIMEOUT: Duration = data::TIMEOUT;
 /// The newest version of docker-ce with packages for Ubuntu 18.04.
 const DOCKER_CE: &str = "24.0.2";
 
-/// Installs Docker where it does not run.
+/// Installs Docker if it does not run.
 pub async fn install(
     host: &Host,
     source: DockerSource,
@@ -49,14 +49,14 @@ pub async fn install(
 }
 
 /// Uploads an image, whether Docker is installed yet or not. Returns the file to load, or
-/// `None` where the host has the image.
+/// `None` if the host has the image.
 pub async fn upload(
     host: &Host,
     image: &Image,
     reporter: Reporter<'_>,
 ) -> Result<Option<String>, HostError> {
     let has = format!("sudo docker image inspect {} >/dev/null 2>&1", quote(&image.tag));
-    if host.attempt("looking for the image", Command::new(has)).await?.succeeded() {
+    if host.attempt("checking for the image", Command::new(has)).await?.succeeded() {
         return Ok(None);
     }
     let name = image.tag.replace(['/', ':'], "-");

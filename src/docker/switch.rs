@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use ssh::{Command, Host, HostError, quote};
 
-use super::{container, secrets, write_env};
+use super::{container, operator, secrets, write_env};
 use crate::config::Service;
 
-/// For checking, stopping, starting, and going back where that fails.
+/// For checking, stopping, starting, and going back if that fails.
 const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// How a switch ended.
@@ -38,16 +38,15 @@ pub async fn deploy(
     host: &Host,
     service: &Service,
     image: &str,
-    who: &str,
 ) -> Result<SwitchOutcome, HostError> {
     write_env(host, service).await?;
     let secrets = secrets::write(host, service).await?;
-    switch(host, service, "deploy", image, who, &secrets).await
+    switch(host, service, "deploy", image, &secrets).await
 }
 
 /// Undoes a deploy that failed on another host.
-pub async fn undo(host: &Host, service: &Service, who: &str) -> Result<SwitchOutcome, HostError> {
-    switch(host, service, "undo", "", who, "").await
+pub async fn undo(host: &Host, service: &Service) -> Result<SwitchOutcome, HostError> {
+    switch(host, service, "undo", "", "").await
 }
 
 /// Records that a deploy changed other services and not this one, so that a rollback leaves it
@@ -59,12 +58,8 @@ pub async fn note_kept(host: &Host, service: &Service) -> Result<(), HostError> 
 }
 
 /// Runs the container that was kept, and keeps the current one.
-pub async fn rollback(
-    host: &Host,
-    service: &Service,
-    who: &str,
-) -> Result<SwitchOutcome, HostError> {
-    switch(host, service, "rollback", "", who, "").await
+pub async fn rollback(host: &Host, service: &Service) -> Result<SwitchOutcome, HostError> {
+    switch(host, service, "rollback", "", "").await
 }
 
 async fn switch(
@@ -72,7 +67,6 @@ async fn switch(
     service: &Service,
     step: &str,
     image: &str,
-    who: &str,
     secrets: &str,
 ) -> Result<SwitchOutcome, HostError> {
     let script = concat!(
@@ -80,8 +74,8 @@ async fn switch(
         include_str!("../../templates/container-switch.sh")
     );
     let port = service.port.to_string();
-    let name = container(service);
-    let arguments = [step, &name, &port, image, service.volume.as_str(), who, secrets];
+    let (name, operator) = (container(service), operator());
+    let arguments = [step, &name, &port, image, service.volume.as_str(), &operator, secrets];
     let command = Command::script(script, &arguments).within(TIMEOUT);
     let output = host.run("switching the container", command).await?;
     let millis = output.stdout.trim().strip_prefix("switched ").and_then(|it| it.parse().ok());
@@ -109,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn records_are_read_and_half_ones_left_out() {
+    fn incomplete_records_are_left_out() {
         let read = record("1700000000\tdeploy\teventpost/events:1\tme@here").unwrap();
         assert_eq!((read.time, read.who.as_str()), (1_700_000_000, "me@here"));
         assert_eq!(record("1700000000\tdep"), None);

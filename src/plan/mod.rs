@@ -110,6 +110,11 @@ pub enum Action {
 }
 
 impl Plan {
+    /// A plan that launches no hosts.
+    pub fn new(stack: &str, operations: Vec<Operation>) -> Self {
+        Self { stack: stack.into(), operations, cost: None, last_time_seconds: None }
+    }
+
     /// Whether everything is as wanted already.
     pub fn is_empty(&self) -> bool {
         self.operations.iter().all(Operation::is_keep)

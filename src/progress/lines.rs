@@ -13,7 +13,7 @@ use support::wait::in_words;
 
 /// How long a subject is silent before its step is printed again.
 const SILENCE: Duration = Duration::from_secs(15);
-/// How often that is looked at.
+/// How often silent subjects are checked.
 const TICK: Duration = Duration::from_secs(1);
 
 /// Writes events as lines, each with its subject.
@@ -34,7 +34,7 @@ struct Subject {
     since: Instant,
     /// The step that is under way, and since when.
     step: Option<(String, Instant)>,
-    /// How the step goes on.
+    /// The progress of the step.
     detail: Option<String>,
     last_line: Instant,
 }
@@ -72,7 +72,7 @@ impl Drop for Lines {
 }
 
 impl Log {
-    /// The line for an event, where it has one.
+    /// The line for an event, if it has one.
     fn line(&mut self, Event { subject: name, kind }: Event, now: Instant) -> Option<String> {
         let is_first = !self.0.contains_key(&name);
         let new = || Subject { since: now, step: None, detail: None, last_line: now };
@@ -108,7 +108,7 @@ impl Log {
         Some(format!("{name}: {text}"))
     }
 
-    /// Lines for the subjects whose step goes on and that have been silent for long.
+    /// Lines for the subjects that have been silent for too long.
     fn silent(&mut self, now: Instant) -> Vec<String> {
         let line = |(name, subject): (&String, &mut Subject)| {
             let (step, since) = subject.step.as_ref()?;
@@ -129,7 +129,7 @@ fn lock(log: &Mutex<Log>) -> MutexGuard<'_, Log> {
 }
 
 fn print(line: &str) {
-    // Without anybody to read it, the work goes on all the same.
+    // The work continues even if nobody can read the line.
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 

@@ -10,7 +10,7 @@ use support::event::{Event, EventSink, Kind};
 
 use crate::terminal;
 
-/// The display that fits where standard error goes.
+/// The display that suits standard error.
 pub fn display() -> Box<dyn EventSink> {
     let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
     if std::io::stderr().is_terminal() && !dumb {
@@ -20,7 +20,7 @@ pub fn display() -> Box<dyn EventSink> {
     }
 }
 
-/// Writes to standard error above the live lines, where there are some.
+/// Writes to standard error above the live lines, if there are any.
 pub fn above<T>(write: impl FnOnce() -> T) -> T {
     bars::suspended(write)
 }

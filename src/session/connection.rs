@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 use ssh::Host;
 use support::event::{EventSink, NullSink, Reporter};
-use support::http::{Client, Endpoint};
+use support::http::Client;
 use support::wait::Deadline;
 
 use super::{ServiceHost, Session};
@@ -24,7 +24,6 @@ pub(crate) struct Connection<'a> {
     pub(crate) found: &'a ServiceHost,
     pub(crate) service: &'a Service,
     pub(crate) host: Host,
-    pub(crate) endpoint: Endpoint,
     pub(crate) reporter: Reporter<'a>,
 }
 
@@ -64,7 +63,7 @@ impl<'a> Connection<'a> {
         reporter.step("connecting");
         let host = ssh::connect(&found.target, Deadline::after(CONNECT_TIMEOUT), reporter).await;
         let host = host.inspect_err(|error| reporter.failed(error.to_string()))?;
-        Ok(Self { found, service, host, endpoint: found.endpoint(), reporter })
+        Ok(Self { found, service, host, reporter })
     }
 
     /// The host's address.
@@ -74,13 +73,13 @@ impl<'a> Connection<'a> {
 
     /// A client that sends a token to the service, through the connection.
     pub(crate) fn client(&self, token: Option<Token>) -> Client {
-        Client::through(self.host.port(self.service.port), self.endpoint.clone(), token)
+        Client::through(self.host.port(self.service.port), self.found.endpoint(), token)
     }
 
     /// Waits until the service answers clients outside the host.
     pub(crate) async fn wait_ready(&self, timeout: Duration) -> Result<Ready, Error> {
         let (name, health) = (self.service.name.as_str(), &self.service.health);
-        let client = Client::from(self.endpoint.clone());
+        let client = Client::from(self.found.endpoint());
         Ok(health::wait_ready(name, &client, health, Deadline::after(timeout), self.reporter)
             .await?)
     }

@@ -17,11 +17,28 @@ use crate::error::Error;
 /// The tokens of a stack that is being changed.
 #[derive(Debug)]
 pub(crate) struct Grants {
-    /// The list that services get; `None` if access is open.
-    pub(crate) list: Option<TokenList>,
+    /// The list that services get.
+    pub(crate) tokens: HostTokens,
     /// The token that this command sends.
     pub(crate) token: Option<Token>,
     keyring: Keyring,
+}
+
+/// The list of tokens that the services of a stack should have, and those that hosts have.
+#[derive(Debug)]
+pub(crate) struct HostTokens {
+    /// `None` if access is open, or there is no list yet.
+    list: Option<TokenList>,
+    /// The valid lists of hosts, by the host's name.
+    on_hosts: Vec<(String, TokenList)>,
+}
+
+impl HostTokens {
+    /// Whether a host has the list, or needs none.
+    pub(crate) fn are_on(&self, host: &Host) -> bool {
+        let Some(list) = &self.list else { return true };
+        self.on_hosts.iter().any(|(name, there)| name == host.name() && there == list)
+    }
 }
 
 /// The token that the user gave to this command.
@@ -46,7 +63,7 @@ pub(crate) fn refuse_unencrypted(endpoint: &Endpoint, given: Option<&Token>) -> 
 impl Session {
     /// The tokens of local services. The first token is created if there is none.
     pub(crate) fn local_grants(&self, args: &TokenArgs) -> Result<Grants, Error> {
-        Grants::new(self.access(), self.keyring(), args, true, self.reporter("access"))
+        Grants::new(self.access(), self.keyring(), args, true, Vec::new(), self.reporter("access"))
     }
 
     /// The tokens of services on hosts: the newest of the lists that this machine and the hosts
@@ -58,29 +75,28 @@ impl Session {
         create: bool,
     ) -> Result<Grants, Error> {
         let (keyring, reporter) = (self.keyring(), self.reporter("access"));
-        if self.access() == Access::Open {
-            return Grants::new(Access::Open, keyring, args, create, reporter);
-        }
-        let here = keyring.list()?;
-        let agreed = self.agreed_tokens(hosts).await?;
-        if let Some(list) = agreed.filter(|list| here.as_ref() != Some(list)) {
-            if let Some(here) = &here {
-                reporter.warning(difference(here, &list));
+        let HostTokens { list: agreed, on_hosts } = self.agreed_tokens(hosts).await?;
+        if let Some(list) = agreed {
+            let here = keyring.list()?;
+            if here.as_ref() != Some(&list) {
+                if let Some(here) = &here {
+                    reporter.warning(difference(here, &list));
+                }
+                keyring.save(&list)?;
+                keyring.set_deployed(&list)?;
             }
-            keyring.save(&list)?;
-            keyring.set_deployed(&list)?;
         }
-        Grants::new(self.access(), keyring, args, create, reporter)
+        Grants::new(self.access(), keyring, args, create, on_hosts, reporter)
     }
 
     /// The newest list of tokens that this machine and the hosts have, without changing
-    /// anything. `None` if access is open, or there is no list yet.
+    /// anything.
     pub(crate) async fn agreed_tokens(
         &self,
         hosts: &[(&Host, &Service)],
-    ) -> Result<Option<TokenList>, Error> {
+    ) -> Result<HostTokens, Error> {
         if self.access() == Access::Open {
-            return Ok(None);
+            return Ok(HostTokens { list: None, on_hosts: Vec::new() });
         }
         let (keyring, reporter) = (self.keyring(), self.reporter("access"));
         let here = keyring.list()?;
@@ -88,8 +104,9 @@ impl Session {
             let list = docker::read_tokens(host, service).await?;
             usable(host, list, here.is_some(), reporter)
         });
-        let there: Vec<_> = try_join_all(read).await?.into_iter().flatten().collect();
-        Ok(reconcile(here.as_ref(), keyring.path(), &keyring.known()?, &there)?.or(here))
+        let on_hosts: Vec<_> = try_join_all(read).await?.into_iter().flatten().collect();
+        let list = reconcile(here.as_ref(), keyring.path(), &keyring.known()?, &on_hosts)?;
+        Ok(HostTokens { list: list.or(here), on_hosts })
     }
 }
 
@@ -138,10 +155,11 @@ impl Grants {
         keyring: Keyring,
         args: &TokenArgs,
         create: bool,
+        on_hosts: Vec<(String, TokenList)>,
         reporter: Reporter<'_>,
     ) -> Result<Self, Error> {
         if access == Access::Open {
-            return Ok(Self { list: None, token: None, keyring });
+            return Ok(Self { tokens: HostTokens { list: None, on_hosts }, token: None, keyring });
         }
         let given = given_token(args)?;
         let is_new = keyring.list()?.is_none();
@@ -164,23 +182,23 @@ impl Grants {
         if let Some(list) = &list {
             keyring.will_deploy(list)?;
         }
-        Ok(Self { list, token, keyring })
+        Ok(Self { tokens: HostTokens { list, on_hosts }, token, keyring })
     }
 
     /// The list that services get and the token that seeds them.
-    pub(crate) fn tokens(&self) -> Option<(&TokenList, Option<&Token>)> {
-        Some((self.list.as_ref()?, self.token.as_ref()))
+    pub(crate) fn list_and_token(&self) -> Option<(&TokenList, Option<&Token>)> {
+        Some((self.tokens.list.as_ref()?, self.token.as_ref()))
     }
 
     /// Writes the list to a service's host.
     pub(crate) async fn write(&self, host: &Host, service: &Service) -> Result<(), Error> {
-        let Some(list) = &self.list else { return Ok(()) };
+        let Some(list) = &self.tokens.list else { return Ok(()) };
         Ok(docker::write_tokens(host, service, list).await?)
     }
 
     /// Records that all hosts have the list.
     pub(crate) fn are_deployed(&self) -> Result<(), Error> {
-        let Some(list) = &self.list else { return Ok(()) };
+        let Some(list) = &self.tokens.list else { return Ok(()) };
         Ok(self.keyring.set_deployed(list)?)
     }
 }

@@ -84,8 +84,8 @@ impl Session {
         }
     }
 
-    /// Those services that run, and where they answer.
-    pub(crate) async fn locate_running(&self) -> Result<Vec<ServiceLocation>, Error> {
+    /// The services that run, and where they answer.
+    async fn locate_running(&self) -> Result<Vec<ServiceLocation>, Error> {
         match &self.placement {
             Placement::Local => self.locate_processes().await,
             Placement::Hosts(addresses) => {
@@ -145,11 +145,14 @@ impl Session {
         hosts.pop().ok_or_else(|| Error::NoHost { service: name.into() })
     }
 
-    /// How the hosts of services are logged in to.
+    /// How the hosts of services are logged in to. Needs no key if there are none.
     pub(crate) fn hosts_of(
         &self,
         located: Vec<ServiceLocation>,
     ) -> Result<Vec<ServiceHost>, Error> {
+        if located.is_empty() {
+            return Ok(Vec::new());
+        }
         self.check_placement()?;
         let identity = self.identity()?;
         let urls = located.iter().map(|it| {

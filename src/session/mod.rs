@@ -27,7 +27,7 @@ use crate::report::{self, Table};
 use crate::signals::Signals;
 
 pub(crate) use connection::Connection;
-pub(crate) use grants::{Grants, given_token, refuse_unencrypted};
+pub(crate) use grants::{Grants, HostTokens, given_token, refuse_unencrypted};
 pub(crate) use identity::{existing_target, instance_target};
 pub(crate) use locate::{ServiceHost, ServiceLocation, urls};
 pub(crate) use placement::Placement;

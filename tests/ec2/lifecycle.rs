@@ -89,6 +89,13 @@ fn check_down(stack: &Stack, hosts: &[String]) {
     let keys = stack.call(&format!("Action=DescribeKeyPairs&{tagged}"));
     assert!(elements(&keys, "keyName").is_empty(), "{keys}");
     assert_eq!(stack.run(&["status"]).code, Some(3));
+
+    // The tags of terminated instances need no key, which another machine does not have.
+    let other = stack.world.path().join("other");
+    let history = ["history", "--state-dir", other.to_str().unwrap(), "--output", "json"];
+    let launches = stack.run(&history).succeeded().json();
+    assert!(launches.as_array().unwrap().len() >= hosts.len(), "{launches}");
+    assert!(!other.exists(), "history creates no key");
 }
 
 fn check_healthy(stack: &Stack) {

@@ -80,7 +80,7 @@ impl Host {
         self.run_watching(doing, command, report).await
     }
 
-    /// Runs a command that must succeed, and passes on how it goes on.
+    /// Runs a command that must succeed, and reports its progress.
     pub async fn run_watching(
         &self,
         doing: &'static str,
@@ -101,7 +101,7 @@ impl Host {
         }
     }
 
-    /// Runs a command that may fail, and passes on its output as it comes.
+    /// Runs a command that may fail, and streams its output.
     pub async fn stream(
         &self,
         doing: &'static str,
@@ -180,7 +180,7 @@ impl Tunnel for HostPort {
 }
 
 impl Job {
-    /// Does the work, even where nobody waits for the result any more.
+    /// Does the work, even if nobody waits for the result any more.
     fn run(self, transport: &mut impl Transport) {
         match self {
             Self::Command { command, progress, reply } => {

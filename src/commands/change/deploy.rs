@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::rollout::{self, Rollout, hosts_of};
+use super::rollout::{self, Rollout};
 use super::switch::{Row, switch_all};
 use crate::cli::{Deploy, Rollback};
 use crate::commands::plan;
@@ -41,8 +41,9 @@ pub(crate) async fn deploy(args: &Deploy) -> Result<ExitCode, Error> {
 async fn deploy_all(args: &Deploy, session: &Session) -> Result<Vec<Row>, Error> {
     let hosts = session.service_hosts().await?;
     let connections = session.connect_all(&hosts).await?;
-    let grants = session.host_grants(&args.token, &hosts_of(&connections), false).await?;
-    let rollouts = rollout::plan(session, connections, grants.list.as_ref()).await?;
+    let pairs = rollout::hosts_with_services(&connections);
+    let grants = session.host_grants(&args.token, &pairs, false).await?;
+    let rollouts = rollout::plan(session, connections, &grants.tokens).await?;
     if let Some(Rollout { connection, .. }) = rollouts.iter().find(|rollout| rollout.is_new()) {
         return Err(Error::NoContainer {
             service: connection.service.name.to_string(),
@@ -70,7 +71,7 @@ async fn roll_back_all(session: &Session) -> Result<Vec<Row>, Error> {
     // A second rollback returns to where the first one began.
     let roll_back = async |connection: &Connection<'_>| {
         connection.reporter.step("rolling back");
-        Ok(docker::rollback(&connection.host, connection.service, &docker::operator()).await?)
+        Ok(docker::rollback(&connection.host, connection.service).await?)
     };
     let rows = switch_all(&connections, "rolled back", roll_back, roll_back).await?;
     if session.access() == Access::Tokens {

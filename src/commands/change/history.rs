@@ -56,8 +56,8 @@ async fn rows(session: &Session) -> Result<Vec<Row>, Error> {
         (Vec::new(), session.locate().await?)
     };
     if rows.is_empty() && located.is_empty() {
-        let service = session.config.services.first().map(|service| service.name.to_string());
-        return Err(Error::NoHost { service: service.unwrap_or_default() });
+        // Says which service has no host.
+        session.locate().await?;
     }
     let hosts = session.hosts_of(located)?;
     let records = hosts.iter().map(|host| records(session, host));

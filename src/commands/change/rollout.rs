@@ -2,7 +2,6 @@
 //! for all services or for none.
 
 use futures_util::future::try_join_all;
-use rest::access::tokens::TokenList;
 use ssh::Host;
 
 use super::switch::{Row, switch_all};
@@ -12,7 +11,7 @@ use crate::docker::{self, SwitchOutcome};
 use crate::error::Error;
 use crate::plan::container::{self, HostState};
 use crate::plan::{Action, Operation, Plan};
-use crate::session::{Connection, Grants, ServiceHost, Session};
+use crate::session::{Connection, Grants, HostTokens, ServiceHost, Session};
 
 /// A service on a connected host, and what is done to it.
 pub(crate) struct Rollout<'a> {
@@ -63,63 +62,53 @@ impl Rollout<'_> {
             return Ok(SwitchOutcome::Unchanged);
         }
         reporter.step("switching");
-        Ok(docker::deploy(host, service, self.artifact.image(), &docker::operator()).await?)
+        Ok(docker::deploy(host, service, self.artifact.image()).await?)
     }
 }
 
-/// Compares the hosts with what is wanted. `list` is the list of tokens that services should
-/// have; `None` if access is open.
+/// Compares the hosts with what is wanted.
 pub(crate) async fn plan<'a>(
     session: &'a Session,
     connections: Vec<Connection<'a>>,
-    list: Option<&TokenList>,
+    tokens: &HostTokens,
 ) -> Result<Vec<Rollout<'a>>, Error> {
-    try_join_all(connections.into_iter().map(|it| plan_one(session, it, list))).await
+    try_join_all(connections.into_iter().map(|it| plan_one(session, it, tokens))).await
 }
 
 async fn plan_one<'a>(
     session: &'a Session,
     connection: Connection<'a>,
-    list: Option<&TokenList>,
+    tokens: &HostTokens,
 ) -> Result<Rollout<'a>, Error> {
     let Connection { service, host, reporter, .. } = &connection;
     let artifact = deploy::artifact(&session.config, service, session.sink()).await;
     let artifact = artifact.map_err(Error::Binary)?;
     reporter.step("comparing");
     let (has_docker, container) = docker::compare(host, service, artifact.image()).await?;
-    let has_tokens = match list {
-        None => true,
-        Some(list) => {
-            let there = docker::read_tokens(host, service).await?;
-            there.is_some_and(|there| there.is_ok_and(|there| there == *list))
-        }
-    };
+    let has_tokens = tokens.are_on(host);
     let state = HostState { has_docker, container, has_tokens };
     let (name, address) = (service.name.as_str(), connection.address().to_string());
     let operations = container::operations(name, &address, artifact.image(), &state);
     Ok(Rollout { connection, artifact, operations })
 }
 
-/// The hosts of connections, and the service on each.
-pub(crate) fn hosts_of<'c>(connections: &'c [Connection<'_>]) -> Vec<(&'c Host, &'c Service)> {
+/// The hosts of connections, each with its service.
+pub(crate) fn hosts_with_services<'c>(
+    connections: &'c [Connection<'_>],
+) -> Vec<(&'c Host, &'c Service)> {
     connections.iter().map(|connection| (&connection.host, connection.service)).collect()
 }
 
 /// The operations of a rollout, without executing them.
 pub(crate) async fn preview(session: &Session, hosts: &[ServiceHost]) -> Result<Plan, Error> {
     let connections = session.connect_all(hosts).await?;
-    let list = session.agreed_tokens(&hosts_of(&connections)).await?;
-    let rollouts = plan(session, connections, list.as_ref()).await?;
+    let tokens = session.agreed_tokens(&hosts_with_services(&connections)).await?;
+    let rollouts = plan(session, connections, &tokens).await?;
     let operations = rollouts.into_iter().flat_map(|rollout| {
         rollout.connection.reporter.done("compared");
         rollout.operations
     });
-    Ok(Plan {
-        stack: session.stack().into(),
-        operations: operations.collect(),
-        cost: None,
-        last_time_seconds: None,
-    })
+    Ok(Plan::new(session.stack(), operations.collect()))
 }
 
 /// Executes the operations of services that have a container, all of them or none.
@@ -132,7 +121,7 @@ pub(crate) async fn execute<'r, 'a: 'r>(
     try_join_all(rollouts.iter().map(Rollout::upload)).await?;
     let update = async |rollout: &Rollout<'a>| rollout.update(grants).await;
     let undo = async |connection: &Connection<'a>| {
-        Ok(docker::undo(&connection.host, connection.service, &docker::operator()).await?)
+        Ok(docker::undo(&connection.host, connection.service).await?)
     };
     let rows = switch_all(rollouts, outcome, update, undo).await?;
     // A deploy that changed nothing at all is none that a rollback reverts.

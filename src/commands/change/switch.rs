@@ -103,7 +103,7 @@ async fn row(connection: &Connection<'_>, switched: SwitchOutcome, outcome: &'st
         SwitchOutcome::Unchanged => ("kept", None),
         SwitchOutcome::Switched(pause) => (outcome, Some(pause.as_secs_f64())),
     };
-    let url = connection.endpoint.url(&connection.service.collection());
+    let url = connection.found.endpoint().url(&connection.service.collection());
     connection.reporter.done(format!("{outcome}, {url}"));
     let image = container.map(|container| container.image);
     let service = connection.service.name.to_string();

@@ -17,9 +17,13 @@ use crate::session::{Connection, Session};
 
 pub(crate) async fn run(args: &Ssh) -> Result<ExitCode, Error> {
     let session = Session::open(&args.stack, &(&args.hosts).into())?;
-    let found = session.service_host(&args.service).await?;
-    // Its errors explain what is wrong with the host or its key better than those of ssh.
-    drop(Connection::open_silently(&found).await?);
+    let found = session.inspect(async {
+        let found = session.service_host(&args.service).await?;
+        // Its errors explain what is wrong with the host or its key better than those of ssh.
+        drop(Connection::open_silently(&found).await?);
+        Ok::<_, Error>(found)
+    });
+    let found = found.await?;
     let known_hosts = known_hosts(&session.folder, &found.target)?;
     let mut ssh = Command::new("ssh");
     environment::remove_credentials(&mut ssh);

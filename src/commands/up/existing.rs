@@ -36,6 +36,7 @@ pub(super) async fn run(args: &Up, session: Session) -> Result<ExitCode, Error> 
 
 /// The operations that `up --hosts` would execute now.
 pub(super) async fn plan(session: &Session) -> Result<Plan, Error> {
+    secrets::check(&session.config)?;
     let hosts = session.service_hosts().await?;
     rollout::preview(session, &hosts).await
 }
@@ -44,9 +45,9 @@ async fn bring_up_all(args: &Up, session: &Session) -> Result<Vec<Row>, Error> {
     let fixtures = fixtures::load_all(&session.config)?;
     let hosts = session.service_hosts().await?;
     let connections = session.connect_all(&hosts).await?;
-    let hosts = rollout::hosts_of(&connections);
-    let grants = session.host_grants(&args.plan.token, &hosts, true).await?;
-    let rollouts = rollout::plan(session, connections, grants.list.as_ref()).await?;
+    let pairs = rollout::hosts_with_services(&connections);
+    let grants = session.host_grants(&args.plan.token, &pairs, true).await?;
+    let rollouts = rollout::plan(session, connections, &grants.tokens).await?;
     let (new, running): (Vec<_>, Vec<_>) = rollouts.into_iter().partition(Rollout::is_new);
     let created = new.iter().map(|rollout| {
         let fixtures = &fixtures[&rollout.connection.service.name];
@@ -76,7 +77,7 @@ async fn create(
     let Connection { found, service, reporter, .. } = &rollout.connection;
     let artifact = future::ready(Ok(rollout.artifact.clone())).boxed_local().shared();
     let (docker, target) = (session.config.docker, found.target.clone());
-    let tokens = grants.tokens();
+    let tokens = grants.list_and_token();
     let deployment = Deployment { service, docker, target, artifact, data, tokens };
     let mut watch = Stopwatch::start();
     let deployed = deploy::deploy(&deployment, async |_| Ok(()), *reporter, &mut watch).await;
@@ -95,7 +96,7 @@ async fn seed_running(
     let Connection { service, reporter, .. } = connection;
     reporter.step("seeding");
     let ready = connection.wait_ready(READY_TIMEOUT).await?;
-    let ready = match grants.tokens() {
+    let ready = match grants.list_and_token() {
         Some((_, token)) => ready.with_client(connection.client(token.cloned())),
         None => ready,
     };

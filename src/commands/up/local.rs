@@ -77,12 +77,7 @@ pub(super) async fn run(args: &Up, session: Session) -> Result<ExitCode, Error> 
 pub(super) async fn plan(args: &cli::Plan, session: &Session) -> Result<Plan, Error> {
     let built = build(args.port_base, session).await?;
     let operations = plan_all(session, &built).await?.into_iter().map(|job| job.operation);
-    Ok(Plan {
-        stack: session.stack().into(),
-        operations: operations.collect(),
-        cost: None,
-        last_time_seconds: None,
-    })
+    Ok(Plan::new(session.stack(), operations.collect()))
 }
 
 async fn bring_up(

@@ -78,7 +78,7 @@ pub(super) async fn bring_up<'a>(
             Some(_) => InitialData::CarriedOver,
             None => InitialData::seeded(fixtures, args.no_seed),
         };
-        let (docker, tokens) = (session.config.docker, run.grants.tokens());
+        let (docker, tokens) = (session.config.docker, run.grants.list_and_token());
         let deployment = Deployment { service: &service, docker, target, artifact, data, tokens };
         let secure = async |host: &Host| secure(ec2, &instance, host).await;
         let (host, ready) = deploy::deploy(&deployment, secure, reporter, &mut watch).await?;

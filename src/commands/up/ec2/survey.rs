@@ -89,10 +89,9 @@ impl Survey {
         });
         join_all(counts).await;
         Ok(Plan {
-            stack: session.stack().into(),
-            operations,
             cost: price::cost(&config.instance_type, config.services.len()),
             last_time_seconds: session.folder.last_up(),
+            ..Plan::new(session.stack(), operations)
         })
     }
 

@@ -1,4 +1,4 @@
-//! Carries out requests: joins routing, the resource and the store, and knows no sockets.
+//! Executes requests: joins routing, the resource and the store, and knows no sockets.
 //!
 //! Each kind of request has a file, which parses it, applies it and answers it:
 //!
@@ -89,7 +89,7 @@ pub struct ApiParts<S, E> {
     pub extension: E,
 }
 
-/// What is kept of a request until it is answered.
+/// What is known about a request until it is answered.
 struct Exchange {
     route: Route,
     context: RequestContext,
@@ -223,7 +223,7 @@ impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
             (_, Route::Item(Some(id))) => get::Get::parse(self, id, parts)?.apply(self).await,
             (_, Route::Collection) => list::List::parse(parts)?.apply(self).await,
             (_, Route::Page) => page::ShowPage::parse(parts).apply(self).await,
-            // The others have been answered immediately.
+            // All others were answered immediately.
             _ => Err(Problem::NoSuchPath),
         }
     }
@@ -248,7 +248,7 @@ impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
         answer
     }
 
-    /// Has a write count as in progress, unless writes are refused.
+    /// Counts a write as in progress, unless writes are refused.
     fn begin_write(&self) -> Result<WritePermit<'_>, Problem> {
         self.writes.begin().ok_or(Problem::ReadOnly)
     }
