@@ -23,17 +23,15 @@ const OWN: [&str; 6] = ["eventpost", "ec2", "loadtest", "rest", "ssh", "support"
 const SDK: [&str; 4] = ["aws_config", "aws_runtime", "aws_sdk_ec2", "aws_smithy_runtime"];
 
 /// Starts logging if `RUST_LOG` or `-v` asks for it; `verbose` is how often `-v` was given.
-/// `RUST_LOG` takes precedence.
-pub fn init(verbose: u8) -> Result<(), String> {
+/// `RUST_LOG` takes precedence. If it is not valid, a warning says so and `-v` counts: the
+/// variable may be meant for another program.
+pub fn init(verbose: u8) {
     let given = std::env::var(VARIABLE).ok().filter(|text| !text.is_empty());
-    let targets = match given {
-        Some(text) => {
-            let problem = |error| format!("{VARIABLE}: `{text}` is not valid: {error}");
-            text.parse::<Targets>().map_err(problem)?
-        }
-        None if verbose > 0 => targets(verbose),
-        None => return Ok(()),
-    };
+    let given = given.and_then(|text| {
+        let ignored = |error| warn(&format!("{VARIABLE}=`{text}` is ignored: {error}"));
+        text.parse::<Targets>().map_err(ignored).ok()
+    });
+    let Some(targets) = given.or_else(|| (verbose > 0).then(|| targets(verbose))) else { return };
     let redactor = Redactor::new(SECRETS.iter().filter_map(|name| std::env::var(name).ok()));
     let lines =
         fmt::layer().with_timer(fmt::time::uptime()).with_ansi(false).with_writer(Log(redactor));
@@ -41,7 +39,13 @@ pub fn init(verbose: u8) -> Result<(), String> {
     let levels = targets.clone();
     let _ =
         tracing_subscriber::registry().with(LevelFilter::DEBUG).with(levels).with(lines).try_init();
-    Ok(())
+}
+
+fn warn(problem: &str) {
+    let yellow = anstyle::AnsiColor::Yellow.on_default().bold();
+    let problem = terminal::escape(problem);
+    // If even this fails, nobody can be warned.
+    let _ = writeln!(anstream::stderr(), "{yellow}warning:{yellow:#} {problem}");
 }
 
 fn targets(verbose: u8) -> Targets {

@@ -17,13 +17,16 @@ fn main() -> ExitCode {
         }
         Err(error) => error.exit(),
     };
-    if let Err(problem) = logging::init(cli.verbose) {
-        return end(Err(Error::Request(problem)));
-    }
-    let outcome = tokio::runtime::Runtime::new()
-        .map_err(Error::Runtime)
-        .and_then(|runtime| runtime.block_on(eventpost::run(cli)));
-    end(outcome)
+    logging::init(cli.verbose);
+    end(run(cli))
+}
+
+fn run(cli: Cli) -> Result<ExitCode, Error> {
+    let runtime = tokio::runtime::Runtime::new().map_err(Error::Runtime)?;
+    let outcome = runtime.block_on(eventpost::run(cli));
+    // A thread that still waits for an answer on the terminal does not keep the command alive.
+    runtime.shutdown_background();
+    outcome
 }
 
 fn end(outcome: Result<ExitCode, Error>) -> ExitCode {

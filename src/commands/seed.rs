@@ -8,7 +8,7 @@ use serde::Serialize;
 use support::http::{Client, ServiceUrl};
 use support::wait::Deadline;
 
-use crate::cli::Seed;
+use crate::cli::{Output, Seed};
 use crate::config::Service;
 use crate::error::Error;
 use crate::fixtures::{self, Fixtures};
@@ -75,7 +75,11 @@ pub(super) async fn run(args: &Seed) -> Result<ExitCode, Error> {
     // If one service cannot be seeded, the others are seeded and printed all the same.
     let (rows, errors): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
     let rows: Vec<Row> = rows.into_iter().flatten().collect();
-    session.print(&rows, args.output.format)?;
+    if rows.is_empty() && args.output.format == Output::Text {
+        session.close();
+    } else {
+        session.print(&rows, args.output.format)?;
+    }
     match errors.into_iter().find_map(Result::err) {
         Some(error) => Err(error),
         None => Ok(ExitCode::SUCCESS),

@@ -1,7 +1,7 @@
 //! Logs and backups of local services.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
 
 use super::resources;
@@ -57,6 +57,32 @@ fn logs_command_no_terminal_and_are_passed_on_as_they_are_elsewhere() {
     let shown = String::from_utf8(script.output().unwrap().stdout).unwrap();
     assert!(shown.contains("before\\u{1b}[2J\\u{9b}after"), "{shown:?}");
     assert!(!shown.contains('\u{1b}') && !shown.contains('\u{9b}'), "{shown:?}");
+}
+
+#[test]
+fn an_interrupt_ends_a_command_that_waits_for_an_answer() {
+    let world = World::new();
+    world.up().succeeded();
+    let mut script = world.command(&[]);
+    let line = format!("{} down --local --purge", script.get_program().display());
+    let mut terminal = Command::new("script");
+    for (name, value) in script.env("TERM", "xterm").get_envs() {
+        terminal.env(name, value.unwrap_or_default());
+    }
+    terminal.args(["-qec", &line, "/dev/null"]).current_dir(world.path());
+    let mut terminal = terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut shown = BufReader::new(terminal.stdout.take().unwrap()).bytes();
+    let mut question = Vec::new();
+    while !question.ends_with(b"[y/N] ") {
+        question.push(shown.next().expect("a question").unwrap());
+    }
+    // Control-C, and nothing else: the terminal stays open.
+    terminal.stdin.as_mut().unwrap().write_all(b"\x03").unwrap();
+    let rest: Vec<_> = shown.map_while(Result::ok).collect();
+    let rest = String::from_utf8_lossy(&rest);
+    assert!(rest.contains("interrupted: nothing was changed"), "{rest}");
+    assert_eq!(terminal.wait().unwrap().code(), Some(130));
+    assert!(world.holder("events").is_some());
 }
 
 #[test]
