@@ -1,6 +1,7 @@
 //! The errors that end a command, and the exit code of each.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use ec2::{AccountError, Ec2Error};
@@ -16,6 +17,7 @@ use crate::config::ConfigErrors;
 use crate::fixtures::FixtureError;
 use crate::health::HealthError;
 use crate::local::LocalError;
+use crate::plan::container::HostProblem;
 use crate::secrets::SecretError;
 use crate::seed::SeedError;
 use crate::signals::{CaughtSignal, SignalError};
@@ -72,6 +74,15 @@ pub enum Error {
     /// There is no key to log in with.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// The stack has no key yet, and the command creates none.
+    #[error(
+        "there is no key to log in with: {} does not exist; `eventpost up` creates it, or set \
+         ssh.key to a key of yours", path.display()
+    )]
+    NoKey {
+        /// The file of the stack's key.
+        path: PathBuf,
+    },
     /// A container does not become ready.
     #[error("{problem}; its last log lines:\n{lines}")]
     Container {
@@ -148,13 +159,15 @@ pub enum Error {
         /// The service.
         service: String,
     },
-    /// A host has no container of its service.
-    #[error("{service} has no container on {host}: `eventpost up` creates it")]
-    NoContainer {
+    /// A service cannot run on its host as the host is.
+    #[error("{service} on {host}: {problem}")]
+    HostState {
         /// The service.
         service: String,
         /// The host's address.
         host: String,
+        /// What is wrong with the host.
+        problem: HostProblem,
     },
     /// Another command holds the lock of the stack, or has broken this command's lock.
     #[error("{0}")]

@@ -4,7 +4,9 @@
 set -eu
 source=$1 version=${2:-}
 
+unfinished=/var/lib/eventpost/docker-install
 if docker info >/dev/null 2>&1; then
+    rm -f "$unfinished"
     echo "Docker is already installed"
     exit 0
 fi
@@ -39,6 +41,12 @@ apt() {
     done
 }
 
+# An installation that is interrupted leaves this file, and container-facts.sh does not take
+# what there is for an installed Docker.
+mkdir -p /var/lib/eventpost
+chmod 0700 /var/lib/eventpost
+touch "$unfinished"
+
 export DEBIAN_FRONTEND=noninteractive
 echo "reading the package lists"
 apt update -q
@@ -70,7 +78,10 @@ esac
 
 # A damaged installation shows here and not at the first container.
 for _ in $(seq 60); do
-    docker info >/dev/null 2>&1 && exit 0
+    if docker info >/dev/null 2>&1; then
+        rm -f "$unfinished"
+        exit 0
+    fi
     sleep 0.5
 done
 docker info >&2

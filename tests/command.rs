@@ -5,6 +5,9 @@ use std::process::Command;
 
 use crate::harness::cli::{Ran, World};
 
+/// Addresses at which nothing answers.
+const HOSTS: &str = "events=127.0.0.98,notifications=127.0.0.99";
+
 #[test]
 fn a_command_that_lacks_something_says_what() {
     let world = World::new();
@@ -12,6 +15,7 @@ fn a_command_that_lacks_something_says_what() {
         ("seed-without-an-address", &["seed", "--url", "events"][..]),
         ("up-without-an-address", &["up", "--hosts", "events"]),
         ("up-without-one-of-two-hosts", &["up", "--hosts", "events=127.0.0.1"]),
+        ("up-with-two-hosts-for-one-service", &["up", "--hosts", "events=::1,events=::2"]),
         ("purge-of-hosts", &["down", "--purge"]),
     ] {
         world.assert_shown("command", name, &world.run(args));
@@ -36,6 +40,32 @@ fn a_fixtures_file_that_is_wrong_is_named_before_anything_starts() {
     let ran = world.up();
     world.assert_shown("command", "fixtures-that-are-wrong", &ran);
     assert_eq!(world.holder("events"), None);
+    for placement in [&["--local"][..], &["--hosts", HOSTS], &[]] {
+        let plan = world.run(&[&["plan"], placement].concat());
+        world.assert_shown("command", "fixtures-that-are-wrong", &plan);
+    }
+}
+
+#[test]
+fn addresses_of_hosts_are_checked_with_the_rest_of_the_file() {
+    let world = World::new();
+    world.describe(
+        "stack: test\nhosts: {events: somewhere, users: 127.0.0.1}\nservices:\n  \
+         events: {build: events}\n  notifications: {build: notifications}\n",
+    );
+    let ran = world.run(&["plan"]);
+    world.assert_shown("command", "hosts-that-are-wrong", &ran);
+}
+
+#[test]
+fn a_command_that_only_looks_at_hosts_creates_no_key() {
+    let world = World::new();
+    for command in [&["plan"][..], &["deploy", "--dry-run"], &["deploy"], &["history"]] {
+        let ran = world.run(&[command, &["--hosts", HOSTS]].concat());
+        world.assert_shown("command", "no-key", &ran);
+    }
+    assert_eq!(world.run(&["doctor", "--hosts", HOSTS]).code, Some(3));
+    assert!(!world.path().join("state/eventpost/keys").exists());
 }
 
 #[test]

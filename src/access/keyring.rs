@@ -138,14 +138,9 @@ impl Keyring {
         self.save(&list)
     }
 
-    /// Creates this user's own token, with the role admin, where there is none or it is no longer in
-    /// the list. Returns its name if it was created.
-    pub fn ensure_own(&self) -> Result<Option<String>, AccessError> {
+    /// Creates this user's own token, with the role admin, and returns its name.
+    pub fn create_own(&self) -> Result<String, AccessError> {
         let list = self.list()?.unwrap_or_default();
-        let own = self.own()?;
-        if own.is_some_and(|own| list.find(own.secret().as_bytes()).is_some()) {
-            return Ok(None);
-        }
         let is_free = |name: &String| list.entries().iter().all(|entry| entry.name != *name);
         let numbered = (2..).map(|n| format!("{OPERATOR}-{n}"));
         let mut names = std::iter::once(OPERATOR.to_owned()).chain(numbered);
@@ -154,7 +149,7 @@ impl Keyring {
         let (token, list) = self.create(&name, Role::Admin, None)?;
         write(&self.own, &format!("{}\n", token.secret()))?;
         self.save(&list)?;
-        Ok(Some(name))
+        Ok(name)
     }
 }
 
@@ -199,15 +194,14 @@ mod tests {
     }
 
     #[test]
-    fn an_own_token_is_created_once_and_again_after_it_was_revoked() {
+    fn an_own_token_gets_a_free_name_and_can_be_read_by_nobody_else() {
         let dir = tempfile::tempdir().unwrap();
         let keyring = keyring(dir.path());
-        assert_eq!(keyring.ensure_own().unwrap().as_deref(), Some("operator"));
+        assert_eq!(keyring.create_own().unwrap(), "operator");
         let first = keyring.own().unwrap().unwrap();
-        assert_eq!(keyring.ensure_own().unwrap(), None);
-        create(&keyring, "operator-2").unwrap();
+        assert_eq!(keyring.create_own().unwrap(), "operator-2");
         keyring.revoke("operator").unwrap();
-        assert_eq!(keyring.ensure_own().unwrap().as_deref(), Some("operator"));
+        assert_eq!(keyring.create_own().unwrap(), "operator");
         assert_ne!(keyring.own().unwrap().unwrap(), first);
         assert_eq!(keyring.list().unwrap().unwrap().serial, 4);
         for file in [keyring.path(), keyring.own_path()] {

@@ -1,10 +1,12 @@
 //! Access to the services: the tokens that they accept, and the one that this user sends.
 //!
 //! ```text
+//! change     decides whether a command adds a token to the list
 //! keyring    the files of a stack: the list of tokens, and this user's own token
 //! reconcile  decides between the lists of this machine and of hosts
 //! ```
 
+mod change;
 mod keyring;
 mod reconcile;
 
@@ -13,6 +15,7 @@ use std::path::PathBuf;
 
 use rest::access::tokens::TokenListError;
 
+pub use change::{ListChange, list_change};
 pub use keyring::{Keyring, OPERATOR};
 pub use reconcile::reconcile;
 pub use support::token::{Token, TokenError, VARIABLE};

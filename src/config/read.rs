@@ -30,7 +30,7 @@ pub(super) fn config(root: &Value, origin: &Origin, problems: &Problems) -> Opti
     let group = group.and_then(|section| security_group(section, stack.as_ref()));
     let docker = top.section("docker").and_then(docker);
     let access = top.parsed("access", Access::new, "tokens or open");
-    let hosts = top.section("hosts").map(hosts);
+    let hosts = top.section("hosts").map(|section| hosts(section, &names(root.get("services"))));
     let services = |top: &mut Section<'_>| {
         top.section("services").map(|section| services(section, origin.base()))
     };
@@ -85,10 +85,23 @@ fn docker(mut section: Section<'_>) -> Option<DockerSource> {
     source
 }
 
-/// The addresses of existing hosts, by service.
-fn hosts(mut section: Section<'_>) -> BTreeMap<String, IpAddr> {
-    let mut hosts = BTreeMap::new();
-    for (service, value) in section.entries() {
+/// The keys of a mapping, valid or not.
+fn names(mapping: Option<&Value>) -> Vec<&str> {
+    let mapping = mapping.and_then(Value::as_mapping);
+    mapping.into_iter().flatten().filter_map(|(key, _)| key.as_str()).collect()
+}
+
+/// The addresses of existing hosts: one for each service.
+fn hosts(mut section: Section<'_>, services: &[&str]) -> BTreeMap<String, IpAddr> {
+    let (mut hosts, entries) = (BTreeMap::new(), section.entries());
+    let has_entry = |service: &&&str| entries.iter().any(|(key, _)| key == **service);
+    for missing in services.iter().filter(|it| !has_entry(it)) {
+        section.own_problem(format!("there is no address for {missing}"));
+    }
+    for (service, value) in entries {
+        if !services.contains(&service.as_str()) {
+            section.problem(&service, "there is no such service under `services`");
+        }
         let found = value.as_str().map_or_else(|| kind(value).into(), |text| format!("`{text}`"));
         match value.as_str().and_then(|text| text.parse().ok()) {
             Some(address) => drop(hosts.insert(service, address)),

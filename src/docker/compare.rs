@@ -5,7 +5,7 @@ use support::digest::sha256;
 
 use super::{container, env_file, secrets};
 use crate::config::Service;
-use crate::plan::container::ContainerState;
+use crate::plan::container::{ContainerState, DockerState};
 
 /// Whether Docker runs on the host, and how the service's container compares with the wanted
 /// one.
@@ -13,7 +13,7 @@ pub async fn compare(
     host: &Host,
     service: &Service,
     image: &str,
-) -> Result<(bool, ContainerState), HostError> {
+) -> Result<(DockerState, ContainerState), HostError> {
     let script = include_str!("../../templates/container-facts.sh");
     let command = Command::script(script, &[&container(service), image]);
     let output = host.run("comparing the container", command).await?;
@@ -44,20 +44,28 @@ fn options() -> &'static str {
     rest.split_once('\'').unwrap_or_default().0
 }
 
-fn judge(facts: &str, spec: impl Fn(&str) -> String) -> (bool, ContainerState) {
+fn judge(facts: &str, spec: impl Fn(&str) -> String) -> (DockerState, ContainerState) {
     let fact = |name: &str| {
-        let values = facts.lines().filter_map(|line| line.split_once('='));
-        values.into_iter().find(|(key, _)| *key == name).map(|(_, value)| value)
+        let mut values = facts.lines().filter_map(|line| line.split_once('='));
+        values.find(|(key, _)| *key == name).map(|(_, value)| value)
+    };
+    let docker = match fact("docker") {
+        Some("running") => DockerState::Running,
+        Some("unreachable") => {
+            DockerState::Unreachable { problem: fact("problem").unwrap_or_default().into() }
+        }
+        _ => DockerState::Missing,
     };
     let wanted_image = fact("image").unwrap_or_default();
-    let state = match (fact("running"), fact("container_image")) {
-        (None, _) => ContainerState::Missing,
-        (Some(_), image) if image != Some(wanted_image) => ContainerState::OtherImage,
-        (Some(_), _) if fact("spec") != Some(&spec(wanted_image)) => ContainerState::OtherSettings,
-        (Some("true"), _) => ContainerState::AsWanted,
-        (Some(_), _) => ContainerState::Stopped,
+    let is_as_wanted = fact("spec") == Some(&spec(wanted_image));
+    let container = match fact("running") {
+        None => ContainerState::Missing,
+        Some("true") if is_as_wanted => ContainerState::AsWanted,
+        Some(_) if is_as_wanted => ContainerState::Stopped,
+        Some(_) if fact("container_image") == Some(wanted_image) => ContainerState::OtherSettings,
+        Some(_) => ContainerState::OtherImage,
     };
-    (fact("docker").is_some(), state)
+    (docker, container)
 }
 
 #[cfg(test)]
@@ -75,19 +83,27 @@ mod tests {
         let judged = |facts: &str| judge(facts, |image| format!("spec of {image}"));
         let facts = |running: &str, image: &str, spec: &str| {
             format!(
-                "docker=yes\nimage=sha256:1\nrunning={running}\ncontainer_image={image}\nspec={spec}\n"
+                "docker=running\nimage=sha256:1\nrunning={running}\ncontainer_image={image}\nspec={spec}\n"
             )
         };
         let wanted = "spec of sha256:1";
-        assert_eq!(judged(""), (false, ContainerState::Missing));
-        assert_eq!(judged("docker=yes\nimage=\n"), (true, ContainerState::Missing));
         for (text, state) in [
+            ("docker=running\nimage=\n".into(), ContainerState::Missing),
             (facts("true", "sha256:1", wanted), ContainerState::AsWanted),
             (facts("false", "sha256:1", wanted), ContainerState::Stopped),
             (facts("true", "sha256:1", "other"), ContainerState::OtherSettings),
-            (facts("true", "sha256:2", wanted), ContainerState::OtherImage),
+            (facts("true", "sha256:2", "other"), ContainerState::OtherImage),
         ] {
-            assert_eq!(judged(&text), (true, state), "{text}");
+            assert_eq!(judged(&text), (DockerState::Running, state), "{text}");
         }
+    }
+
+    #[test]
+    fn a_docker_that_does_not_answer_is_not_a_missing_one() {
+        let docker = |facts: &str| judge(facts, |_| String::new()).0;
+        assert_eq!(docker("docker=missing\n"), DockerState::Missing);
+        let problem = "Cannot connect to the Docker daemon".to_owned();
+        let text = format!("docker=unreachable\nproblem={problem}\n");
+        assert_eq!(docker(&text), DockerState::Unreachable { problem });
     }
 }

@@ -98,13 +98,17 @@ impl fmt::Display for Container {
     }
 }
 
-/// The service's container; `None` if there is none.
+/// The service's container; `None` if there is none. Fails if Docker does not answer.
 pub async fn inspect(host: &Host, service: &Service) -> Result<Option<Container>, HostError> {
     let format = "{{.State.Status}} {{.Config.Image}} {{.RestartCount}}";
-    let name = container(service);
-    let line = format!("sudo docker inspect --format {} {name}", quote(format));
-    let output = host.attempt("inspecting the container", Command::new(line)).await?;
-    Ok(if output.succeeded() { Container::parse(&output.stdout) } else { None })
+    let (name, format) = (container(service), quote(format));
+    let line = format!(
+        "container=$(sudo docker container inspect --format {format} {name} 2>&1) || \
+         case $container in *[Nn]'o such container'*) exit 0 ;; \
+         *) printf '%s\\n' \"$container\" >&2; exit 1 ;; esac; printf '%s\\n' \"$container\""
+    );
+    let output = host.run("inspecting the container", Command::new(line)).await?;
+    Ok(Container::parse(&output.stdout))
 }
 
 /// The command line that prints the end of the container's log, and follows it if `follow`.

@@ -66,10 +66,10 @@ pub async fn upload(
     Ok(Some(file))
 }
 
-/// Loads an uploaded image and removes its file.
+/// Loads an uploaded image and removes its file, whether it can be loaded or not.
 pub async fn load(host: &Host, file: &str) -> Result<(), HostError> {
     let file = quote(file);
-    let line = format!("sudo docker load -q -i {file} && sudo rm -f {file}");
+    let line = format!("sudo docker load -q -i {file}; code=$?; sudo rm -f {file}; exit $code");
     host.run("loading the image", Command::new(line).within(RUN_TIMEOUT)).await.map(drop)
 }
 

@@ -12,7 +12,6 @@ use crate::secrets;
 
 /// Where a container finds its secrets.
 const FOLDER: &str = "/run/secrets";
-const DOING: &str = "writing the secrets";
 
 /// The path of a secret in the container.
 pub(super) fn path_in_container(secret: &Secret) -> String {
@@ -28,7 +27,7 @@ pub(super) async fn write(host: &Host, service: &Service) -> Result<String, Host
     for (name, content) in read {
         let file = format!("{folder}/{name}");
         let command = files::write(&file, Reader::Service, content);
-        host.run(DOING, command).await?;
+        host.run("writing the secrets", command).await?;
     }
     Ok(folder)
 }
@@ -41,7 +40,7 @@ pub(super) fn folder(host: &Host, service: &Service) -> Result<String, HostError
 fn read(host: &Host, service: &Service) -> Result<Vec<(&'static str, Vec<u8>)>, HostError> {
     secrets::read(service).map_err(|error| HostError::Broken {
         host: host.name().into(),
-        doing: DOING,
+        doing: "reading the secrets of this machine",
         cause: error.to_string(),
     })
 }

@@ -5,12 +5,61 @@ use super::{Action, Operation};
 /// What a host has of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostState {
-    /// Whether Docker runs.
-    pub has_docker: bool,
+    /// The host's Docker.
+    pub docker: DockerState,
     /// The service's container.
     pub container: ContainerState,
     /// Whether the host has the list of tokens that the service should have.
     pub has_tokens: bool,
+}
+
+/// The Docker of a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DockerState {
+    /// It is not installed, or its installation was interrupted.
+    Missing,
+    /// It is installed and does not answer, so that nobody knows what it runs.
+    Unreachable {
+        /// What it said.
+        problem: String,
+    },
+    /// It answers.
+    Running,
+}
+
+/// What a command does for a service without a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NewContainers {
+    /// It creates one, and installs Docker if it may.
+    Create {
+        /// Whether it may.
+        install_docker: bool,
+    },
+    /// It fails.
+    Refuse,
+}
+
+/// Why a service cannot be made to run as wanted on its host.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HostProblem {
+    /// Docker is not installed, and must not be.
+    #[error(
+        "Docker is not installed, and `docker.source` is `present`: install Docker on the host, or \
+         set `docker.source: distro`"
+    )]
+    NoDocker,
+    /// Docker does not answer.
+    #[error(
+        "Docker is installed but does not answer ({problem}): `sudo systemctl status docker` on \
+         the host shows why"
+    )]
+    DockerUnreachable {
+        /// What it said.
+        problem: String,
+    },
+    /// The service has no container there.
+    #[error("there is no container: `eventpost up` creates it")]
+    NoContainer,
 }
 
 /// The container of a service, compared with the wanted one.
@@ -29,21 +78,41 @@ pub enum ContainerState {
 }
 
 /// The operations that make a service run as wanted on its host.
-pub fn operations(service: &str, host: &str, image: &str, state: &HostState) -> Vec<Operation> {
+pub fn operations(
+    service: &str,
+    host: &str,
+    image: &str,
+    state: HostState,
+    new: NewContainers,
+) -> Result<Vec<Operation>, HostProblem> {
     let operation =
         |action, reason: &str| Operation { service: service.into(), action, reason: reason.into() };
     let (host, image) = (host.to_owned(), image.to_owned());
     let mut operations = Vec::new();
-    if !state.has_docker {
-        let install = Action::InstallDocker { host: host.clone() };
-        operations.push(operation(install, "Docker does not run"));
+    let may_install = matches!(new, NewContainers::Create { install_docker: true });
+    match state.docker {
+        DockerState::Running => {}
+        DockerState::Unreachable { problem } => {
+            return Err(HostProblem::DockerUnreachable { problem });
+        }
+        DockerState::Missing if new == NewContainers::Refuse => {
+            return Err(HostProblem::NoContainer);
+        }
+        DockerState::Missing if !may_install => return Err(HostProblem::NoDocker),
+        DockerState::Missing => {
+            let install = Action::InstallDocker { host: host.clone() };
+            operations.push(operation(install, "there is no Docker"));
+        }
     }
     let changed = match state.container {
+        ContainerState::Missing if new == NewContainers::Refuse => {
+            return Err(HostProblem::NoContainer);
+        }
         ContainerState::Missing => {
             let create = Action::CreateContainer { host: host.clone(), image };
             operations.push(operation(create, "there is no container"));
             // A new container gets the list before it starts.
-            return operations;
+            return Ok(operations);
         }
         ContainerState::Stopped => Some("it does not run"),
         ContainerState::OtherImage => Some("its image changed"),
@@ -60,39 +129,61 @@ pub fn operations(service: &str, host: &str, image: &str, state: &HostState) -> 
     if operations.is_empty() {
         operations.push(operation(Action::Keep { target: host }, "it runs as described"));
     }
-    operations
+    Ok(operations)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn planned(has_docker: bool, container: ContainerState, has_tokens: bool) -> Vec<String> {
-        let state = HostState { has_docker, container, has_tokens };
-        let operations = operations("events", "10.0.0.1", "events:2", &state);
+    const CREATE: NewContainers = NewContainers::Create { install_docker: true };
+
+    fn decided(
+        docker: DockerState,
+        container: ContainerState,
+        has_tokens: bool,
+        new: NewContainers,
+    ) -> Result<Vec<String>, HostProblem> {
+        let state = HostState { docker, container, has_tokens };
+        let operations = operations("events", "10.0.0.1", "events:2", state, new)?;
         let text = |it: &Operation| format!("{} {}", it.action.verb(), it.action.target());
-        operations.iter().map(text).collect()
+        Ok(operations.iter().map(text).collect())
+    }
+
+    fn planned(container: ContainerState, has_tokens: bool) -> Vec<String> {
+        decided(DockerState::Running, container, has_tokens, NewContainers::Refuse).unwrap()
     }
 
     #[test]
     fn a_host_gets_only_what_differs() {
-        assert_eq!(planned(true, ContainerState::AsWanted, true), ["keep 10.0.0.1"]);
-        assert_eq!(
-            planned(true, ContainerState::AsWanted, false),
-            ["update list of tokens on 10.0.0.1"]
-        );
-        assert_eq!(
-            planned(true, ContainerState::OtherImage, true),
-            ["update events:2 on 10.0.0.1"]
-        );
-        assert_eq!(planned(true, ContainerState::Stopped, false).len(), 2);
+        assert_eq!(planned(ContainerState::AsWanted, true), ["keep 10.0.0.1"]);
+        assert_eq!(planned(ContainerState::AsWanted, false), ["update list of tokens on 10.0.0.1"]);
+        assert_eq!(planned(ContainerState::OtherImage, true), ["update events:2 on 10.0.0.1"]);
+        assert_eq!(planned(ContainerState::Stopped, false).len(), 2);
     }
 
     #[test]
     fn a_new_host_gets_docker_and_then_a_container() {
         assert_eq!(
-            planned(false, ContainerState::Missing, false),
+            decided(DockerState::Missing, ContainerState::Missing, false, CREATE).unwrap(),
             ["install Docker on 10.0.0.1", "create events:2 on 10.0.0.1"]
         );
+    }
+
+    #[test]
+    fn what_a_command_does_not_do_is_a_problem_and_not_an_operation() {
+        let (missing, running) = (DockerState::Missing, DockerState::Running);
+        let present = NewContainers::Create { install_docker: false };
+        let unreachable = DockerState::Unreachable { problem: "no daemon".into() };
+        for (docker, new, problem) in [
+            (missing.clone(), present, HostProblem::NoDocker),
+            (missing, NewContainers::Refuse, HostProblem::NoContainer),
+            (running, NewContainers::Refuse, HostProblem::NoContainer),
+        ] {
+            let decided = decided(docker, ContainerState::Missing, true, new);
+            assert_eq!(decided, Err(problem));
+        }
+        let decided = decided(unreachable, ContainerState::Missing, true, CREATE);
+        assert!(matches!(decided, Err(HostProblem::DockerUnreachable { .. })), "{decided:?}");
     }
 }

@@ -8,7 +8,7 @@ use support::event::Reporter;
 use support::http::Endpoint;
 
 use super::Session;
-use crate::access::{AccessError, Keyring, OPERATOR, Token, reconcile};
+use crate::access::{AccessError, Keyring, ListChange, OPERATOR, Token, list_change, reconcile};
 use crate::cli::TokenArgs;
 use crate::config::{Access, Service};
 use crate::docker;
@@ -31,13 +31,20 @@ pub(crate) struct HostTokens {
     list: Option<TokenList>,
     /// The valid lists of hosts, by the host's name.
     on_hosts: Vec<(String, TokenList)>,
+    /// Whether the command that is planned changes the list before services get it.
+    changes: bool,
 }
 
 impl HostTokens {
+    fn none() -> Self {
+        Self { list: None, on_hosts: Vec::new(), changes: false }
+    }
+
     /// Whether a host has the list, or needs none.
     pub(crate) fn are_on(&self, host: &Host) -> bool {
-        let Some(list) = &self.list else { return true };
-        self.on_hosts.iter().any(|(name, there)| name == host.name() && there == list)
+        let Some(list) = &self.list else { return !self.changes };
+        !self.changes
+            && self.on_hosts.iter().any(|(name, there)| name == host.name() && there == list)
     }
 }
 
@@ -66,16 +73,32 @@ impl Session {
         Grants::new(self.access(), self.keyring(), args, true, Vec::new(), self.reporter("access"))
     }
 
+    /// Whether [`local_grants`](Self::local_grants) would change the list of tokens.
+    pub(crate) fn changes_local_tokens(&self, args: &TokenArgs) -> Result<bool, Error> {
+        let list = self.keyring().list()?;
+        Ok(self.access() == Access::Tokens && self.changes_tokens(list.as_ref(), args, true)?)
+    }
+
+    fn changes_tokens(
+        &self,
+        list: Option<&TokenList>,
+        args: &TokenArgs,
+        ensure: bool,
+    ) -> Result<bool, Error> {
+        let (own, given) = (self.keyring().own()?, given_token(args)?);
+        Ok(list_change(list, own.as_ref(), given.as_ref(), ensure)? != ListChange::None)
+    }
+
     /// The tokens of services on hosts: the newest of the lists that this machine and the hosts
-    /// have. With `create`, this user gets a token if there is none yet.
+    /// have. With `ensure`, this user gets a token if they have none.
     pub(crate) async fn host_grants(
         &self,
         args: &TokenArgs,
         hosts: &[(&Host, &Service)],
-        create: bool,
+        ensure: bool,
     ) -> Result<Grants, Error> {
         let (keyring, reporter) = (self.keyring(), self.reporter("access"));
-        let HostTokens { list: agreed, on_hosts } = self.agreed_tokens(hosts).await?;
+        let HostTokens { list: agreed, on_hosts, .. } = self.agreed_tokens(hosts).await?;
         if let Some(list) = agreed {
             let here = keyring.list()?;
             if here.as_ref() != Some(&list) {
@@ -86,17 +109,27 @@ impl Session {
                 keyring.set_deployed(&list)?;
             }
         }
-        Grants::new(self.access(), keyring, args, create, on_hosts, reporter)
+        Grants::new(self.access(), keyring, args, ensure, on_hosts, reporter)
     }
 
-    /// The newest list of tokens that this machine and the hosts have, without changing
+    /// The tokens that [`host_grants`](Self::host_grants) would give to services, without changing
     /// anything.
-    pub(crate) async fn agreed_tokens(
+    pub(crate) async fn planned_tokens(
         &self,
+        args: &TokenArgs,
         hosts: &[(&Host, &Service)],
+        ensure: bool,
     ) -> Result<HostTokens, Error> {
+        let tokens = self.agreed_tokens(hosts).await?;
+        let changes = self.access() == Access::Tokens
+            && self.changes_tokens(tokens.list.as_ref(), args, ensure)?;
+        Ok(HostTokens { changes, ..tokens })
+    }
+
+    /// The newest list of tokens that this machine and the hosts have.
+    async fn agreed_tokens(&self, hosts: &[(&Host, &Service)]) -> Result<HostTokens, Error> {
         if self.access() == Access::Open {
-            return Ok(HostTokens { list: None, on_hosts: Vec::new() });
+            return Ok(HostTokens::none());
         }
         let (keyring, reporter) = (self.keyring(), self.reporter("access"));
         let here = keyring.list()?;
@@ -106,7 +139,7 @@ impl Session {
         });
         let on_hosts: Vec<_> = try_join_all(read).await?.into_iter().flatten().collect();
         let list = reconcile(here.as_ref(), keyring.path(), &keyring.known()?, &on_hosts)?;
-        Ok(HostTokens { list: list.or(here), on_hosts })
+        Ok(HostTokens { list: list.or(here), on_hosts, changes: false })
     }
 }
 
@@ -122,7 +155,8 @@ fn usable(
         Some(Ok(list)) => Ok(Some((host.name().to_owned(), list))),
         Some(Err(error)) if has_own => {
             reporter.warning(format!(
-                "the list of tokens on {} is broken ({error}) and is replaced",
+                "the list of tokens on {} is broken ({error}); the next `eventpost up` or `eventpost \
+                 deploy` replaces it with the one of this machine",
                 host.name()
             ));
             Ok(None)
@@ -154,24 +188,26 @@ impl Grants {
         access: Access,
         keyring: Keyring,
         args: &TokenArgs,
-        create: bool,
+        ensure: bool,
         on_hosts: Vec<(String, TokenList)>,
         reporter: Reporter<'_>,
     ) -> Result<Self, Error> {
         if access == Access::Open {
-            return Ok(Self { tokens: HostTokens { list: None, on_hosts }, token: None, keyring });
+            return Ok(Self { tokens: HostTokens::none(), token: None, keyring });
         }
         let given = given_token(args)?;
-        let is_new = keyring.list()?.is_none();
-        if let Some(token) = given.as_ref().filter(|_| is_new) {
-            keyring.adopt(OPERATOR, token)?;
-            reporter.done(format!("the given access token is now `{OPERATOR}` (admin)"));
-        } else if given.is_none() && (create || is_new || keyring.own()?.is_some()) {
-            // Anybody who may change the stack may log in to its hosts, and so create tokens.
-            if let Some(name) = keyring.ensure_own()? {
-                let path = keyring.own_path().display();
-                let created = format!("created the access token `{name}` (admin) in {path}");
-                reporter.done(created);
+        let (list, own) = (keyring.list()?, keyring.own()?);
+        match list_change(list.as_ref(), own.as_ref(), given.as_ref(), ensure)? {
+            ListChange::None => {}
+            ListChange::Adopt => {
+                if let Some(token) = &given {
+                    keyring.adopt(OPERATOR, token)?;
+                    reporter.done(format!("the given access token is now `{OPERATOR}` (admin)"));
+                }
+            }
+            ListChange::Create => {
+                let (name, path) = (keyring.create_own()?, keyring.own_path().display());
+                reporter.done(format!("created the access token `{name}` (admin) in {path}"));
             }
         }
         let token = match given {
@@ -182,7 +218,8 @@ impl Grants {
         if let Some(list) = &list {
             keyring.will_deploy(list)?;
         }
-        Ok(Self { tokens: HostTokens { list, on_hosts }, token, keyring })
+        let tokens = HostTokens { list, on_hosts, changes: false };
+        Ok(Self { tokens, token, keyring })
     }
 
     /// The list that services get and the token that seeds them.

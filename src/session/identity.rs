@@ -13,9 +13,24 @@ use crate::error::Error;
 const SSH_PORT: u16 = 22;
 
 impl Session {
-    /// The key that logs in: the one that the file names, else the stack's own, which is
-    /// created if it does not exist.
+    /// The key that logs in: the one that the file names, else the stack's own. Fails if there
+    /// is none: a command that only looks at a stack creates nothing.
     pub(crate) fn identity(&self) -> Result<Identity, Error> {
+        let existing = self.existing_identity()?;
+        existing.ok_or_else(|| Error::NoKey { path: self.key_path() })
+    }
+
+    /// The same, or `None` if the stack has no key yet.
+    pub(crate) fn existing_identity(&self) -> Result<Option<Identity>, Error> {
+        let path = self.key_path();
+        match &self.config.ssh.key {
+            None if !path.exists() => Ok(None),
+            _ => Ok(Some(Identity::read(&path)?)),
+        }
+    }
+
+    /// The same. The stack's own key is created if it does not exist.
+    pub(crate) fn ensure_identity(&self) -> Result<Identity, Error> {
         let path = self.key_path();
         Ok(match &self.config.ssh.key {
             Some(_) => Identity::read(&path)?,
@@ -23,11 +38,11 @@ impl Session {
         })
     }
 
-    /// The same, or `None` if the stack has no key yet.
-    pub(crate) fn existing_identity(&self) -> Result<Option<Identity>, Error> {
-        match &self.config.ssh.key {
-            None if !self.folder.key().exists() => Ok(None),
-            _ => self.identity().map(Some),
+    /// The same for a plan: a key that is not stored stands for the one that `up` will create.
+    pub(crate) fn planned_identity(&self) -> Result<Identity, Error> {
+        match self.existing_identity()? {
+            Some(identity) => Ok(identity),
+            None => Ok(Identity::generate()?),
         }
     }
 

@@ -24,22 +24,11 @@ impl Placement {
         if args.local {
             return Ok(Self::Local);
         }
-        let hosts = if args.hosts.is_empty() { config.hosts.clone() } else { hosts(&args.hosts) };
-        if hosts.is_empty() {
-            return Ok(Self::Ec2);
+        if !args.hosts.is_empty() {
+            return Ok(Self::Hosts(named_hosts(&args.hosts, config)?));
         }
-        let has = |name: &String| config.services.iter().any(|it| it.name.as_str() == *name);
-        if let Some(unknown) = hosts.keys().find(|name| !has(name)) {
-            let problem = format!("hosts: {} has no service {unknown}", config.origin);
-            return Err(Error::Request(problem));
-        }
-        match config.services.iter().find(|it| !hosts.contains_key(it.name.as_str())) {
-            Some(missing) => {
-                let problem = format!("hosts: there is no address for {}", missing.name);
-                Err(Error::Request(problem))
-            }
-            None => Ok(Self::Hosts(hosts)),
-        }
+        // The file's own hosts were checked when it was read.
+        Ok(if config.hosts.is_empty() { Self::Ec2 } else { Self::Hosts(config.hosts.clone()) })
     }
 
     /// Who may use the services there.
@@ -51,6 +40,24 @@ impl Placement {
     }
 }
 
-fn hosts(arguments: &[HostAddress]) -> BTreeMap<String, IpAddr> {
-    arguments.iter().map(|host| (host.service.clone(), host.address)).collect()
+/// The hosts of `--hosts`: one for each service.
+fn named_hosts(
+    arguments: &[HostAddress],
+    config: &Config,
+) -> Result<BTreeMap<String, IpAddr>, Error> {
+    let problem = |problem| Err(Error::Request(format!("--hosts: {problem}")));
+    let mut hosts = BTreeMap::new();
+    for HostAddress { service, address } in arguments {
+        if hosts.insert(service.clone(), *address).is_some() {
+            return problem(format!("there are two addresses for {service}"));
+        }
+    }
+    let has = |name: &String| config.services.iter().any(|it| it.name.as_str() == *name);
+    if let Some(unknown) = hosts.keys().find(|name| !has(name)) {
+        return problem(format!("{} has no service {unknown}", config.origin));
+    }
+    match config.services.iter().find(|it| !hosts.contains_key(it.name.as_str())) {
+        Some(missing) => problem(format!("there is no address for {}", missing.name)),
+        None => Ok(hosts),
+    }
 }

@@ -1,8 +1,9 @@
 //! Stacks on existing hosts, which are instances of another stack here.
 
+use std::fs;
 use std::path::PathBuf;
 
-use super::ONE;
+use super::{BOTH, ONE};
 use crate::harness::cli::Ran;
 use crate::harness::region::{Stack, on_host};
 
@@ -49,6 +50,15 @@ impl Existing {
         let operations = plan["operations"].as_array().unwrap().iter();
         let operations = operations.map(|it| (text(&it["action"]), text(&it["reason"])));
         (ran.code, operations.collect())
+    }
+
+    /// Asserts that commands fail for one reason.
+    fn assert_refused(&self, commands: &[&[&str]], problem: &str) {
+        for command in commands {
+            let ran = self.run(command);
+            assert_eq!(ran.code, Some(1), "{command:?}: {ran:?}");
+            assert!(ran.stderr.contains(problem), "{command:?}: {ran:?}");
+        }
     }
 
     fn container(&self) -> String {
@@ -98,9 +108,83 @@ fn a_plan_compares_existing_hosts_and_up_executes_it() {
 
     on_host(&host.id, &["docker", "rm", "-f", "eventpost-events"]);
     assert_eq!(host.plan(&["plan"]), (Some(2), operation("create", "there is no container")));
-    let refused = host.run(&["deploy"]);
-    assert_eq!(refused.code, Some(1), "{refused:?}");
-    assert!(refused.stderr.contains("has no container on"), "{refused:?}");
+    let there_is_none = format!("events on {}: there is no container", host.address);
+    host.assert_refused(&[&["deploy", "--dry-run"], &["deploy"]], &there_is_none);
     let rows = host.run(&["up", "--output", "json"]).succeeded().json();
     assert_eq!(rows[0]["outcome"], "created", "{rows}");
+}
+
+#[test]
+#[ignore = "needs root and Docker: run scripts/test"]
+fn a_docker_that_does_not_answer_is_left_as_it_is() {
+    let host = Existing::launch("silent");
+    host.stack.home_that_knows(&host.id, &host.address);
+    let before = host.container();
+    on_host(&host.id, &["systemctl", "stop", "docker.socket", "docker"]);
+    let commands = [&["plan"][..], &["up"], &["deploy", "--dry-run"], &["deploy"]];
+    host.assert_refused(&commands, "Docker is installed but does not answer (");
+    let status = host.run(&["status"]);
+    assert!(status.code == Some(3) && status.stdout.contains("unknown"), "{status:?}");
+    on_host(&host.id, &["systemctl", "start", "docker"]);
+    assert_eq!(host.container(), before);
+}
+
+#[test]
+#[ignore = "needs root and Docker: run scripts/test"]
+fn a_plan_counts_the_token_that_up_creates() {
+    let host = Existing::launch("counted");
+    host.stack.home_that_knows(&host.id, &host.address);
+    host.describe("access: tokens", ONE);
+    host.run(&["up"]).succeeded();
+    let kept = operation("keep", "it runs as described");
+    assert_eq!(host.plan(&["plan"]), (Some(0), kept.clone()));
+
+    // Another operator has no token, and `up` creates one. `deploy` creates none.
+    let elsewhere = |args: &[&str]| host.plan(&[args, &["--state-dir", "elsewhere"]].concat());
+    let tokens = operation("update", "the list of tokens changed");
+    assert_eq!(elsewhere(&["plan"]), (Some(2), tokens.clone()));
+    assert_eq!(elsewhere(&["deploy", "--dry-run"]), (Some(0), kept.clone()));
+    assert!(!host.stack.world.path().join("elsewhere").exists(), "a plan creates nothing");
+    host.run(&["up", "--state-dir", "elsewhere"]).succeeded();
+    assert_eq!(elsewhere(&["plan"]), (Some(0), kept.clone()));
+    assert_eq!(host.plan(&["plan"]), (Some(0), kept.clone()));
+
+    // A revoked token is replaced by both.
+    host.run(&["deploy"]).succeeded();
+    host.stack.world.run(&["token", "revoke", "operator"]).succeeded();
+    assert_eq!(host.plan(&["plan"]), (Some(2), tokens.clone()));
+    assert_eq!(host.plan(&["deploy", "--dry-run"]), (Some(2), tokens));
+    host.run(&["deploy"]).succeeded();
+    assert_eq!(host.plan(&["deploy", "--dry-run"]), (Some(0), kept));
+}
+
+#[test]
+#[ignore = "needs root and Docker: run scripts/test"]
+fn a_rollback_leaves_a_container_alone_that_up_created() {
+    let stack = Stack::new("mixed", BOTH);
+    stack.run(&["up"]).succeeded();
+    let rows = stack.status();
+    let text = |row: usize, field: &str| rows[row][field].as_str().unwrap().to_owned();
+    let known = [0, 1].map(|row| {
+        stack.home_that_knows(&text(row, "instance"), &text(row, "address"));
+        fs::read_to_string(stack.world.path().join("home/.ssh/known_hosts")).unwrap()
+    });
+    fs::write(stack.world.path().join("home/.ssh/known_hosts"), known.concat()).unwrap();
+    let hosts = format!("events={},notifications={}", text(0, "address"), text(1, "address"));
+    let run = |args: &[&str]| {
+        let mut command = stack.world.command(&[args, &["--hosts", &hosts]].concat());
+        command.env("HOME", stack.world.path().join("home"));
+        Ran::of(command.output().unwrap()).succeeded().json()
+    };
+    on_host(&text(1, "instance"), &["docker", "rm", "-f", "eventpost-notifications"]);
+    stack.describe(&BOTH.replace("events.yml\n", "events.yml\n    env: {PAGE_SIZE: 7}\n"));
+    let outcomes = |rows: &serde_json::Value| {
+        let outcome = |name| {
+            let row = rows.as_array().unwrap().iter().find(|row| row["service"] == name);
+            row.unwrap()["outcome"].as_str().unwrap().to_owned()
+        };
+        [outcome("events"), outcome("notifications")]
+    };
+    assert_eq!(outcomes(&run(&["up", "--output", "json"])), ["updated", "created"]);
+    assert_eq!(outcomes(&run(&["rollback", "--output", "json"])), ["rolled back", "kept"]);
 }

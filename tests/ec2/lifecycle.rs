@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{BOTH, ONE};
 use crate::harness::http::{ask, send};
 use crate::harness::region::{Stack, answers_at, elements, on_host};
+use crate::harness::snapshot::assert_text;
 
 #[test]
 #[ignore = "needs root and Docker: run scripts/test"]
@@ -43,6 +44,8 @@ fn a_stack_is_launched_replaced_and_ended_and_nothing_else_is_touched() {
     assert_eq!((&seeded[0]["added"], &seeded[1]["added"]), (&json!(0), &json!(0)));
 
     check_dry_run(&stack, &first);
+    let status = stack.run(&["status"]).succeeded();
+    assert_text("ec2", "status", &columns(&status.stdout));
 
     // The hosts hold data, and nobody can be asked.
     let refused = stack.run(&["up", "--fresh"]);
@@ -61,6 +64,23 @@ fn a_stack_is_launched_replaced_and_ended_and_nothing_else_is_touched() {
     let text = stack.call(&format!("Action=DescribeInstances&InstanceId.1={bystander}"));
     assert!(text.contains("<name>running</name>"), "{text}");
     stack.call(&format!("Action=TerminateInstances&InstanceId.1={bystander}"));
+}
+
+/// A table with its columns separated by bars, and with no value that differs between runs.
+fn columns(table: &str) -> String {
+    let cells = |line: &str| -> Vec<_> {
+        line.split("  ").map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned).collect()
+    };
+    let headings = cells(table.lines().next().unwrap());
+    let differs = ["INSTANCE", "ADDRESS", "AGE", "SPENT", "IMAGE"];
+    let row = |line| {
+        let row = headings.iter().zip(cells(line)).map(|(heading, cell)| match cell {
+            cell if cell != *heading && differs.contains(&heading.as_str()) => "…".to_owned(),
+            cell => cell,
+        });
+        row.collect::<Vec<_>>().join(" | ")
+    };
+    table.lines().map(row).collect::<Vec<_>>().join("\n")
 }
 
 /// A dry run shows that the hosts are replaced, and changes nothing.

@@ -63,6 +63,20 @@ fn local_services_with_tokens_are_used_by_the_command_and_no_one_else() {
 }
 
 #[test]
+fn a_plan_counts_the_token_that_up_creates() {
+    let world = World::new();
+    world.describe(TOKENS);
+    let plan =
+        || world.run(&["plan", "--local", "--port-base", &world.port.to_string()]).code.unwrap();
+    world.up().succeeded();
+    assert_eq!(plan(), 0);
+    fs::remove_file(world.path().join("state/eventpost/keys/test.token")).unwrap();
+    assert_eq!(plan(), 2);
+    world.up().succeeded();
+    assert_eq!(plan(), 0);
+}
+
+#[test]
 fn a_given_token_is_sent_within_this_machine_and_named_where_it_is_wrong() {
     let world = World::new();
     world.describe(TOKENS);

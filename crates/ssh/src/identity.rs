@@ -59,11 +59,17 @@ pub enum IdentityError {
         /// The file.
         path: PathBuf,
     },
-    /// A key could not be created or stored.
+    /// A key could not be stored.
     #[error("{path}: no key can be created: {cause}")]
     NotCreated {
         /// Its file.
         path: PathBuf,
+        /// What went wrong.
+        cause: String,
+    },
+    /// A key could not be generated.
+    #[error("a key cannot be generated: {cause}")]
+    NotGenerated {
         /// What went wrong.
         cause: String,
     },
@@ -95,18 +101,19 @@ impl Identity {
         if path.exists() {
             return Self::read(path);
         }
-        let key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519)
+        let identity = Self::generate()?;
+        replace_file(path, 0o600, identity.private.as_bytes())
             .map_err(|e| failed(e.to_string()))?;
-        let text = key.to_openssh(LineEnding::LF).map_err(|e| failed(e.to_string()))?;
-        replace_file(path, 0o600, text.as_bytes()).map_err(|e| failed(e.to_string()))?;
-        Self::of(&key, &text).map_err(|e| failed(e.to_string()))
+        Ok(identity)
     }
 
     /// Generates an ed25519 key that is stored nowhere.
-    pub fn generate() -> Result<Self, ssh_key::Error> {
-        let key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519)?;
-        let text = key.to_openssh(LineEnding::LF)?;
-        Self::of(&key, &text)
+    pub fn generate() -> Result<Self, IdentityError> {
+        let generate = || {
+            let key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519)?;
+            Self::of(&key, &key.to_openssh(LineEnding::LF)?)
+        };
+        generate().map_err(|error| IdentityError::NotGenerated { cause: error.to_string() })
     }
 
     fn of(key: &PrivateKey, text: &str) -> Result<Self, ssh_key::Error> {

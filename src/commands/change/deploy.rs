@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::rollout::{self, Rollout};
+use super::rollout::{self, Purpose};
 use super::switch::{Row, switch_all};
 use crate::cli::{Deploy, Rollback};
 use crate::commands::plan;
@@ -26,7 +26,7 @@ pub(crate) async fn deploy(args: &Deploy) -> Result<ExitCode, Error> {
     if args.dry_run {
         let plan = session.inspect(async {
             let hosts = session.service_hosts().await?;
-            rollout::preview(&session, &hosts).await
+            rollout::preview(&session, &hosts, &args.token, Purpose::Deploy).await
         });
         let plan = plan.await?;
         return plan::show(session, &plan, args.output.format);
@@ -42,14 +42,9 @@ async fn deploy_all(args: &Deploy, session: &Session) -> Result<Vec<Row>, Error>
     let hosts = session.service_hosts().await?;
     let connections = session.connect_all(&hosts).await?;
     let pairs = rollout::hosts_with_services(&connections);
-    let grants = session.host_grants(&args.token, &pairs, false).await?;
-    let rollouts = rollout::plan(session, connections, &grants.tokens).await?;
-    if let Some(Rollout { connection, .. }) = rollouts.iter().find(|rollout| rollout.is_new()) {
-        return Err(Error::NoContainer {
-            service: connection.service.name.to_string(),
-            host: connection.address().to_string(),
-        });
-    }
+    let purpose = Purpose::Deploy;
+    let grants = session.host_grants(&args.token, &pairs, purpose.ensures_token()).await?;
+    let rollouts = rollout::plan(session, connections, &grants.tokens, purpose).await?;
     let rows = rollout::execute(&rollouts, "deployed", &grants).await?;
     grants.are_deployed()?;
     Ok(rows.into_iter().map(|(_, row)| row).collect())

@@ -5,13 +5,37 @@ use futures_util::future::try_join_all;
 use ssh::Host;
 
 use super::switch::{Row, switch_all};
-use crate::config::Service;
+use crate::cli::TokenArgs;
+use crate::config::{DockerSource, Service};
 use crate::deploy::{self, Artifact};
 use crate::docker::{self, SwitchOutcome};
 use crate::error::Error;
-use crate::plan::container::{self, HostState};
+use crate::plan::container::{self, HostState, NewContainers};
 use crate::plan::{Action, Operation, Plan};
 use crate::session::{Connection, Grants, HostTokens, ServiceHost, Session};
+
+/// The command that a rollout is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// `eventpost up`
+    Up,
+    /// `eventpost deploy`
+    Deploy,
+}
+
+impl Purpose {
+    /// Whether this user gets an access token if there is none.
+    pub(crate) fn ensures_token(self) -> bool {
+        self == Self::Up
+    }
+
+    fn new_containers(self, docker: DockerSource) -> NewContainers {
+        match self {
+            Self::Up => NewContainers::Create { install_docker: docker != DockerSource::Present },
+            Self::Deploy => NewContainers::Refuse,
+        }
+    }
+}
 
 /// A service on a connected host, and what is done to it.
 pub(crate) struct Rollout<'a> {
@@ -66,29 +90,37 @@ impl Rollout<'_> {
     }
 }
 
-/// Compares the hosts with what is wanted.
+/// Compares the hosts with what is wanted. Fails if one of them is in a state that the command
+/// does not change.
 pub(crate) async fn plan<'a>(
     session: &'a Session,
     connections: Vec<Connection<'a>>,
     tokens: &HostTokens,
+    purpose: Purpose,
 ) -> Result<Vec<Rollout<'a>>, Error> {
-    try_join_all(connections.into_iter().map(|it| plan_one(session, it, tokens))).await
+    try_join_all(connections.into_iter().map(|it| plan_one(session, it, tokens, purpose))).await
 }
 
 async fn plan_one<'a>(
     session: &'a Session,
     connection: Connection<'a>,
     tokens: &HostTokens,
+    purpose: Purpose,
 ) -> Result<Rollout<'a>, Error> {
     let Connection { service, host, reporter, .. } = &connection;
     let artifact = deploy::artifact(&session.config, service, session.sink()).await;
     let artifact = artifact.map_err(Error::Binary)?;
     reporter.step("comparing");
-    let (has_docker, container) = docker::compare(host, service, artifact.image()).await?;
-    let has_tokens = tokens.are_on(host);
-    let state = HostState { has_docker, container, has_tokens };
+    let (docker, container) = docker::compare(host, service, artifact.image()).await?;
+    let state = HostState { docker, container, has_tokens: tokens.are_on(host) };
+    let new = purpose.new_containers(session.config.docker);
     let (name, address) = (service.name.as_str(), connection.address().to_string());
-    let operations = container::operations(name, &address, artifact.image(), &state);
+    let operations = container::operations(name, &address, artifact.image(), state, new);
+    let operations = operations.map_err(|problem| {
+        let error = Error::HostState { service: name.into(), host: address, problem };
+        reporter.failed(error.headline());
+        error
+    })?;
     Ok(Rollout { connection, artifact, operations })
 }
 
@@ -100,10 +132,16 @@ pub(crate) fn hosts_with_services<'c>(
 }
 
 /// The operations of a rollout, without executing them.
-pub(crate) async fn preview(session: &Session, hosts: &[ServiceHost]) -> Result<Plan, Error> {
+pub(crate) async fn preview(
+    session: &Session,
+    hosts: &[ServiceHost],
+    token: &TokenArgs,
+    purpose: Purpose,
+) -> Result<Plan, Error> {
     let connections = session.connect_all(hosts).await?;
-    let tokens = session.agreed_tokens(&hosts_with_services(&connections)).await?;
-    let rollouts = plan(session, connections, &tokens).await?;
+    let pairs = hosts_with_services(&connections);
+    let tokens = session.planned_tokens(token, &pairs, purpose.ensures_token()).await?;
+    let rollouts = plan(session, connections, &tokens, purpose).await?;
     let operations = rollouts.into_iter().flat_map(|rollout| {
         rollout.connection.reporter.done("compared");
         rollout.operations
@@ -127,9 +165,13 @@ pub(crate) async fn execute<'r, 'a: 'r>(
     // A deploy that changed nothing at all is none that a rollback reverts.
     if rows.iter().any(|(_, row)| row.has_changed()) {
         for (rollout, _) in rows.iter().filter(|(_, row)| !row.has_changed()) {
-            let Connection { host, service, .. } = &rollout.connection;
-            docker::note_kept(host, service).await?;
+            note_kept(&rollout.connection).await?;
         }
     }
     Ok(rows)
+}
+
+/// Records that a service was not updated while others were, so that a rollback leaves it alone.
+pub(crate) async fn note_kept(connection: &Connection<'_>) -> Result<(), Error> {
+    Ok(docker::note_kept(&connection.host, connection.service).await?)
 }

@@ -46,14 +46,7 @@ pub(super) async fn check_services(
             None => return Ok(()),
         }
     }
-    let identity = match session.identity() {
-        Ok(identity) => identity,
-        Err(error) => {
-            let fix = "set ssh.key to a readable key without a passphrase";
-            findings.checks.push(Check::wrong("key", error.to_string(), fix));
-            return Ok(());
-        }
-    };
+    let identity = session.identity();
     let token = session.token(&args.token)?;
     let walks = session.config.services.iter().map(|service| {
         let reporter = session.reporter(service.name.as_str());
@@ -67,8 +60,13 @@ pub(super) async fn check_services(
             match &session.placement {
                 Placement::Hosts(addresses) => {
                     let config = &session.config;
-                    let target = existing_target(config, name, addresses[name], identity);
-                    walk.host(&target, None).await
+                    match identity {
+                        Ok(identity) => {
+                            let target = existing_target(config, name, addresses[name], identity);
+                            walk.host(&target, None).await
+                        }
+                        Err(error) => only(no_key(error).of(name)),
+                    }
                 }
                 Placement::Local | Placement::Ec2 => walk.instance(instance, identity).await,
             }
@@ -114,14 +112,22 @@ fn serving<'a>(instances: &'a [Instance], service: &Service) -> Option<&'a Insta
 
 impl ServiceChecks<'_> {
     /// Checks the instance and everything on it.
-    async fn instance(&self, instance: Option<&Instance>, identity: &Identity) -> Findings {
+    async fn instance(
+        &self,
+        instance: Option<&Instance>,
+        identity: &Result<Identity, Error>,
+    ) -> Findings {
         let name = self.service.name.as_str();
-        let alone = |check: Check| Findings { checks: vec![check.of(name)], ..Findings::default() };
+        let alone = |check: Check| only(check.of(name));
         let Some(instance) = instance else {
             let fix = "`eventpost up` launches one";
             return alone(Check::wrong("host", "no instance exists", fix));
         };
         let Instance { id, state, instance_type, .. } = instance;
+        let identity = match identity {
+            Ok(identity) => identity,
+            Err(error) => return alone(no_key(error)),
+        };
         let target = instance_target(&self.session.config, instance, identity);
         let Some(target) = target.filter(|_| instance.is_running()) else {
             let fix = match state {
@@ -234,6 +240,15 @@ impl ServiceChecks<'_> {
     async fn files(&self, host: &Host) -> String {
         docker::report(host, self.service).await.unwrap_or_else(|error| error.to_string())
     }
+}
+
+fn only(check: Check) -> Findings {
+    Findings { checks: vec![check], ..Findings::default() }
+}
+
+/// Why there is no key to log in with.
+fn no_key(error: &Error) -> Check {
+    Check::wrong("key", error.to_string(), "set ssh.key to a readable key without a passphrase")
 }
 
 /// Why SSH refuses the connection, as far as it says so.

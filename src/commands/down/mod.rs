@@ -19,9 +19,10 @@ pub(super) async fn run(args: &Down) -> Result<ExitCode, Error> {
         Placement::Local => local::run(args, session).await,
         Placement::Ec2 => ec2::run(args, session).await,
         Placement::Hosts(_) => Err(Error::Request(format!(
-            "{}: the stack runs on existing hosts, which `down` does not change; `eventpost exec \
-             SERVICE -- sudo docker stop eventpost-SERVICE` stops a service",
-            session.config.origin
+            "{origin}: the stack runs on existing hosts, which `down` does not change: `eventpost exec \
+             SERVICE -- sudo docker stop eventpost-SERVICE` stops a service; to terminate instances \
+             that the stack still has on EC2, remove `hosts:` from {origin} first",
+            origin = session.config.origin
         ))),
     }
 }

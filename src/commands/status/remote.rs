@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ec2::Instance;
 use futures_util::future::join_all;
-use ssh::{Identity, Target};
+use ssh::{HostError, Identity, Target};
 use support::event::{NullSink, Reporter};
 use support::http::{Client, Endpoint};
 use support::wait::Deadline;
@@ -122,18 +122,32 @@ impl Context<'_> {
                 row.problem = Some(problem.to_string());
             }
         }
-        if let Some(container) = inside.container {
-            row.container = Some(container.to_string());
-            row.image = Some(container.image);
+        match inside.container {
+            None => {}
+            Some(Ok(None)) => row.container = Some("missing".into()),
+            Some(Ok(Some(container))) => {
+                row.container = Some(container.to_string());
+                row.image = Some(container.image);
+            }
+            Some(Err(error)) => {
+                row.container = Some("unknown".into());
+                row.problem = Some(one_line(&error.to_string()));
+            }
         }
         row
     }
 }
 
+/// A text of several lines for a cell of a table.
+fn one_line(text: &str) -> String {
+    text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
 /// What a host reports to users that may log in.
 #[derive(Default)]
 struct HostDetails {
-    container: Option<Container>,
+    /// The service's container, or why nobody knows.
+    container: Option<Result<Option<Container>, HostError>>,
     /// What the service reports only to clients with a token.
     details: Option<Result<About, NotReady>>,
 }
@@ -148,7 +162,7 @@ async fn inspect(
     let reporter = Reporter::new(&NullSink, name);
     let host = ssh::connect(target, Deadline::after(CONNECT_TIMEOUT), reporter).await;
     let Ok(host) = host else { return HostDetails::default() };
-    let container = docker::inspect(&host, service).await.ok().flatten();
+    let container = Some(docker::inspect(&host, service).await);
     let Some(token) = token else { return HostDetails { container, details: None } };
     let client = Client::through(host.port(service.port), endpoint, Some(token.clone()));
     let details = health::check(name, &client, &service.health).await;

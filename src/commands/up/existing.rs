@@ -8,14 +8,13 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::try_join_all;
 
-use super::Row;
-use crate::cli::Up;
-use crate::commands::change::rollout::{self, Rollout};
+use super::{AllFixtures, Row};
+use crate::cli::{self, Up};
+use crate::commands::change::rollout::{self, Purpose, Rollout};
 use crate::deploy::{self, Deployment, InitialData, Stopwatch};
 use crate::error::Error;
-use crate::fixtures::{self, Fixtures};
+use crate::fixtures::Fixtures;
 use crate::plan::Plan;
-use crate::secrets;
 use crate::seed;
 use crate::session::{Connection, Grants, Session};
 
@@ -25,9 +24,14 @@ const READY_TIMEOUT: Duration = Duration::from_secs(30);
 /// What an interrupt leaves.
 const LEFT: &str = "run the same command again to complete it";
 
-pub(super) async fn run(args: &Up, session: Session) -> Result<ExitCode, Error> {
-    secrets::check(&session.config)?;
-    let rows = session.locked("up", async || session.run(LEFT, bring_up_all(args, &session)).await);
+pub(super) async fn run(
+    args: &Up,
+    session: Session,
+    fixtures: &AllFixtures,
+) -> Result<ExitCode, Error> {
+    session.ensure_identity()?;
+    let work = async || session.run(LEFT, bring_up_all(args, &session, fixtures)).await;
+    let rows = session.locked("up", work);
     let rows = rows.await?;
     super::suggest_https(&session);
     session.print(&rows, args.plan.output.format)?;
@@ -35,26 +39,35 @@ pub(super) async fn run(args: &Up, session: Session) -> Result<ExitCode, Error> 
 }
 
 /// The operations that `up --hosts` would execute now.
-pub(super) async fn plan(session: &Session) -> Result<Plan, Error> {
-    secrets::check(&session.config)?;
+pub(super) async fn plan(args: &cli::Plan, session: &Session) -> Result<Plan, Error> {
     let hosts = session.service_hosts().await?;
-    rollout::preview(session, &hosts).await
+    rollout::preview(session, &hosts, &args.token, Purpose::Up).await
 }
 
-async fn bring_up_all(args: &Up, session: &Session) -> Result<Vec<Row>, Error> {
-    let fixtures = fixtures::load_all(&session.config)?;
+async fn bring_up_all(
+    args: &Up,
+    session: &Session,
+    fixtures: &AllFixtures,
+) -> Result<Vec<Row>, Error> {
     let hosts = session.service_hosts().await?;
     let connections = session.connect_all(&hosts).await?;
     let pairs = rollout::hosts_with_services(&connections);
-    let grants = session.host_grants(&args.plan.token, &pairs, true).await?;
-    let rollouts = rollout::plan(session, connections, &grants.tokens).await?;
+    let purpose = Purpose::Up;
+    let grants = session.host_grants(&args.plan.token, &pairs, purpose.ensures_token()).await?;
+    let rollouts = rollout::plan(session, connections, &grants.tokens, purpose).await?;
     let (new, running): (Vec<_>, Vec<_>) = rollouts.into_iter().partition(Rollout::is_new);
     let created = new.iter().map(|rollout| {
         let fixtures = &fixtures[&rollout.connection.service.name];
         create(session, rollout, InitialData::seeded(fixtures, args.no_seed), &grants)
     });
     let mut rows = try_join_all(created).await?;
-    for (rollout, row) in rollout::execute(&running, "updated", &grants).await? {
+    let updated = rollout::execute(&running, "updated", &grants).await?;
+    if updated.iter().any(|(_, row)| row.has_changed()) {
+        // A rollback reverts what was updated, and leaves the new containers as they are.
+        let kept = new.iter().map(|it| rollout::note_kept(&it.connection));
+        try_join_all(kept).await?;
+    }
+    for (rollout, row) in updated {
         if !args.no_seed {
             let fixtures = &fixtures[&rollout.connection.service.name];
             seed_running(&rollout.connection, fixtures, &grants).await?;

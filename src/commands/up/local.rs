@@ -11,12 +11,13 @@ use serde::Serialize;
 use support::digest::sha256;
 use support::http::Client;
 
+use super::AllFixtures;
 use crate::access::Token;
 use crate::binary;
 use crate::cli::{self, Up};
 use crate::config::{Name, Service};
 use crate::error::Error;
-use crate::fixtures::{self, Fixtures};
+use crate::fixtures::Fixtures;
 use crate::local::{self, Job, LocalError, StartedServices};
 use crate::plan::local::{ProcessSpec, ProcessState, operation};
 use crate::plan::{Action, Plan};
@@ -59,10 +60,14 @@ struct BuiltService {
     address: SocketAddr,
 }
 
-pub(super) async fn run(args: &Up, session: Session) -> Result<ExitCode, Error> {
+pub(super) async fn run(
+    args: &Up,
+    session: Session,
+    fixtures: &AllFixtures,
+) -> Result<ExitCode, Error> {
     let rows = session.locked("up", async || {
         let started = StartedServices::default();
-        let brought_up = session.run(LEFT, bring_up(args, &session, &started)).await;
+        let brought_up = session.run(LEFT, bring_up(args, &session, fixtures, &started)).await;
         if brought_up.is_err() {
             started.stop().await?;
         }
@@ -75,22 +80,24 @@ pub(super) async fn run(args: &Up, session: Session) -> Result<ExitCode, Error> 
 
 /// The operations that `up --local` would execute now.
 pub(super) async fn plan(args: &cli::Plan, session: &Session) -> Result<Plan, Error> {
+    let changes_tokens = session.changes_local_tokens(&args.token)?;
     let built = build(args.port_base, session).await?;
-    let operations = plan_all(session, &built).await?.into_iter().map(|job| job.operation);
+    let operations =
+        plan_all(session, &built, changes_tokens).await?.into_iter().map(|job| job.operation);
     Ok(Plan::new(session.stack(), operations.collect()))
 }
 
 async fn bring_up(
     args: &Up,
     session: &Session,
+    fixtures: &AllFixtures,
     started: &StartedServices,
 ) -> Result<Vec<Row>, Error> {
     // Everything that can be wrong is found before anything is changed.
-    let fixtures = fixtures::load_all(&session.config)?;
     addresses(args.plan.port_base, &session.config.services)?;
     let grants = session.local_grants(&args.plan.token)?;
     let built = build(args.plan.port_base, session).await?;
-    let jobs = plan_all(session, &built).await?;
+    let jobs = plan_all(session, &built, false).await?;
 
     // A service may take over the port of another, so all that restart are stopped first.
     let restarts = |job: &&Job<'_>| matches!(job.operation.action, Action::Restart { .. });
@@ -124,11 +131,16 @@ async fn build(port_base: u16, session: &Session) -> Result<Vec<BuiltService>, E
     Ok(built)
 }
 
-/// What is done for each service. Fails if a port is in use.
-async fn plan_all<'a>(session: &Session, built: &'a [BuiltService]) -> Result<Vec<Job<'a>>, Error> {
+/// What is done for each service. Fails if a port is in use. `changes_tokens` says whether the
+/// list of tokens is about to change.
+async fn plan_all<'a>(
+    session: &Session,
+    built: &'a [BuiltService],
+    changes_tokens: bool,
+) -> Result<Vec<Job<'a>>, Error> {
     let (mut jobs, mut in_use) = (Vec::new(), Vec::new());
     for service in built {
-        let (job, existing) = plan_one(session, service).await?;
+        let (job, existing) = plan_one(session, service, changes_tokens).await?;
         jobs.push(job);
         in_use.extend(match existing {
             ProcessState::Running { address, .. } => Some(address),
@@ -154,6 +166,7 @@ fn addresses(base: u16, services: &[Service]) -> Result<BTreeMap<Name, SocketAdd
 async fn plan_one<'a>(
     session: &Session,
     built: &'a BuiltService,
+    changes_tokens: bool,
 ) -> Result<(Job<'a>, ProcessState), Error> {
     let BuiltService { service, program, address } = built;
     let name = service.name.as_str();
@@ -165,6 +178,9 @@ async fn plan_one<'a>(
         Err(error) if error.is_missing(session.keyring().path()) => Vec::new(),
         contents => contents?,
     };
+    if changes_tokens {
+        env.insert("the list of tokens".into(), "is about to change".into());
+    }
     for (name, content) in contents {
         env.insert(format!("the content of {name}"), sha256(content));
     }

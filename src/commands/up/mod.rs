@@ -4,15 +4,19 @@ mod ec2;
 mod existing;
 mod local;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use serde::Serialize;
 
 use crate::cli::{self, Up};
+use crate::config::{Config, Name};
 use crate::deploy::Step;
 use crate::error::Error;
+use crate::fixtures::{self, Fixtures};
 use crate::plan::Plan;
 use crate::report::{Cell, Table};
+use crate::secrets;
 use crate::session::{Placement, Session};
 use support::wait::in_words;
 
@@ -22,20 +26,31 @@ pub(super) async fn run(args: &Up) -> Result<ExitCode, Error> {
     }
     let session = Session::open(&args.plan.stack, &args.plan.placement)?;
     session.check_placement()?;
+    let fixtures = read_files(&session.config)?;
     match session.placement {
-        Placement::Local => local::run(args, session).await,
-        Placement::Hosts(_) => existing::run(args, session).await,
-        Placement::Ec2 => ec2::run(args, session).await,
+        Placement::Local => local::run(args, session, &fixtures).await,
+        Placement::Hosts(_) => existing::run(args, session, &fixtures).await,
+        Placement::Ec2 => ec2::run(args, session, &fixtures).await,
     }
 }
 
 /// The operations that `up` would execute now.
 pub(super) async fn plan(args: &cli::Plan, session: &Session) -> Result<Plan, Error> {
+    read_files(&session.config)?;
     match session.placement {
         Placement::Local => local::plan(args, session).await,
-        Placement::Hosts(_) => existing::plan(session).await,
+        Placement::Hosts(_) => existing::plan(args, session).await,
         Placement::Ec2 => ec2::plan(args, session).await,
     }
+}
+
+/// The fixtures of the services.
+type AllFixtures = BTreeMap<Name, Fixtures>;
+
+/// Reads the files that the description names, before anything is changed.
+fn read_files(config: &Config) -> Result<AllFixtures, Error> {
+    secrets::check(config)?;
+    Ok(fixtures::load_all(config)?)
 }
 
 /// A service that was brought up on a host.

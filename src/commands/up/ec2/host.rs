@@ -116,10 +116,7 @@ async fn launch_or_resume(
         instance.clone()
     } else {
         reporter.step("launching");
-        let host_key = Identity::generate().map_err(|error| {
-            let problem = format!("a host key could not be generated: {error}");
-            Error::Runtime(std::io::Error::other(problem))
-        })?;
+        let host_key = Identity::generate()?;
         let new = NewInstance { service: name, host_key: &host_key };
         run.work.ec2.launch(&run.launch, &new).await?
     };

@@ -5,7 +5,6 @@ mod carry;
 mod host;
 mod survey;
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,16 +19,14 @@ use tokio::sync::watch;
 use self::carry::CarryOver;
 use self::host::{NewHost, Run, bring_up};
 use self::survey::Survey;
-use super::Row;
+use super::{AllFixtures, Row};
 use crate::cli::{self, Up};
-use crate::config::{Access, Name, Service};
+use crate::config::{Access, Service};
 use crate::deploy;
 use crate::docker;
 use crate::error::Error;
-use crate::fixtures::{self, Fixtures};
 use crate::plan::Plan;
 use crate::plan::launch::LaunchPlan;
-use crate::secrets;
 use crate::session::{Grants, Session, instance_target};
 
 /// A host that serves answers at once.
@@ -45,18 +42,21 @@ struct Work<'a> {
     ec2: &'a Ec2,
     survey: Survey,
     plan: LaunchPlan,
-    fixtures: BTreeMap<Name, Fixtures>,
+    fixtures: &'a AllFixtures,
     /// The hosts that were launched or resumed so far, for people to read.
     launched: Mutex<Vec<String>>,
 }
 
-pub(super) async fn run(args: &Up, session: Session) -> Result<ExitCode, Error> {
+pub(super) async fn run(
+    args: &Up,
+    session: Session,
+    fixtures: &AllFixtures,
+) -> Result<ExitCode, Error> {
     let begin = Instant::now();
-    let fixtures = fixtures::load_all(&session.config)?;
-    secrets::check(&session.config)?;
     let rows = session.locked("up", async || {
         let ec2 = session.ec2().await?;
-        let survey = session.inspect(Survey::take(&session, ec2)).await?;
+        let survey = Survey::take(&session, ec2, session.ensure_identity());
+        let survey = session.inspect(survey).await?;
         let plan = survey.plan(&session.config, &args.plan);
         if let Some(loss) = plan.loss().filter(|_| !args.yes) {
             session.confirm(format!("{loss} Continue?")).await?;
@@ -74,7 +74,8 @@ pub(super) async fn run(args: &Up, session: Session) -> Result<ExitCode, Error> 
 
 /// The operations that `up` would execute now.
 pub(super) async fn plan(args: &cli::Plan, session: &Session) -> Result<Plan, Error> {
-    let survey = Survey::take(session, session.ec2().await?).await?;
+    let identity = session.planned_identity();
+    let survey = Survey::take(session, session.ec2().await?, identity).await?;
     survey.preview(args, session).await
 }
 

@@ -30,9 +30,12 @@ pub(super) struct Survey {
 
 impl Survey {
     /// Looks at everything. Reports all problems at once.
-    pub(super) async fn take(session: &Session, ec2: &Ec2) -> Result<Self, Error> {
+    pub(super) async fn take(
+        session: &Session,
+        ec2: &Ec2,
+        identity: Result<Identity, Error>,
+    ) -> Result<Self, Error> {
         let (config, stack) = (&session.config, session.stack());
-        let identity = session.identity();
         let image = async {
             let image = ec2.machine_image(&config.image).await?;
             ec2.may_launch(&config.instance_type, &image).await?;
