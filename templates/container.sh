@@ -1,4 +1,4 @@
-# Shared by the scripts that run a service's container; prepended to each of them.
+# Shared by the scripts that run or inspect a service's container; prepended to each of them.
 
 # The options of every container; src/docker/compare.rs reads them from here. The program in it
 # needs no privilege, no file system but its volume, and no shell.
@@ -12,6 +12,20 @@ umask 077
 private_folder() { # FOLDER: creates it; one that an earlier version left open is closed
     mkdir -p "$1"
     chmod 0700 "$1"
+}
+docker_problem() { # prints why Docker does not answer; nothing if it does
+    code=0
+    said=$(timeout 20 docker version --format '{{.Server.Version}}' 2>&1 >/dev/null) || code=$?
+    said=$(printf '%s' "$said" | tail -n 1)
+    case $code in
+    0) ;;
+    124) echo 'docker version did not answer within 20 s' ;;
+    *) printf '%s\n' "${said:-docker version failed with exit code $code}" ;;
+    esac
+}
+id_of() { # CONTAINER: prints its id; nothing if there is none; fails if Docker does not answer
+    # Older versions match the name with a slash before it.
+    timeout 20 docker container ls --all --no-trunc --quiet --filter "name=^/?$1\$"
 }
 spec_of() { # IMAGE VOLUME PORT ENV-FILE SECRETS: a digest of all that a container is
     # created with, as src/docker/compare.rs computes it; pulls the image if necessary

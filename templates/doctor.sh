@@ -5,6 +5,13 @@ set -u
 name=$1 port=$2
 fact() { printf '%s\t%s\n' "$1" "$(printf '%s' "$2" | tr '\n\t' '  ')"; }
 inspect() { docker inspect --format "$1" "$name" 2>/dev/null; }
+state() { # prints the container's; unknown if Docker does not answer
+    if [ -z "$problem" ] && id=$(id_of "$name" 2>/dev/null); then
+        [ -n "$id" ] || { echo missing; return; }
+        inspect '{{.State.Status}}' && return
+    fi
+    echo unknown
+}
 
 fact clock "$(date +%s)"
 fact system "$(. /etc/os-release && echo "$PRETTY_NAME"), Linux $(uname -r)"
@@ -14,16 +21,12 @@ for folder in / /var/lib/docker; do
     fact "inodes $folder" "$(df -Pi "$folder" 2>/dev/null | awk 'NR == 2 { print $5 }')"
 done
 fact memory "$(awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo)"
-if command -v docker >/dev/null; then
-    problem=$(timeout 20 docker version --format '{{.Server.Version}}' 2>&1 >/dev/null) &&
-        problem=
-    fact docker "${problem:-runs}"
-else
-    fact docker missing
-fi
-state=$(inspect '{{.State.Status}}') || state=missing
+problem=$(docker_problem)
+command -v docker >/dev/null || problem=missing
+fact docker "${problem:-runs}"
+state=$(state)
 fact container "$state"
-if [ "$state" != missing ]; then
+if [ "$state" != missing ] && [ "$state" != unknown ]; then
     fact exit-code "$(inspect '{{.State.ExitCode}}')"
     fact out-of-memory "$(inspect '{{.State.OOMKilled}}')"
     fact restarts "$(inspect '{{.RestartCount}}')"

@@ -14,7 +14,7 @@ pub async fn compare(
     service: &Service,
     image: &str,
 ) -> Result<(DockerState, ContainerState), HostError> {
-    let script = include_str!("../../templates/container-facts.sh");
+    let script = container_script!("container-facts.sh");
     let command = Command::script(script, &[&container(service), image]);
     let output = host.run("comparing the container", command).await?;
     let secrets = secrets::folder(host, service)?;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ssh::{Command, Host, HostError, quote};
+use ssh::{Command, Host, HostError};
 
 use super::container;
 use crate::config::Service;
@@ -100,15 +100,19 @@ impl fmt::Display for Container {
 
 /// The service's container; `None` if there is none. Fails if Docker does not answer.
 pub async fn inspect(host: &Host, service: &Service) -> Result<Option<Container>, HostError> {
-    let format = "{{.State.Status}} {{.Config.Image}} {{.RestartCount}}";
-    let (name, format) = (container(service), quote(format));
-    let line = format!(
-        "container=$(sudo docker container inspect --format {format} {name} 2>&1) || \
-         case $container in *[Nn]'o such container'*) exit 0 ;; \
-         *) printf '%s\\n' \"$container\" >&2; exit 1 ;; esac; printf '%s\\n' \"$container\""
-    );
-    let output = host.run("inspecting the container", Command::new(line)).await?;
-    Ok(Container::parse(&output.stdout))
+    const DOING: &str = "inspecting the container";
+    let command = Command::script(container_script!("container-state.sh"), &[&container(service)]);
+    let answer = host.run(DOING, command).await?.stdout;
+    let answer = answer.trim();
+    if answer.is_empty() {
+        return Ok(None);
+    }
+    let read = Container::parse(answer).ok_or_else(|| HostError::Broken {
+        host: host.name().into(),
+        doing: DOING,
+        cause: format!("Docker describes it in a way that this version cannot read: `{answer}`"),
+    })?;
+    Ok(Some(read))
 }
 
 /// The command line that prints the end of the container's log, and follows it if `follow`.
@@ -128,7 +132,7 @@ pub async fn last_lines(host: &Host, service: &Service) -> String {
 
 /// The state of a host and of the service's container, as `doctor::Facts` reads it.
 pub async fn facts(host: &Host, service: &Service) -> Result<String, HostError> {
-    let script = include_str!("../../templates/doctor.sh");
+    let script = container_script!("doctor.sh");
     let arguments = [&container(service), &service.port.to_string()];
     let command = Command::script(script, &arguments.map(String::as_str));
     Ok(host.run("inspecting the host", command).await?.stdout)

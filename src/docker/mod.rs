@@ -1,6 +1,16 @@
 //! Uses Docker on a host: installs it, uploads an image without a registry, runs a container.
 //! It works on a [`Host`] and knows neither SSH nor EC2.
 
+/// A script in templates/, behind the functions that scripts about containers share.
+macro_rules! container_script {
+    ($name:literal) => {
+        concat!(
+            include_str!("../../templates/container.sh"),
+            include_str!(concat!("../../templates/", $name))
+        )
+    };
+}
+
 mod access;
 mod compare;
 mod container;
@@ -93,10 +103,7 @@ pub async fn run(
     write_env(host, service).await?;
     let secrets = secrets::write(host, service).await?;
     let name = container(service);
-    let script = concat!(
-        include_str!("../../templates/container.sh"),
-        include_str!("../../templates/container-run.sh")
-    );
+    let script = container_script!("container-run.sh");
     let port = service.port.to_string();
     let operator = operator();
     let seconds = match mode {
@@ -144,5 +151,7 @@ fn env_file(env: &BTreeMap<String, String>) -> String {
     env.iter().map(|(name, value)| format!("{name}={value}\n")).collect::<Vec<_>>().concat()
 }
 
+#[cfg(test)]
+mod scripts;
 #[cfg(test)]
 mod tests;

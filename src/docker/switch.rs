@@ -69,10 +69,7 @@ async fn switch(
     image: &str,
     secrets: &str,
 ) -> Result<SwitchOutcome, HostError> {
-    let script = concat!(
-        include_str!("../../templates/container.sh"),
-        include_str!("../../templates/container-switch.sh")
-    );
+    let script = container_script!("container-switch.sh");
     let port = service.port.to_string();
     let (name, operator) = (container(service), operator());
     let arguments = [step, &name, &port, image, service.volume.as_str(), &operator, secrets];

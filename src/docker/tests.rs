@@ -144,3 +144,21 @@ async fn secrets_of_the_environment_are_on_no_command_line() {
     assert!(sent.iter().all(|(line, _)| !line.contains("hunter2")), "{sent:?}");
     assert_eq!(sent[0].1, b"TOKEN=hunter2\n");
 }
+
+#[tokio::test]
+async fn a_container_is_read_from_standard_output_alone() {
+    let config = crate::config::load(None, None).unwrap();
+    let inspected = async |stdout: &str| {
+        let warning = "sudo: unable to resolve host ip-10-0-0-1\n";
+        let output = Output { stdout: stdout.into(), ..output(0, warning) };
+        inspect(&host(vec![("sudo sh -s -- eventpost-", Ok(output))]), &config.services[0]).await
+    };
+    let read = inspected("running eventpost/events:1 0\n").await.unwrap().unwrap();
+    assert_eq!(
+        (read.status, read.image.as_str()),
+        (ContainerStatus::Running, "eventpost/events:1")
+    );
+    assert_eq!(inspected("").await.unwrap(), None);
+    let error = inspected("asleep eventpost/events:1 0\n").await.unwrap_err().to_string();
+    assert!(error.contains("cannot read: `asleep eventpost/events:1 0`"), "{error}");
+}
