@@ -36,7 +36,7 @@ impl Facts {
     /// this machine, in seconds since 1970.
     pub fn judge(&self, now: u64) -> Vec<Check> {
         let mut checks = vec![self.cloud_init(), self.disk(), self.docker()];
-        if self.get("docker") == "runs" {
+        if self.get("docker") != "missing" {
             checks.push(self.container());
         }
         if self.status() == Some(ContainerStatus::Running) {
@@ -47,7 +47,7 @@ impl Facts {
         checks
     }
 
-    /// The status of the container; `None` where there is none.
+    /// The status of the container; `None` if there is none, or nobody knows.
     fn status(&self) -> Option<ContainerStatus> {
         ContainerStatus::parse(self.get("container"))
     }
@@ -128,11 +128,12 @@ impl Facts {
         }
         match self.status() {
             Some(ContainerStatus::Running) => Check::fine(subject, "runs"),
-            None => Check::wrong(
+            None if state == "missing" => Check::wrong(
                 subject,
                 "there is none",
                 "`eventpost deploy` starts one with the existing data",
             ),
+            None => Check::unknown(subject, "Docker does not report it"),
             Some(ContainerStatus::Exited | ContainerStatus::Dead)
                 if !self.get("error").is_empty() =>
             {
@@ -200,7 +201,7 @@ impl Facts {
 
 #[cfg(test)]
 mod tests {
-    use super::super::cause;
+    use super::super::{Verdict, cause};
     use super::*;
 
     const FINE: &str = "clock\t1000\ncloud-init\tdone\ndisk /\t40%\ninodes /\t3%\n\
@@ -223,6 +224,26 @@ mod tests {
     fn a_host_that_is_well_has_no_cause() {
         let checks = Facts::parse(FINE).judge(1010);
         assert_eq!(cause(&checks), None, "{checks:?}");
+    }
+
+    #[test]
+    fn a_docker_that_does_not_answer_leaves_the_container_unknown() {
+        let refused = "Cannot connect to the Docker daemon";
+        for docker in [refused, "runs"] {
+            let text = FINE.replace("docker\truns", &format!("docker\t{docker}"));
+            let text = text.replace("container\trunning", "container\tunknown");
+            let checks = Facts::parse(&text).judge(1010);
+            let container = checks.iter().find(|check| check.subject == "container").unwrap();
+            assert_eq!((container.verdict, &container.fix), (Verdict::Unknown, &None));
+            let cause = cause(&checks).map(|check| check.found.as_str());
+            assert_eq!(cause, Some(refused).filter(|it| *it == docker));
+        }
+    }
+
+    #[test]
+    fn a_container_is_missing_only_if_docker_says_so() {
+        let (subject, found) = caused(&[("container", "missing")]);
+        assert_eq!((subject, found.as_str()), ("container", "there is none"));
     }
 
     #[test]

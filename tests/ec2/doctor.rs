@@ -18,6 +18,14 @@ fn cause(stack: &Stack) -> (String, String, String) {
     (text("subject"), text("found"), text("fix"))
 }
 
+/// The result of a check of the service.
+fn verdict(stack: &Stack, subject: &str) -> String {
+    let found = stack.run(&["doctor", "--output", "json"]).json();
+    let checks = found["checks"].as_array().unwrap();
+    let check = checks.iter().find(|check| check["subject"] == subject).unwrap();
+    check["verdict"].as_str().unwrap().to_owned()
+}
+
 #[test]
 #[ignore = "needs root and Docker: run scripts/test"]
 fn the_cause_is_found_from_the_credentials_to_the_container() {
@@ -53,6 +61,7 @@ fn the_cause_is_found_from_the_credentials_to_the_container() {
     let (subject, found, _) = cause(&stack);
     assert_eq!(subject, "Docker");
     assert!(found.contains("Cannot connect to the Docker daemon"), "{found}");
+    assert_eq!(verdict(&stack, "container"), "unknown");
     on_host(&id, &["systemctl", "start", "docker"]);
 
     // A host that cannot be logged in to, and whose security group says why.
