@@ -123,8 +123,13 @@ fn a_docker_that_does_not_answer_is_left_as_it_is() {
     on_host(&host.id, &["systemctl", "stop", "docker.socket", "docker"]);
     let commands = [&["plan"][..], &["up"], &["deploy", "--dry-run"], &["deploy"]];
     host.assert_refused(&commands, "Docker is installed but does not answer (");
-    let status = host.run(&["status"]);
-    assert!(status.code == Some(3) && status.stdout.contains("unknown"), "{status:?}");
+    let status = host.run(&["status", "--output", "json"]);
+    let row = status.json()[0].clone();
+    assert_eq!((status.code, row["container"].as_str()), (Some(3), Some("unknown")), "{row}");
+    let problem = row["problem"].as_str().unwrap();
+    let (health, docker) = problem.split_once("; ").unwrap();
+    assert!(health.contains("/readyz: "), "{problem}");
+    assert!(docker.contains("Cannot connect to the Docker daemon"), "{problem}");
     on_host(&host.id, &["systemctl", "start", "docker"]);
     assert_eq!(host.container(), before);
 }

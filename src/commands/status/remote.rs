@@ -99,7 +99,7 @@ impl Context<'_> {
     ) -> Row {
         let Some(address) = address else {
             row.health = Health::Missing;
-            row.problem = Some("there is no host: `eventpost up` launches one".into());
+            row.add_problem("there is no host: `eventpost up` launches one");
             return row;
         };
         row.address = Some(address);
@@ -115,11 +115,11 @@ impl Context<'_> {
             (Ok(_), Some(Ok(details))) => row.add(details, config),
             (Ok(ready), Some(Err(problem))) => {
                 row.add(ready.about, config);
-                row.problem = Some(problem.to_string());
+                row.add_problem(&problem.to_string());
             }
             (Err(problem), _) => {
                 row.health = Health::Unhealthy;
-                row.problem = Some(problem.to_string());
+                row.add_problem(&problem.to_string());
             }
         }
         match inside.container {
@@ -131,16 +131,11 @@ impl Context<'_> {
             }
             Some(Err(error)) => {
                 row.container = Some("unknown".into());
-                row.problem = Some(one_line(&error.to_string()));
+                row.add_problem(&error.to_string());
             }
         }
         row
     }
-}
-
-/// A text of several lines for a cell of a table.
-fn one_line(text: &str) -> String {
-    text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
 /// What a host reports to users that may log in.

@@ -36,7 +36,7 @@ pub(super) struct Row {
     resources: Option<u64>,
     mail: Option<String>,
     pub(super) drift: Vec<String>,
-    pub(super) problem: Option<String>,
+    problem: Option<String>,
 }
 
 impl Table for Row {
@@ -130,6 +130,15 @@ impl Row {
         }
     }
 
+    /// Adds a problem after those that are known already, as one line.
+    pub(super) fn add_problem(&mut self, problem: &str) {
+        let line = problem.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+        self.problem = Some(match self.problem.take() {
+            Some(known) => format!("{known}; {line}"),
+            None => line,
+        });
+    }
+
     /// What it has cost, and what it will have cost when it expires.
     fn money(&self) -> Option<String> {
         let spent = self.spent?;
@@ -169,4 +178,18 @@ pub(super) fn drift(
         }
     }
     drift
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_leaves_those_that_are_known_already() {
+        let mut row = Row::default();
+        row.add_problem("/readyz answers 503");
+        row.add_problem("inspecting failed; its last output:\n  no answer");
+        let both = "/readyz answers 503; inspecting failed; its last output: no answer";
+        assert_eq!(row.problem.as_deref(), Some(both));
+    }
 }
