@@ -1,7 +1,8 @@
 //! The command line itself: what it refuses, and how.
 
 use std::fs;
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 
 use crate::harness::cli::{Ran, World};
 
@@ -66,6 +67,18 @@ fn a_command_that_only_looks_at_hosts_creates_no_key() {
     }
     assert_eq!(world.run(&["doctor", "--hosts", HOSTS]).code, Some(3));
     assert!(!world.path().join("state/eventpost/keys").exists());
+}
+
+#[test]
+fn a_command_that_waits_for_the_hosts_of_the_lock_says_so() {
+    let world = World::new();
+    let mut up = world.command(&["up", "--hosts", HOSTS]);
+    let mut up = up.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(up.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let printed: Vec<_> = lines.take(1).collect();
+    up.kill().unwrap();
+    up.wait().unwrap();
+    assert_eq!(printed, ["lock: connecting"]);
 }
 
 #[test]

@@ -140,10 +140,14 @@ impl Session {
         let hosts = self.service_hosts().await?;
         // Connections of their own: the work keeps the others busy.
         let reporter = self.reporter("lock");
+        reporter.step("connecting");
         let connect = hosts.iter().map(|host| {
             ssh::connect(&host.target, Deadline::after(LOCK_CONNECT_TIMEOUT), reporter)
         });
-        Ok(LockStore::Hosts(try_join_all(connect).await?))
+        let connected = try_join_all(connect).await;
+        let connected = connected.inspect_err(|error| reporter.failed(error.to_string()))?;
+        reporter.done("connected");
+        Ok(LockStore::Hosts(connected))
     }
 
     /// The files of the stack's access tokens.

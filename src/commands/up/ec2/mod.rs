@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use ec2::{Ec2, Instance, Launch};
 use futures_util::future::{join_all, try_join_all};
-use ssh::Host;
+use ssh::{Host, HostError};
 use support::event::Reporter;
 use support::wait::{Deadline, unix_seconds};
 use tokio::sync::watch;
@@ -141,37 +141,45 @@ impl Work<'_> {
 
     /// The newest of the lists of tokens that this machine and the old hosts have.
     async fn grants(&self) -> Result<Grants, Error> {
-        let reporter = self.session.reporter("access");
-        let serving = self.plan.terminated().into_iter().filter(|instance| instance.serving);
-        let connected = join_all(serving.map(|instance| self.connect(instance, reporter))).await;
-        let hosts: Vec<_> =
-            connected.iter().flatten().map(|(host, service)| (host, *service)).collect();
+        let connected = self.connect_serving().await;
+        let hosts: Vec<_> = connected.iter().map(|(host, service)| (host, *service)).collect();
         self.session.host_grants(&self.args.plan.token, &hosts, true).await
     }
 
-    /// A host that serves, and its service. One that cannot be connected to is replaced all the
-    /// same, but without its list of tokens.
-    async fn connect(
-        &self,
-        instance: Instance,
-        reporter: Reporter<'_>,
-    ) -> Option<(Host, &Service)> {
+    /// The old hosts that serve and can be connected to, each with its service; none if access
+    /// is open.
+    async fn connect_serving(&self) -> Vec<(Host, &Service)> {
         let services = &self.session.config.services;
-        let service = services.iter().find(|it| it.name.as_str() == instance.service)?;
-        if self.session.access() == Access::Open {
-            return None;
+        let with_service = |instance: Instance| {
+            let service = services.iter().find(|it| it.name.as_str() == instance.service)?;
+            instance.serving.then_some((instance, service))
+        };
+        let old: Vec<_> = self.plan.terminated().into_iter().filter_map(with_service).collect();
+        if old.is_empty() || self.session.access() == Access::Open {
+            return Vec::new();
         }
-        let target = instance_target(&self.session.config, &instance, &self.survey.identity)?;
-        match ssh::connect(&target, Deadline::after(CONNECT_TIMEOUT), reporter).await {
-            Ok(host) => Some((host, service)),
-            Err(error) => {
-                reporter.warning(format!(
-                    "{error}. The list of tokens of this machine is used, which may be older than \
-                     the host's: `eventpost token list` shows it"
-                ));
-                None
-            }
-        }
+        let (reporter, all) = (self.session.reporter("access"), old.len());
+        reporter.step("connecting to the old hosts");
+        let connect = old.into_iter().map(async |(instance, service)| {
+            Some((self.connect(&instance, reporter).await?, service))
+        });
+        let connected: Vec<_> = join_all(connect).await.into_iter().flatten().collect();
+        reporter.done(format!("connected to {} of {all} old hosts", connected.len()));
+        connected
+    }
+
+    /// A host that serves. One that cannot be connected to is replaced all the same, but without
+    /// its list of tokens.
+    async fn connect(&self, instance: &Instance, reporter: Reporter<'_>) -> Option<Host> {
+        let target = instance_target(&self.session.config, instance, &self.survey.identity)?;
+        let connected = ssh::connect(&target, Deadline::after(CONNECT_TIMEOUT), reporter).await;
+        let warn = |error: &HostError| {
+            reporter.warning(format!(
+                "{error}. The list of tokens of this machine is used, which may be older than the \
+                 host's: `eventpost token list` shows it"
+            ));
+        };
+        connected.inspect_err(warn).ok()
     }
 
     /// Terminates the hosts that the new ones replace.
