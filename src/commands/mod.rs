@@ -8,6 +8,7 @@ mod doctor;
 mod down;
 mod generate;
 mod inside;
+mod operations;
 mod plan;
 mod restore;
 mod seed;
@@ -24,6 +25,7 @@ use crate::error::Error;
 /// Runs a command until it is done or a signal interrupts it.
 pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
     match cli.command {
+        Command::Up(args) if args.dry_run => plan::run(&args.plan).await,
         Command::Up(args) => up::run(&args).await,
         Command::Plan(args) => plan::run(&args).await,
         Command::Status(args) => status::run(&args).await,

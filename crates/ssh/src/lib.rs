@@ -7,6 +7,7 @@ mod error;
 mod host;
 mod identity;
 mod marker;
+mod poll;
 mod pump;
 mod ssh;
 mod tunnel;

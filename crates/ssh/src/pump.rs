@@ -15,7 +15,7 @@ use ssh2::{Channel, Session};
 use super::TransportError;
 use super::command::{Command, Input, Output, OutputMode, Progress};
 use super::marker::{Gate, Marker};
-use super::ssh::wait_for;
+use super::poll::wait_for;
 
 /// How much is sent at once.
 const CHUNK: usize = 64 << 10;

@@ -2,13 +2,12 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use ssh2::{BlockDirections, CheckResult, KnownHostFileKind, MethodType, Session};
+use ssh2::{CheckResult, KnownHostFileKind, MethodType, Session};
 
 use super::command::{Command, Output, Progress};
 use super::marker::Marker;
@@ -21,8 +20,6 @@ const HANDSHAKE_TIMEOUT_MS: u32 = 15_000;
 const DEAD_AFTER_MS: u32 = 20_000;
 /// Seconds between keepalives while a command is silent.
 const KEEPALIVE: u32 = 5;
-/// The longest pause between two looks at a silent connection.
-const PAUSE: Duration = Duration::from_millis(250);
 
 /// Why connecting failed.
 #[derive(Debug)]
@@ -148,32 +145,6 @@ impl Transport for Ssh {
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn failed(error: ssh2::Error) -> TransportError {
     TransportError(format!("the connection failed: {}", error.message()))
-}
-
-/// Waits until the connection or one of the others has something to do.
-pub(super) fn wait_for(
-    session: &Session,
-    socket: BorrowedFd<'_>,
-    others: &mut [PollFd<'_>],
-) -> Result<(), TransportError> {
-    match session.keepalive_send().map_err(io::Error::from) {
-        Ok(_) => {}
-        // The next round sends it.
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-        Err(_) => return Err(TransportError("the host no longer answers".into())),
-    }
-    let flags = match session.block_directions() {
-        BlockDirections::Outbound => PollFlags::OUT,
-        BlockDirections::Both => PollFlags::IN | PollFlags::OUT,
-        BlockDirections::Inbound | BlockDirections::None => PollFlags::IN,
-    };
-    let pause = Timespec::try_from(PAUSE).ok();
-    let mut waited: Vec<_> = vec![PollFd::from_borrowed_fd(socket, flags)];
-    waited.extend(others.iter().cloned());
-    match poll(&mut waited, pause.as_ref()) {
-        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
-        Err(error) => Err(TransportError(format!("the connection failed: {error}"))),
-    }
 }
 
 fn base64(key: &[u8]) -> String {

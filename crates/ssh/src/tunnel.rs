@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags};
 use ssh2::{Channel, Session};
 
 use super::TransportError;
-use super::ssh::wait_for;
+use super::poll::wait_for;
 
 /// Requests have shorter timeouts.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(120);

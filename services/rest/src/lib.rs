@@ -1,24 +1,35 @@
 //! What the EventPost services share. A service brings its kind of resource (a [`Resource`]) and
 //! calls [`run()`]; everything else is here.
 //!
-//! A request flows through the modules in this order:
+//! Each module imports only modules that stand below it:
 //!
 //! ```text
-//! run        command line, logging, exit codes (system: limits and signals; control: the
-//!            service that is already running)
-//! data_dir   the locked data folder (private: files that only their owner can use; file:
-//!            replacing them)
-//! server     sockets, connection limits, draining
-//! http       routing, conditions, bodies, answers
-//! access     who may send a request: tokens, roles, origins of pages
-//! extension  what a service does besides storing (follow: an index of its documents)
-//! resource   validation of a body into a resource (fields, datetime)
-//! json       the bytes of an answer
-//! writes     whether writes are accepted (readiness: what /readyz says of it)
-//! store      durable storage of those bytes
-//! metrics    counters and histograms for Prometheus
-//! access_log a line for each request (terminal: text from outside, escaped)
+//! run         command line, logging, exit codes
+//! control     asks the service that is already running
+//! http        routing, conditions, bodies, answers
+//! server      sockets, connection limits, draining
+//! access      who may send a request: tokens, roles, origins of pages
+//! access_log  a line for each request
+//! follow      an index of the stored documents, kept up to date
+//! extension   what a service does besides storing
+//! resource    validation of a body into a resource
+//! fields      the members of a body
+//! json        the bytes of an answer
+//! store       durable storage of those bytes
+//! metrics     counters and histograms for Prometheus
+//! id          the ids of resources
+//! hex         bytes as hexadecimal digits
+//! data_dir    the locked data folder
+//! private     files that only their owner can use
+//! readiness   what /readyz says
+//! writes      whether writes are accepted
+//! file        replacing files
+//! datetime    dates and times as the first EventPost read them
+//! terminal    text from outside, escaped
+//! system      limits and signals
 //! ```
+//!
+//! A request flows from `server` through `http` and `resource` to `store`, and back.
 
 pub mod access;
 mod access_log;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::rollout::{self, Purpose};
 use super::switch::{Row, switch_all};
 use crate::cli::{Deploy, Rollback};
-use crate::commands::plan;
+use crate::commands::operations;
 use crate::config::Access;
 use crate::docker;
 use crate::error::Error;
@@ -29,7 +29,7 @@ pub(crate) async fn deploy(args: &Deploy) -> Result<ExitCode, Error> {
             rollout::preview(&session, &hosts, &args.token, Purpose::Deploy).await
         });
         let plan = plan.await?;
-        return plan::show(session, &plan, args.output.format);
+        return operations::print(session, &plan, args.output.format);
     }
     let rows = session
         .locked("deploy", async || session.run(LEFT, deploy_all(args, &session)).await)

@@ -21,9 +21,6 @@ use crate::session::{Placement, Session};
 use support::wait::in_words;
 
 pub(super) async fn run(args: &Up) -> Result<ExitCode, Error> {
-    if args.dry_run {
-        return super::plan::run(&args.plan).await;
-    }
     let session = Session::open(&args.plan.stack, &args.plan.placement)?;
     session.check_placement()?;
     let fixtures = read_files(&session.config)?;

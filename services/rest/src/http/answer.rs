@@ -7,9 +7,9 @@ use hyper::header::{
 };
 use hyper::{Response, StatusCode};
 
-use super::conditional::entity_tag;
 use super::content::Content;
 use super::encoding::{self, Encoding};
+use super::entity_tag::entity_tag;
 use crate::extension::PageResponse;
 use crate::id::ObjectId;
 use crate::store::{Document, Tag};

@@ -8,6 +8,7 @@ mod conditional;
 mod content;
 mod context;
 mod encoding;
+mod entity_tag;
 mod guard;
 mod headers;
 mod list_body;

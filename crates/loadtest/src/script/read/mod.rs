@@ -1,8 +1,9 @@
 //! Reads a script: what each key means, and whether its value is valid. Executions are read here,
-//! scenarios in [`scenario`], their requests in [`request`], and what is extracted from and
-//! asserted about responses in [`check`].
+//! scenarios in [`scenario`], their requests in [`request`], the keys of both in [`common`], and what
+//! is extracted from and asserted about responses in [`check`].
 
 mod check;
+mod common;
 mod request;
 mod scenario;
 

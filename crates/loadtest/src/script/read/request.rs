@@ -3,7 +3,7 @@
 use hyper::Method;
 use serde_yaml::Value;
 
-use super::scenario::{Common, accepts_redirects, headers};
+use super::common::{Common, accepts_redirects, headers};
 use super::{Files, Problems, Section, Template, check, duration, expanded, template};
 use crate::script::{Request, in_path};
 
