@@ -76,13 +76,6 @@ pub enum InitialData<'a> {
     CarriedOver,
 }
 
-impl<'a> InitialData<'a> {
-    /// The fixtures, unless `no_seed`.
-    pub fn seeded(fixtures: &'a Fixtures, no_seed: bool) -> Self {
-        if no_seed { Self::Existing } else { Self::Fixtures(fixtures) }
-    }
-}
-
 impl Deployment<'_, '_> {
     /// A client that seeds the service: if that takes a token, through the host's connection.
     fn client(&self, host: &Host, ready: &Ready) -> Client {

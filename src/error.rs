@@ -74,10 +74,10 @@ pub enum Error {
     /// There is no key to log in with.
     #[error(transparent)]
     Identity(#[from] IdentityError),
-    /// The stack has no key yet, and the command creates none.
+    /// There is no key to log in with.
     #[error(
-        "there is no key to log in with: {} does not exist; `eventpost up` creates it, or set \
-         ssh.key to a key of yours", path.display()
+        "there is no key to log in with: {} does not exist. Copy it from the machine that launched \
+         the hosts, or set ssh.key to a key that they accept", path.display()
     )]
     NoKey {
         /// The file of the stack's key.
@@ -132,7 +132,7 @@ pub enum Error {
         instance: String,
     },
     /// Several things failed.
-    #[error("{} problems, and nothing was changed:{}", .0.len(), list(.0))]
+    #[error("{} problems:{}", .0.len(), list(.0))]
     Several(Vec<Error>),
     /// Something failed, and so did going back.
     #[error(

@@ -17,6 +17,9 @@ pub struct Fixtures {
     pub items: Vec<Map<String, Value>>,
 }
 
+/// The fixtures of every service, by its name.
+pub type AllFixtures = BTreeMap<Name, Fixtures>;
+
 /// A fixtures file is not valid.
 #[derive(Debug, thiserror::Error)]
 #[error("{source_name}: {problem}")]
@@ -32,7 +35,7 @@ const BUILT_IN: [(&str, &str); 2] = [
 ];
 
 /// Reads the fixtures of every service, by its name.
-pub fn load_all(config: &Config) -> Result<BTreeMap<Name, Fixtures>, FixtureError> {
+pub fn load_all(config: &Config) -> Result<AllFixtures, FixtureError> {
     let load = |service: &Service| Ok((service.name.clone(), load(&config.origin, service)?));
     config.services.iter().map(load).collect()
 }

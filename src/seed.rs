@@ -7,10 +7,11 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use serde_json::{Map, Value};
 use support::event::Reporter;
-use support::http::HttpError;
+use support::http::{Client, HttpError};
 
+use crate::config::Service;
 use crate::fixtures::Fixtures;
-use crate::health::Ready;
+use crate::health::{self, Ready};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -100,9 +101,7 @@ pub async fn apply(
     let mut there = if all_new { Vec::new() } else { list(ready, collection).await? };
     let mut seeded = Seeded { added: 0, present: 0 };
     for (n, fixture) in fixtures.items.iter().enumerate() {
-        // Each resource matches one fixture: two equal fixtures need two of them.
-        if let Some(at) = there.iter().position(|resource| is_of(fixture, resource)) {
-            there.swap_remove(at);
+        if take(&mut there, fixture) {
             seeded.present += 1;
             continue;
         }
@@ -119,6 +118,28 @@ pub async fn apply(
         }
     }
     Ok(seeded)
+}
+
+/// How many fixtures a service that runs does not have; all of them if it does not say what it
+/// has.
+pub async fn missing(service: &Service, client: Client, fixtures: &Fixtures) -> usize {
+    let all = fixtures.items.len();
+    if all == 0 {
+        return 0;
+    }
+    let count = async {
+        let ready = health::check(service.name.as_str(), &client, &service.health).await.ok()?;
+        let mut there = list(&ready, &service.collection()).await.ok()?;
+        Some(fixtures.items.iter().filter(|fixture| !take(&mut there, fixture)).count())
+    };
+    count.await.unwrap_or(all)
+}
+
+/// Takes the resource of a fixture out of those that are there. Each matches one fixture: two
+/// equal fixtures need two of them.
+fn take(there: &mut Vec<Fields>, fixture: &Fields) -> bool {
+    let found = there.iter().position(|resource| is_of(fixture, resource));
+    found.map(|at| there.swap_remove(at)).is_some()
 }
 
 async fn list(ready: &Ready, collection: &str) -> Result<Vec<Fields>, SeedError> {

@@ -28,6 +28,10 @@ pub struct Plan {
     #[arg(long, requires = "fresh")]
     pub terminate_first: bool,
 
+    /// Do not add fixtures
+    #[arg(long)]
+    pub no_seed: bool,
+
     /// Port of the first local service; the others get the following ports
     #[arg(long, value_name = "PORT", default_value_t = 8000)]
     pub port_base: u16,
@@ -63,10 +67,6 @@ pub struct Up {
     /// Replace hosts that hold data without asking
     #[arg(short, long)]
     pub yes: bool,
-
-    /// Do not add fixtures
-    #[arg(long)]
-    pub no_seed: bool,
 }
 
 /// Parses a time in which a host can be set up and used.

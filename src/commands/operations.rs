@@ -30,7 +30,7 @@ impl Table for Operation {
         };
         vec![
             Cell::verdict(self.action.verb(), !matches!(self.action, Action::Terminate { .. })),
-            Cell::text(Some(&self.service)),
+            Cell::text(self.service.as_ref()),
             Cell::text(Some(self.action.target())),
             data,
             Cell::text(Some(&self.reason)),

@@ -34,6 +34,8 @@ pub struct Job<'a> {
     pub wanted: ProcessSpec,
     /// What is done.
     pub operation: Operation,
+    /// What is done when it runs, if fixtures are missing.
+    pub seed: Option<Operation>,
 }
 
 /// The services that the current run has started, to be stopped if it fails.

@@ -27,27 +27,29 @@ pub enum DockerState {
     Running,
 }
 
-/// What a command does for a service without a container.
+/// Who installs Docker on a host without it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NewContainers {
-    /// It creates one, and installs Docker if it may.
-    Create {
-        /// Whether it may.
-        install_docker: bool,
-    },
-    /// It fails.
-    Refuse,
+pub enum DockerInstaller {
+    /// This command does.
+    ThisCommand,
+    /// Only `eventpost up` does, and this is another command.
+    Up,
+    /// The user has done so, as `docker.source` says.
+    User,
 }
 
 /// Why a service cannot be made to run as wanted on its host.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HostProblem {
+    /// Docker is not installed, and only `up` installs it.
+    #[error("Docker is not installed: `eventpost up` installs it")]
+    NoDocker,
     /// Docker is not installed, and must not be.
     #[error(
         "Docker is not installed, and `docker.source` is `present`: install Docker on the host, or \
          set `docker.source: distro`"
     )]
-    NoDocker,
+    NoDockerOfUser,
     /// Docker does not answer.
     #[error(
         "Docker is installed but does not answer ({problem}): `sudo systemctl status docker` on \
@@ -57,9 +59,6 @@ pub enum HostProblem {
         /// What it said.
         problem: String,
     },
-    /// The service has no container there.
-    #[error("there is no container: `eventpost up` creates it")]
-    NoContainer,
 }
 
 /// The container of a service, compared with the wanted one.
@@ -83,31 +82,24 @@ pub fn operations(
     host: &str,
     image: &str,
     state: HostState,
-    new: NewContainers,
+    installer: DockerInstaller,
 ) -> Result<Vec<Operation>, HostProblem> {
-    let operation =
-        |action, reason: &str| Operation { service: service.into(), action, reason: reason.into() };
+    let operation = |action, reason: &str| Operation::new(service, action, reason);
     let (host, image) = (host.to_owned(), image.to_owned());
     let mut operations = Vec::new();
-    let may_install = matches!(new, NewContainers::Create { install_docker: true });
-    match state.docker {
-        DockerState::Running => {}
-        DockerState::Unreachable { problem } => {
+    match (state.docker, installer) {
+        (DockerState::Running, _) => {}
+        (DockerState::Unreachable { problem }, _) => {
             return Err(HostProblem::DockerUnreachable { problem });
         }
-        DockerState::Missing if new == NewContainers::Refuse => {
-            return Err(HostProblem::NoContainer);
-        }
-        DockerState::Missing if !may_install => return Err(HostProblem::NoDocker),
-        DockerState::Missing => {
+        (DockerState::Missing, DockerInstaller::Up) => return Err(HostProblem::NoDocker),
+        (DockerState::Missing, DockerInstaller::User) => return Err(HostProblem::NoDockerOfUser),
+        (DockerState::Missing, DockerInstaller::ThisCommand) => {
             let install = Action::InstallDocker { host: host.clone() };
             operations.push(operation(install, "there is no Docker"));
         }
     }
     let changed = match state.container {
-        ContainerState::Missing if new == NewContainers::Refuse => {
-            return Err(HostProblem::NoContainer);
-        }
         ContainerState::Missing => {
             let create = Action::CreateContainer { host: host.clone(), image };
             operations.push(operation(create, "there is no container"));
@@ -136,22 +128,20 @@ pub fn operations(
 mod tests {
     use super::*;
 
-    const CREATE: NewContainers = NewContainers::Create { install_docker: true };
-
     fn decided(
         docker: DockerState,
         container: ContainerState,
         has_tokens: bool,
-        new: NewContainers,
+        installer: DockerInstaller,
     ) -> Result<Vec<String>, HostProblem> {
         let state = HostState { docker, container, has_tokens };
-        let operations = operations("events", "10.0.0.1", "events:2", state, new)?;
+        let operations = operations("events", "10.0.0.1", "events:2", state, installer)?;
         let text = |it: &Operation| format!("{} {}", it.action.verb(), it.action.target());
         Ok(operations.iter().map(text).collect())
     }
 
     fn planned(container: ContainerState, has_tokens: bool) -> Vec<String> {
-        decided(DockerState::Running, container, has_tokens, NewContainers::Refuse).unwrap()
+        decided(DockerState::Running, container, has_tokens, DockerInstaller::Up).unwrap()
     }
 
     #[test]
@@ -160,30 +150,28 @@ mod tests {
         assert_eq!(planned(ContainerState::AsWanted, false), ["update list of tokens on 10.0.0.1"]);
         assert_eq!(planned(ContainerState::OtherImage, true), ["update events:2 on 10.0.0.1"]);
         assert_eq!(planned(ContainerState::Stopped, false).len(), 2);
+        assert_eq!(planned(ContainerState::Missing, false), ["create events:2 on 10.0.0.1"]);
     }
 
     #[test]
     fn a_new_host_gets_docker_and_then_a_container() {
+        let missing = (DockerState::Missing, ContainerState::Missing);
         assert_eq!(
-            decided(DockerState::Missing, ContainerState::Missing, false, CREATE).unwrap(),
+            decided(missing.0, missing.1, false, DockerInstaller::ThisCommand).unwrap(),
             ["install Docker on 10.0.0.1", "create events:2 on 10.0.0.1"]
         );
     }
 
     #[test]
     fn what_a_command_does_not_do_is_a_problem_and_not_an_operation() {
-        let (missing, running) = (DockerState::Missing, DockerState::Running);
-        let present = NewContainers::Create { install_docker: false };
         let unreachable = DockerState::Unreachable { problem: "no daemon".into() };
-        for (docker, new, problem) in [
-            (missing.clone(), present, HostProblem::NoDocker),
-            (missing, NewContainers::Refuse, HostProblem::NoContainer),
-            (running, NewContainers::Refuse, HostProblem::NoContainer),
+        for (docker, installer, problem) in [
+            (DockerState::Missing, DockerInstaller::Up, "`eventpost up` installs it"),
+            (DockerState::Missing, DockerInstaller::User, "`docker.source` is `present`"),
+            (unreachable, DockerInstaller::ThisCommand, "does not answer (no daemon)"),
         ] {
-            let decided = decided(docker, ContainerState::Missing, true, new);
-            assert_eq!(decided, Err(problem));
+            let refused = decided(docker, ContainerState::Missing, true, installer).unwrap_err();
+            assert!(refused.to_string().contains(problem), "{refused}");
         }
-        let decided = decided(unreachable, ContainerState::Missing, true, CREATE);
-        assert!(matches!(decided, Err(HostProblem::DockerUnreachable { .. })), "{decided:?}");
     }
 }

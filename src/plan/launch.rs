@@ -1,6 +1,8 @@
 //! Decides which instances a run of `up` launches, resumes and replaces. Pure: it works from
 //! what EC2 reports.
 
+use std::collections::BTreeMap;
+
 use ec2::{Instance, InstanceState};
 
 use super::{Action, Operation};
@@ -10,6 +12,10 @@ use super::{Action, Operation};
 pub struct LaunchSpec<'a> {
     /// The services, one instance each.
     pub services: &'a [String],
+    /// What the instances need, and is to be changed before they are launched.
+    pub setup: &'a [Operation],
+    /// How many fixtures each service begins with.
+    pub fixtures: &'a BTreeMap<String, usize>,
     /// The type of every instance.
     pub instance_type: &'a str,
     /// The id of the image that they boot.
@@ -43,6 +49,8 @@ pub fn plan(wanted: LaunchSpec<'_>, instances: &[Instance], now: u32) -> LaunchP
     let begin = wanted.services.iter().map(|service| wanted.begin(service, &resumed, &replaced));
     let carry = wanted.services.iter().filter_map(|service| wanted.carry_over(service, &replaced));
     let carry: Vec<_> = carry.collect();
+    let seed = wanted.services.iter().filter_map(|service| wanted.seed(service, &carry));
+    let begin = wanted.setup.iter().cloned().chain(begin).chain(seed);
     let terminate = replaced.iter().map(|instance| wanted.terminate(instance, &carry));
     let operations = if wanted.terminate_first {
         terminate.chain(begin).collect()
@@ -65,12 +73,12 @@ impl LaunchSpec<'_> {
     fn begin(&self, service: &str, resumed: &[&Instance], replaced: &[&Instance]) -> Operation {
         if let Some(instance) = resumed.iter().find(|it| it.service == service) {
             let action = Action::Resume { instance: Box::new((*instance).clone()) };
-            return operation(service, action, "its launch was interrupted");
+            return Operation::new(service, action, "its launch was interrupted");
         }
         let is_running = replaced.iter().any(|it| it.service == service);
         let reason = if is_running { "`up` replaces hosts" } else { "there is no host" };
         let (instance_type, image) = (self.instance_type.into(), self.image.into());
-        operation(service, Action::Launch { instance_type, image }, reason)
+        Operation::new(service, Action::Launch { instance_type, image }, reason)
     }
 
     /// Data are carried over from the newest instance that has served.
@@ -79,11 +87,18 @@ impl LaunchSpec<'_> {
         let newest = served.max_by_key(|it| it.generation).filter(|_| !self.fresh)?;
         let from = Box::new((*newest).clone());
         let action = Action::CarryOver { from, resources: None };
-        Some(operation(service, action, "the new host gets the data of the old one"))
+        Some(Operation::new(service, action, "the new host gets the data of the old one"))
+    }
+
+    /// A service that gets the data of an old host is not seeded.
+    fn seed(&self, service: &str, carried: &[Operation]) -> Option<Operation> {
+        let is_carried = carried.iter().any(|it| it.is_of(service));
+        let fixtures = self.fixtures.get(service).copied().unwrap_or(0);
+        Operation::seed(service, if is_carried { 0 } else { fixtures })
     }
 
     fn terminate(&self, instance: &Instance, carried: &[Operation]) -> Operation {
-        let is_carried = carried.iter().any(|it| it.service == instance.service);
+        let is_carried = carried.iter().any(|it| it.is_of(&instance.service));
         let reason = match (instance.serving, self.services.contains(&instance.service)) {
             (_, false) => "the stack has no such service",
             (true, true) => "the new host replaces it",
@@ -95,19 +110,15 @@ impl LaunchSpec<'_> {
             loses_data: instance.serving && !is_carried,
             resources: None,
         };
-        operation(&instance.service, action, reason)
+        Operation::new(&instance.service, action, reason)
     }
-}
-
-fn operation(service: &str, action: Action, reason: &str) -> Operation {
-    Operation { service: service.into(), action, reason: reason.into() }
 }
 
 impl LaunchPlan {
     /// The interrupted instance that is resumed for a service.
     pub fn resumed(&self, service: &str) -> Option<&Instance> {
         self.operations.iter().find_map(|operation| match &operation.action {
-            Action::Resume { instance } if operation.service == service => Some(&**instance),
+            Action::Resume { instance } if operation.is_of(service) => Some(&**instance),
             _ => None,
         })
     }
@@ -115,9 +126,15 @@ impl LaunchPlan {
     /// The instance whose data a service's new host gets.
     pub fn source(&self, service: &str) -> Option<&Instance> {
         self.operations.iter().find_map(|operation| match &operation.action {
-            Action::CarryOver { from, .. } if operation.service == service => Some(&**from),
+            Action::CarryOver { from, .. } if operation.is_of(service) => Some(&**from),
             _ => None,
         })
+    }
+
+    /// Whether a service is seeded.
+    pub fn seeds(&self, service: &str) -> bool {
+        let seeds = |it: &Operation| it.is_of(service) && matches!(it.action, Action::Seed { .. });
+        self.operations.iter().any(seeds)
     }
 
     /// The instances that are terminated.
@@ -132,8 +149,9 @@ impl LaunchPlan {
     /// Which data are lost, as a sentence; `None` if none are.
     pub fn loss(&self) -> Option<String> {
         let lost = self.operations.iter().filter(|operation| operation.loses_data());
-        let hosts: Vec<_> =
-            lost.map(|it| format!("{} ({})", it.action.target(), it.service)).collect();
+        let hosts: Vec<_> = lost
+            .filter_map(|it| Some(format!("{} ({})", it.action.target(), it.service.as_ref()?)))
+            .collect();
         let hosts = Some(hosts.join(" and ")).filter(|hosts| !hosts.is_empty())?;
         Some(format!("{hosts} will be terminated, and the data on them will be lost."))
     }

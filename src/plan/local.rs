@@ -53,7 +53,7 @@ pub fn operation(service: &str, wanted: &ProcessSpec, existing: &ProcessState) -
             }
         }
     };
-    Operation { service: service.into(), action, reason }
+    Operation::new(service, action, reason)
 }
 
 fn difference(

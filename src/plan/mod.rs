@@ -26,11 +26,11 @@ pub struct Plan {
     pub last_time_seconds: Option<f64>,
 }
 
-/// One operation on a service, its host or its data.
+/// One operation on a service, its host or its data, or on what the whole stack uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operation {
-    /// The service.
-    pub service: String,
+    /// The service; `None` if the operation is on something that all of them use.
+    pub service: Option<String>,
     /// What is done.
     pub action: Action,
     /// Why, for people to read.
@@ -98,6 +98,23 @@ pub enum Action {
         /// How many resources it holds, if the service says so.
         resources: Option<u64>,
     },
+    /// Add the fixtures that a service does not have.
+    Seed {
+        /// How many are missing; all of them if that is not known yet.
+        fixtures: usize,
+    },
+    /// Create the stack's security group.
+    CreateGroup {
+        /// Its name.
+        name: String,
+    },
+    /// Add rules to the stack's security group.
+    OpenPorts {
+        /// The group's name.
+        group: String,
+    },
+    /// Import the public key that new instances accept.
+    ImportKey,
     /// Terminate an instance.
     Terminate {
         /// The instance.
@@ -127,6 +144,27 @@ impl Plan {
 }
 
 impl Operation {
+    /// An operation on a service.
+    pub fn new(service: &str, action: Action, reason: impl Into<String>) -> Self {
+        Self { service: Some(service.into()), action, reason: reason.into() }
+    }
+
+    /// An operation on something that all services of the stack use.
+    pub fn of_stack(action: Action, reason: impl Into<String>) -> Self {
+        Self { service: None, action, reason: reason.into() }
+    }
+
+    /// The operation that adds fixtures to a service; `None` if none are missing.
+    pub fn seed(service: &str, missing: usize) -> Option<Self> {
+        let action = Action::Seed { fixtures: missing };
+        (missing > 0).then(|| Self::new(service, action, "missing fixtures are added"))
+    }
+
+    /// Whether it is on a service.
+    pub fn is_of(&self, service: &str) -> bool {
+        self.service.as_deref() == Some(service)
+    }
+
     /// Whether it changes nothing.
     pub fn is_keep(&self) -> bool {
         matches!(self.action, Action::Keep { .. })
@@ -146,8 +184,11 @@ impl Action {
             Self::Start { .. } => "start",
             Self::Restart { .. } => "restart",
             Self::InstallDocker { .. } => "install",
-            Self::CreateContainer { .. } => "create",
+            Self::CreateContainer { .. } | Self::CreateGroup { .. } => "create",
             Self::UpdateContainer { .. } | Self::UpdateTokens { .. } => "update",
+            Self::Seed { .. } => "seed",
+            Self::OpenPorts { .. } => "open",
+            Self::ImportKey => "import",
             Self::Launch { .. } => "launch",
             Self::Resume { .. } => "resume",
             Self::CarryOver { .. } => "carry over",
@@ -165,6 +206,11 @@ impl Action {
                 format!("{image} on {host}")
             }
             Self::UpdateTokens { host } => format!("list of tokens on {host}"),
+            Self::Seed { fixtures: 1 } => "1 fixture".into(),
+            Self::Seed { fixtures } => format!("{fixtures} fixtures"),
+            Self::CreateGroup { name } => format!("security group {name}"),
+            Self::OpenPorts { group } => format!("ports of security group {group}"),
+            Self::ImportKey => "the key that logs in".into(),
             Self::Launch { instance_type, image } => format!("{instance_type} with {image}"),
             Self::Resume { instance } | Self::Terminate { instance, .. } => instance.id.clone(),
             Self::CarryOver { from, .. } => format!("data of {}", from.id),
@@ -184,7 +230,7 @@ impl Action {
 /// An operation as JSON.
 #[derive(Serialize)]
 struct Fields<'a> {
-    service: &'a str,
+    service: Option<&'a str>,
     action: &'static str,
     target: String,
     reason: &'a str,
@@ -195,7 +241,7 @@ struct Fields<'a> {
 impl Serialize for Operation {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let fields = Fields {
-            service: &self.service,
+            service: self.service.as_deref(),
             action: self.action.verb(),
             target: self.action.target(),
             reason: &self.reason,

@@ -73,6 +73,14 @@ impl Session {
         Grants::new(self.access(), self.keyring(), args, true, Vec::new(), self.reporter("access"))
     }
 
+    /// Fails if this machine's list and the given token do not go together.
+    pub(crate) fn check_token(&self, args: &TokenArgs) -> Result<(), Error> {
+        if self.access() == Access::Tokens {
+            self.changes_tokens(self.keyring().list()?.as_ref(), args, true)?;
+        }
+        Ok(())
+    }
+
     /// Whether [`local_grants`](Self::local_grants) would change the list of tokens.
     pub(crate) fn changes_local_tokens(&self, args: &TokenArgs) -> Result<bool, Error> {
         let list = self.keyring().list()?;
@@ -97,8 +105,19 @@ impl Session {
         hosts: &[(&Host, &Service)],
         ensure: bool,
     ) -> Result<Grants, Error> {
+        let tokens = self.agreed_tokens(hosts).await?;
+        self.grant(args, tokens, ensure)
+    }
+
+    /// The same, for tokens that were planned.
+    pub(crate) fn grant(
+        &self,
+        args: &TokenArgs,
+        tokens: HostTokens,
+        ensure: bool,
+    ) -> Result<Grants, Error> {
         let (keyring, reporter) = (self.keyring(), self.reporter("access"));
-        let HostTokens { list: agreed, on_hosts, .. } = self.agreed_tokens(hosts).await?;
+        let HostTokens { list: agreed, on_hosts, .. } = tokens;
         if let Some(list) = agreed {
             let here = keyring.list()?;
             if here.as_ref() != Some(&list) {

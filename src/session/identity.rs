@@ -29,21 +29,20 @@ impl Session {
         }
     }
 
-    /// The same. The stack's own key is created if it does not exist.
-    pub(crate) fn ensure_identity(&self) -> Result<Identity, Error> {
-        let path = self.key_path();
-        Ok(match &self.config.ssh.key {
-            Some(_) => Identity::read(&path)?,
-            None => Identity::read_or_create(&path)?,
-        })
-    }
-
-    /// The same for a plan: a key that is not stored stands for the one that `up` will create.
+    /// The same, or a key that `up` will use if there is none yet. It is not stored.
     pub(crate) fn planned_identity(&self) -> Result<Identity, Error> {
         match self.existing_identity()? {
             Some(identity) => Ok(identity),
             None => Ok(Identity::generate()?),
         }
+    }
+
+    /// Stores the planned key, unless it exists.
+    pub(crate) fn store_identity(&self, identity: &Identity) -> Result<(), Error> {
+        if self.existing_identity()?.is_none() {
+            identity.store(&self.key_path())?;
+        }
+        Ok(())
     }
 
     /// The file of that key.

@@ -1,10 +1,13 @@
 //! Stacks on existing hosts, which are instances of another stack here.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::{BOTH, ONE};
+use crate::harness::EVENT;
 use crate::harness::cli::Ran;
+use crate::harness::http::send;
 use crate::harness::region::{Stack, on_host};
 
 /// A host that another stack launched.
@@ -61,6 +64,10 @@ impl Existing {
         }
     }
 
+    fn service(&self) -> SocketAddr {
+        format!("{}:80", self.address).parse().unwrap()
+    }
+
     fn container(&self) -> String {
         on_host(&self.id, &["docker", "inspect", "--format", "{{.Id}}", "eventpost-events"])
     }
@@ -104,14 +111,36 @@ fn a_plan_compares_existing_hosts_and_up_executes_it() {
     assert_eq!(host.container(), before, "a plan changes nothing");
     let rows = host.run(&["up", "--output", "json"]).succeeded().json();
     assert_eq!(rows[0]["outcome"], "updated", "{rows}");
-    assert_eq!(host.plan(&["plan"]), (Some(0), kept));
+    assert_eq!(host.plan(&["plan"]), (Some(0), kept.clone()));
 
-    on_host(&host.id, &["docker", "rm", "-f", "eventpost-events"]);
-    assert_eq!(host.plan(&["plan"]), (Some(2), operation("create", "there is no container")));
-    let there_is_none = format!("events on {}: there is no container", host.address);
-    host.assert_refused(&[&["deploy", "--dry-run"], &["deploy"]], &there_is_none);
-    let rows = host.run(&["up", "--output", "json"]).succeeded().json();
-    assert_eq!(rows[0]["outcome"], "created", "{rows}");
+    // A fixture that somebody has deleted is added again by `up`, and not by `deploy`.
+    let address = host.service();
+    let id = send(address, "GET", "/events", None).json()[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(send(address, "DELETE", &format!("/events/{id}"), None).status, 200);
+    let both = [kept.clone(), operation("seed", "missing fixtures are added")].concat();
+    assert_eq!(host.plan(&["plan"]), (Some(2), both));
+    assert_eq!(host.plan(&["plan", "--no-seed"]), (Some(0), kept.clone()));
+    assert_eq!(host.plan(&["deploy", "--dry-run"]), (Some(0), kept.clone()));
+    host.run(&["up"]).succeeded();
+    assert_eq!(host.plan(&["plan"]), (Some(0), kept));
+}
+
+#[test]
+#[ignore = "needs root and Docker: run scripts/test"]
+fn a_container_that_is_gone_is_created_with_the_data_of_its_volume() {
+    let host = Existing::launch("gone");
+    host.stack.home_that_knows(&host.id, &host.address);
+    host.run(&["up"]).succeeded();
+    assert_eq!(send(host.service(), "POST", "/events", Some(EVENT)).status, 201);
+    for command in ["deploy", "up"] {
+        on_host(&host.id, &["docker", "rm", "-f", "eventpost-events"]);
+        let created = operation("create", "there is no container");
+        assert_eq!(host.plan(&[command, "--dry-run"]).1[..1], created);
+        let rows = host.run(&[command, "--output", "json"]).succeeded().json();
+        assert_eq!(rows[0]["outcome"], "created", "{rows}");
+        let events = send(host.service(), "GET", "/events", None).json();
+        assert_eq!(events.as_array().unwrap().len(), 9);
+    }
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn a_stack_is_launched_replaced_and_ended_and_nothing_else_is_touched() {
     let plan = stack.run(&["plan", "--output", "json"]);
     assert_eq!(plan.code, Some(2), "{plan:?}");
     let plan = plan.json();
-    assert_eq!(plan["operations"].as_array().unwrap().len(), 2, "{plan}");
+    assert_eq!(plan["operations"].as_array().unwrap().len(), 6, "{plan}");
     assert_eq!(
         (&plan["cost"]["hourly"], &plan["last_time_seconds"]),
         (&json!(0.3712), &json!(null))

@@ -121,17 +121,30 @@ fn a_replacement_that_is_cut_off_loses_no_write() {
     stack.run(&["down", "--yes"]).succeeded();
 }
 
+/// A plan refuses what `up` refuses.
+fn assert_not_carried_over(stack: &Stack, args: &[&str]) {
+    let failed = stack.run(args);
+    assert_eq!(failed.code, Some(1), "{failed:?}");
+    assert!(failed.stderr.contains("cannot be carried over"), "{failed:?}");
+    assert!(failed.stderr.contains("--fresh"), "{failed:?}");
+}
+
 #[test]
 #[ignore = "needs root and Docker: run scripts/test"]
 fn data_that_cannot_be_carried_over_stop_up_before_it_launches() {
     let stack = Stack::new("replace-not", ONE);
     stack.run(&["up"]).succeeded();
     let first = stack.instances();
+    // Without the key that logs in, nothing can be copied either.
+    let elsewhere = stack.world.path().join("elsewhere");
+    let elsewhere = ["--state-dir", elsewhere.to_str().unwrap()];
+    assert_not_carried_over(&stack, &[&["plan"], &elsewhere[..]].concat());
+    assert_not_carried_over(&stack, &[&["up"], &elsewhere[..]].concat());
+    assert!(!stack.world.path().join("elsewhere/keys").exists());
+
     on_host(&first[0], &["docker", "rm", "-f", "eventpost-events"]);
-    let failed = stack.run(&["up"]);
-    assert_eq!(failed.code, Some(1), "{failed:?}");
-    assert!(failed.stderr.contains("cannot be carried over"), "{failed:?}");
-    assert!(failed.stderr.contains("--fresh"), "{failed:?}");
+    assert_not_carried_over(&stack, &["plan"]);
+    assert_not_carried_over(&stack, &["up"]);
     assert_eq!(stack.instances(), first);
     let refused = stack.run(&["up", "--terminate-first"]);
     assert_eq!(refused.code, Some(2), "{refused:?}");

@@ -18,8 +18,8 @@ mod without;
 pub use error::{AccountError, Ec2Error, authorize};
 pub use instance::{Instance, InstanceState};
 pub use model::{
-    GroupName, GroupPlan, GroupSpec, GroupState, Image, Ingress, Launch, MachineImage, NewInstance,
-    SshFrom,
+    GroupChange, GroupName, GroupPlan, GroupSpec, GroupState, Image, Ingress, Launch, MachineImage,
+    NewInstance, SshFrom,
 };
 #[cfg(feature = "sdk")]
 pub use sdk::Ec2;

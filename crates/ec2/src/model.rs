@@ -81,6 +81,28 @@ pub struct GroupPlan {
     pub(crate) step: GroupStep,
 }
 
+/// What carrying out a [`GroupPlan`] changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupChange {
+    /// A group is created.
+    Create,
+    /// Rules for these ports are added.
+    Open(Vec<u16>),
+}
+
+impl GroupPlan {
+    /// What carrying it out changes, if anything.
+    pub fn change(&self) -> Option<GroupChange> {
+        match &self.step {
+            GroupStep::Create => Some(GroupChange::Create),
+            GroupStep::Open { missing, .. } if !missing.is_empty() => {
+                Some(GroupChange::Open(missing.iter().map(|rule| rule.port).collect()))
+            }
+            GroupStep::Open { .. } | GroupStep::Use { .. } => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(not(feature = "sdk"), expect(dead_code, reason = "only the SDK's side plans"))]
 pub(crate) enum GroupStep {

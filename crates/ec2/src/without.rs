@@ -70,8 +70,8 @@ unreachable_methods! {
     set_host_keys(id: &str, keys: &[String]) -> Result<(), Ec2Error>;
     /// Marks instances as those that serve.
     set_serving(ids: &[String]) -> Result<(), Ec2Error>;
-    /// Whether the key pair for an identity is the stack's.
-    check_key(stack: &str, identity: &Identity) -> Result<(), AccountError>;
+    /// Whether the account has the key pair for an identity.
+    has_key(stack: &str, identity: &Identity) -> Result<bool, AccountError>;
     /// The name of the key pair for an identity.
     ensure_key(stack: &str, identity: &Identity) -> Result<String, AccountError>;
     /// Deletes the key pairs that the stack imported.

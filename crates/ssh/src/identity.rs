@@ -60,8 +60,8 @@ pub enum IdentityError {
         path: PathBuf,
     },
     /// A key could not be stored.
-    #[error("{path}: no key can be created: {cause}")]
-    NotCreated {
+    #[error("the key {path} cannot be written: {cause}")]
+    NotStored {
         /// Its file.
         path: PathBuf,
         /// What went wrong.
@@ -93,18 +93,15 @@ impl Identity {
         Self::of(&key, &text).map_err(format)
     }
 
-    /// Reads the key at `path`, or creates one there that only this user can read.
-    pub fn read_or_create(path: &Path) -> Result<Self, IdentityError> {
-        let failed = |cause: String| IdentityError::NotCreated { path: path.into(), cause };
+    /// Writes the private key to a file that only this user can read.
+    pub fn store(&self, path: &Path) -> Result<(), IdentityError> {
         let folder = path.parent().unwrap_or(Path::new("."));
-        private::create_dir_all(folder).map_err(|e| failed(e.to_string()))?;
-        if path.exists() {
-            return Self::read(path);
-        }
-        let identity = Self::generate()?;
-        replace_file(path, 0o600, identity.private.as_bytes())
-            .map_err(|e| failed(e.to_string()))?;
-        Ok(identity)
+        private::create_dir_all(folder)
+            .and_then(|()| replace_file(path, 0o600, self.private.as_bytes()))
+            .map_err(|error| IdentityError::NotStored {
+                path: path.into(),
+                cause: error.to_string(),
+            })
     }
 
     /// Generates an ed25519 key that is stored nowhere.
@@ -158,13 +155,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_made_once_for_its_owner_only() {
+    fn a_stored_key_is_for_its_owner_only() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ssh/id_ed25519");
-        let made = Identity::read_or_create(&path).unwrap();
+        let made = Identity::generate().unwrap();
+        made.store(&path).unwrap();
         let bits = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((bits(&path), bits(path.parent().unwrap())), (0o600, 0o700));
-        let again = Identity::read_or_create(&path).unwrap();
+        let again = Identity::read(&path).unwrap();
         assert_eq!(made.public(), again.public());
         assert!(made.public().starts_with("ssh-ed25519 AAAA"), "{}", made.public());
         assert!(!format!("{made:?}").contains("PRIVATE"));

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::rollout::{self, Purpose};
+use super::rollout::{self, Executed, Purpose};
 use super::switch::{Row, switch_all};
 use crate::cli::{Deploy, Rollback};
 use crate::commands::operations;
@@ -11,7 +11,7 @@ use crate::config::Access;
 use crate::docker;
 use crate::error::Error;
 use crate::secrets;
-use crate::session::{Connection, Session};
+use crate::session::{Connection, Grants, Session};
 
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -40,14 +40,11 @@ pub(crate) async fn deploy(args: &Deploy) -> Result<ExitCode, Error> {
 
 async fn deploy_all(args: &Deploy, session: &Session) -> Result<Vec<Row>, Error> {
     let hosts = session.service_hosts().await?;
-    let connections = session.connect_all(&hosts).await?;
-    let pairs = rollout::hosts_with_services(&connections);
-    let purpose = Purpose::Deploy;
-    let grants = session.host_grants(&args.token, &pairs, purpose.ensures_token()).await?;
-    let rollouts = rollout::plan(session, connections, &grants.tokens, purpose).await?;
-    let rows = rollout::execute(&rollouts, "deployed", &grants).await?;
-    grants.are_deployed()?;
-    Ok(rows.into_iter().map(|(_, row)| row).collect())
+    let finish = async |executed: Executed<'_, '_>, _: &Grants| {
+        let created = executed.created.into_iter().map(|(it, done)| Row::created(it, done.url));
+        Ok(created.chain(executed.updated.into_iter().map(|(_, row)| row)).collect())
+    };
+    rollout::run(session, &hosts, &args.token, Purpose::Deploy, "deployed", finish).await
 }
 
 pub(crate) async fn rollback(args: &Rollback) -> Result<ExitCode, Error> {

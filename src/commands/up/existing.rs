@@ -1,19 +1,14 @@
 //! `eventpost up --hosts`: installs Docker and runs the services on hosts that exist. Services
 //! that run already are updated as `deploy` does.
 
-use std::future;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use futures_util::FutureExt;
-use futures_util::future::try_join_all;
-
-use super::{AllFixtures, Row};
+use super::Row;
 use crate::cli::{self, Up};
-use crate::commands::change::rollout::{self, Purpose, Rollout};
-use crate::deploy::{self, Deployment, InitialData, Stopwatch};
+use crate::commands::change::rollout::{self, Executed, Purpose};
 use crate::error::Error;
-use crate::fixtures::Fixtures;
+use crate::fixtures::{AllFixtures, Fixtures};
 use crate::plan::Plan;
 use crate::seed;
 use crate::session::{Connection, Grants, Session};
@@ -29,7 +24,6 @@ pub(super) async fn run(
     session: Session,
     fixtures: &AllFixtures,
 ) -> Result<ExitCode, Error> {
-    session.ensure_identity()?;
     let work = async || session.run(LEFT, bring_up_all(args, &session, fixtures)).await;
     let rows = session.locked("up", work);
     let rows = rows.await?;
@@ -39,9 +33,14 @@ pub(super) async fn run(
 }
 
 /// The operations that `up --hosts` would execute now.
-pub(super) async fn plan(args: &cli::Plan, session: &Session) -> Result<Plan, Error> {
+pub(super) async fn plan(
+    args: &cli::Plan,
+    session: &Session,
+    fixtures: &AllFixtures,
+) -> Result<Plan, Error> {
+    let purpose = Purpose::Up(Some(fixtures).filter(|_| !args.no_seed));
     let hosts = session.service_hosts().await?;
-    rollout::preview(session, &hosts, &args.token, Purpose::Up).await
+    rollout::preview(session, &hosts, &args.token, purpose).await
 }
 
 async fn bring_up_all(
@@ -49,56 +48,35 @@ async fn bring_up_all(
     session: &Session,
     fixtures: &AllFixtures,
 ) -> Result<Vec<Row>, Error> {
+    let purpose = Purpose::Up(Some(fixtures).filter(|_| !args.plan.no_seed));
     let hosts = session.service_hosts().await?;
-    let connections = session.connect_all(&hosts).await?;
-    let pairs = rollout::hosts_with_services(&connections);
-    let purpose = Purpose::Up;
-    let grants = session.host_grants(&args.plan.token, &pairs, purpose.ensures_token()).await?;
-    let rollouts = rollout::plan(session, connections, &grants.tokens, purpose).await?;
-    let (new, running): (Vec<_>, Vec<_>) = rollouts.into_iter().partition(Rollout::is_new);
-    let created = new.iter().map(|rollout| {
-        let fixtures = &fixtures[&rollout.connection.service.name];
-        create(session, rollout, InitialData::seeded(fixtures, args.no_seed), &grants)
-    });
-    let mut rows = try_join_all(created).await?;
-    let updated = rollout::execute(&running, "updated", &grants).await?;
-    if updated.iter().any(|(_, row)| row.has_changed()) {
-        // A rollback reverts what was updated, and leaves the new containers as they are.
-        let kept = new.iter().map(|it| rollout::note_kept(&it.connection));
-        try_join_all(kept).await?;
-    }
-    for (rollout, row) in updated {
-        if !args.no_seed {
-            let fixtures = &fixtures[&rollout.connection.service.name];
-            seed_running(&rollout.connection, fixtures, &grants).await?;
-        }
-        let host = rollout.connection.address().to_string();
-        let (service, url, steps) = (row.service, row.url, Vec::new());
-        rows.push(Row { service, outcome: row.outcome, host, url, steps });
-    }
-    grants.are_deployed()?;
-    Ok(rows)
+    let finish = async |executed: Executed<'_, '_>, grants: &Grants| {
+        finish_all(executed, grants, purpose).await
+    };
+    rollout::run(session, &hosts, &args.plan.token, purpose, "updated", finish).await
 }
 
-/// Runs a service on a host that has no container of it.
-async fn create(
-    session: &Session,
-    rollout: &Rollout<'_>,
-    data: InitialData<'_>,
+/// Seeds the services that ran before, and returns what was done to all of them.
+async fn finish_all(
+    executed: Executed<'_, '_>,
     grants: &Grants,
-) -> Result<Row, Error> {
-    let Connection { found, service, reporter, .. } = &rollout.connection;
-    let artifact = future::ready(Ok(rollout.artifact.clone())).boxed_local().shared();
-    let (docker, target) = (session.config.docker, found.target.clone());
-    let tokens = grants.list_and_token();
-    let deployment = Deployment { service, docker, target, artifact, data, tokens };
-    let mut watch = Stopwatch::start();
-    let deployed = deploy::deploy(&deployment, async |_| Ok(()), *reporter, &mut watch).await;
-    let (_, ready) = deployed.inspect_err(|error| reporter.failed(error.headline()))?;
-    let url = ready.endpoint().url(&service.collection());
-    reporter.done(format!("serves at {url}"));
-    let (service, host) = (service.name.to_string(), rollout.connection.address().to_string());
-    Ok(Row { service, outcome: "created", host, url, steps: watch.steps() })
+    purpose: Purpose<'_>,
+) -> Result<Vec<Row>, Error> {
+    let row = |connection: &Connection<'_>, outcome, url, steps| {
+        let service = connection.service.name.to_string();
+        Row { service, outcome, host: connection.address().to_string(), url, steps }
+    };
+    let created = executed.created.into_iter();
+    let mut rows: Vec<_> =
+        created.map(|(it, done)| row(&it.connection, "created", done.url, done.steps)).collect();
+    for (rollout, done) in executed.updated {
+        let connection = &rollout.connection;
+        if let Some(fixtures) = purpose.fixtures(connection.service).filter(|_| rollout.seeds()) {
+            seed_running(connection, fixtures, grants).await?;
+        }
+        rows.push(row(connection, done.outcome, done.url, Vec::new()));
+    }
+    Ok(rows)
 }
 
 async fn seed_running(

@@ -2,6 +2,7 @@
 //! interrupted run started is stopped again.
 
 use std::collections::BTreeMap;
+use std::iter;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,18 +10,17 @@ use std::process::ExitCode;
 use futures_util::future::try_join_all;
 use serde::Serialize;
 use support::digest::sha256;
-use support::http::Client;
+use support::http::{Client, Endpoint};
 
-use super::AllFixtures;
 use crate::access::Token;
 use crate::binary;
 use crate::cli::{self, Up};
 use crate::config::{Name, Service};
 use crate::error::Error;
-use crate::fixtures::Fixtures;
+use crate::fixtures::{AllFixtures, Fixtures};
 use crate::local::{self, Job, LocalError, StartedServices};
 use crate::plan::local::{ProcessSpec, ProcessState, operation};
-use crate::plan::{Action, Plan};
+use crate::plan::{Action, Operation, Plan};
 use crate::report::{Cell, Table};
 use crate::secrets;
 use crate::seed;
@@ -53,6 +53,16 @@ impl Table for Row {
     }
 }
 
+/// What the plan of every service is made from.
+struct Planning<'a> {
+    session: &'a Session,
+    /// `None` if nothing is seeded.
+    fixtures: Option<&'a AllFixtures>,
+    token: Option<Token>,
+    /// Whether the list of tokens is about to change.
+    changes_tokens: bool,
+}
+
 /// A service that is ready to be planned.
 struct BuiltService {
     service: Service,
@@ -79,11 +89,20 @@ pub(super) async fn run(
 }
 
 /// The operations that `up --local` would execute now.
-pub(super) async fn plan(args: &cli::Plan, session: &Session) -> Result<Plan, Error> {
-    let changes_tokens = session.changes_local_tokens(&args.token)?;
+pub(super) async fn plan(
+    args: &cli::Plan,
+    session: &Session,
+    fixtures: &AllFixtures,
+) -> Result<Plan, Error> {
+    let planning = Planning {
+        session,
+        fixtures: Some(fixtures).filter(|_| !args.no_seed),
+        token: session.token(&args.token)?,
+        changes_tokens: session.changes_local_tokens(&args.token)?,
+    };
     let built = build(args.port_base, session).await?;
-    let operations =
-        plan_all(session, &built, changes_tokens).await?.into_iter().map(|job| job.operation);
+    let jobs = planning.all(&built).await?;
+    let operations = jobs.into_iter().flat_map(|job| iter::once(job.operation).chain(job.seed));
     Ok(Plan::new(session.stack(), operations.collect()))
 }
 
@@ -97,13 +116,19 @@ async fn bring_up(
     addresses(args.plan.port_base, &session.config.services)?;
     let grants = session.local_grants(&args.plan.token)?;
     let built = build(args.plan.port_base, session).await?;
-    let jobs = plan_all(session, &built, false).await?;
+    let planning = Planning {
+        session,
+        fixtures: Some(fixtures).filter(|_| !args.plan.no_seed),
+        token: grants.token.clone(),
+        changes_tokens: false,
+    };
+    let jobs = planning.all(&built).await?;
 
     // A service may take over the port of another, so all that restart are stopped first.
     let restarts = |job: &&Job<'_>| matches!(job.operation.action, Action::Restart { .. });
     try_join_all(jobs.iter().filter(restarts).map(|job| local::stop(&job.folder))).await?;
     let rows = jobs.iter().map(|job| {
-        let fixtures = fixtures.get(&job.service.name).filter(|_| !args.no_seed);
+        let fixtures = fixtures.get(&job.service.name).filter(|_| job.seed.is_some());
         finish(job, fixtures, grants.token.as_ref(), session, started)
     });
     try_join_all(rows).await
@@ -131,24 +156,68 @@ async fn build(port_base: u16, session: &Session) -> Result<Vec<BuiltService>, E
     Ok(built)
 }
 
-/// What is done for each service. Fails if a port is in use. `changes_tokens` says whether the
-/// list of tokens is about to change.
-async fn plan_all<'a>(
-    session: &Session,
-    built: &'a [BuiltService],
-    changes_tokens: bool,
-) -> Result<Vec<Job<'a>>, Error> {
-    let (mut jobs, mut in_use) = (Vec::new(), Vec::new());
-    for service in built {
-        let (job, existing) = plan_one(session, service, changes_tokens).await?;
-        jobs.push(job);
-        in_use.extend(match existing {
-            ProcessState::Running { address, .. } => Some(address),
-            ProcessState::Stopped => None,
-        });
+impl Planning<'_> {
+    /// What is done for each service. Fails if a port is in use.
+    async fn all<'a>(&self, built: &'a [BuiltService]) -> Result<Vec<Job<'a>>, Error> {
+        let (mut jobs, mut in_use) = (Vec::new(), Vec::new());
+        for service in built {
+            let (job, existing) = self.one(service).await?;
+            jobs.push(job);
+            in_use.extend(match existing {
+                ProcessState::Running { address, .. } => Some(address),
+                ProcessState::Stopped => None,
+            });
+        }
+        check_ports(&jobs, &in_use)?;
+        Ok(jobs)
     }
-    check_ports(&jobs, &in_use)?;
-    Ok(jobs)
+
+    /// What is done for a service, and how it runs now.
+    async fn one<'a>(&self, built: &'a BuiltService) -> Result<(Job<'a>, ProcessState), Error> {
+        let BuiltService { service, program, address } = built;
+        let name = service.name.as_str();
+        let folder = self.session.folder.service(name);
+        let release = local::release(program, &self.env(service)?)?;
+        let wanted = ProcessSpec { address: *address, release };
+        let existing = match local::find(&folder).await? {
+            None => ProcessState::Stopped,
+            Some(holder) => {
+                ProcessState::Running { address: holder.address, release: folder.release() }
+            }
+        };
+        let operation = operation(name, &wanted, &existing);
+        let seed = Operation::seed(name, self.missing_fixtures(service, &existing).await);
+        Ok((Job { service, folder, program, wanted, operation, seed }, existing))
+    }
+
+    /// The environment of a service, with all that it is restarted for if it changes.
+    fn env(&self, service: &Service) -> Result<BTreeMap<String, String>, Error> {
+        let mut env = local::local_env(service);
+        // A secret with other content counts as another environment.
+        let contents = match secrets::read(service) {
+            // `up` creates the list of tokens that a plan does not find yet.
+            Err(error) if error.is_missing(self.session.keyring().path()) => Vec::new(),
+            contents => contents?,
+        };
+        for (name, content) in contents {
+            env.insert(format!("the content of {name}"), sha256(content));
+        }
+        if self.changes_tokens {
+            env.insert("the list of tokens".into(), "is about to change".into());
+        }
+        Ok(env)
+    }
+
+    async fn missing_fixtures(&self, service: &Service, existing: &ProcessState) -> usize {
+        let Some(fixtures) = self.fixtures.and_then(|all| all.get(&service.name)) else { return 0 };
+        match existing {
+            ProcessState::Stopped => fixtures.items.len(),
+            ProcessState::Running { address, .. } => {
+                let client = Client::local(Endpoint::at(*address), self.token.clone());
+                seed::missing(service, client, fixtures).await
+            }
+        }
+    }
 }
 
 /// Consecutive ports from `base`, one for each service.
@@ -160,39 +229,6 @@ fn addresses(base: u16, services: &[Service]) -> Result<BTreeMap<Name, SocketAdd
     let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let names = services.iter().map(|service| service.name.clone());
     Ok(names.zip(ports.into_iter().map(address)).collect())
-}
-
-/// What is done for a service, and how it runs now.
-async fn plan_one<'a>(
-    session: &Session,
-    built: &'a BuiltService,
-    changes_tokens: bool,
-) -> Result<(Job<'a>, ProcessState), Error> {
-    let BuiltService { service, program, address } = built;
-    let name = service.name.as_str();
-    let folder = session.folder.service(name);
-    let mut env = local::local_env(service);
-    // A secret with other content counts as another environment.
-    let contents = match secrets::read(service) {
-        // `up` creates the list of tokens that a plan does not find yet.
-        Err(error) if error.is_missing(session.keyring().path()) => Vec::new(),
-        contents => contents?,
-    };
-    if changes_tokens {
-        env.insert("the list of tokens".into(), "is about to change".into());
-    }
-    for (name, content) in contents {
-        env.insert(format!("the content of {name}"), sha256(content));
-    }
-    let wanted = ProcessSpec { address: *address, release: local::release(program, &env)? };
-    let existing = match local::find(&folder).await? {
-        None => ProcessState::Stopped,
-        Some(holder) => {
-            ProcessState::Running { address: holder.address, release: folder.release() }
-        }
-    };
-    let operation = operation(name, &wanted, &existing);
-    Ok((Job { service, folder, program, wanted, operation }, existing))
 }
 
 /// Fails if another program uses a port, before the first service is changed.

@@ -4,16 +4,15 @@ mod ec2;
 mod existing;
 mod local;
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use serde::Serialize;
 
 use crate::cli::{self, Up};
-use crate::config::{Config, Name};
+use crate::config::Config;
 use crate::deploy::Step;
 use crate::error::Error;
-use crate::fixtures::{self, Fixtures};
+use crate::fixtures::{self, AllFixtures};
 use crate::plan::Plan;
 use crate::report::{Cell, Table};
 use crate::secrets;
@@ -33,16 +32,13 @@ pub(super) async fn run(args: &Up) -> Result<ExitCode, Error> {
 
 /// The operations that `up` would execute now.
 pub(super) async fn plan(args: &cli::Plan, session: &Session) -> Result<Plan, Error> {
-    read_files(&session.config)?;
+    let fixtures = read_files(&session.config)?;
     match session.placement {
-        Placement::Local => local::plan(args, session).await,
-        Placement::Hosts(_) => existing::plan(args, session).await,
-        Placement::Ec2 => ec2::plan(args, session).await,
+        Placement::Local => local::plan(args, session, &fixtures).await,
+        Placement::Hosts(_) => existing::plan(args, session, &fixtures).await,
+        Placement::Ec2 => ec2::plan(args, session, &fixtures).await,
     }
 }
-
-/// The fixtures of the services.
-type AllFixtures = BTreeMap<Name, Fixtures>;
 
 /// Reads the files that the description names, before anything is changed.
 fn read_files(config: &Config) -> Result<AllFixtures, Error> {

@@ -24,6 +24,8 @@ fn planned(services: &[&str], instances: &[Instance], fresh: bool) -> LaunchPlan
     let services: Vec<_> = services.iter().map(|name| (*name).to_owned()).collect();
     let wanted = LaunchSpec {
         services: &services,
+        setup: &[],
+        fixtures: &BTreeMap::new(),
         instance_type: "t2.xlarge",
         image: "ami-1",
         fresh,
@@ -41,7 +43,12 @@ fn pair(instances: &[Instance]) -> (u32, Vec<String>) {
 fn texts(plan: &LaunchPlan) -> Vec<String> {
     let text = |it: &Operation| {
         let data = if it.loses_data() { ", data lost" } else { "" };
-        format!("{}: {} {}{data}", it.service, it.action.verb(), it.action.target())
+        format!(
+            "{}: {} {}{data}",
+            it.service.as_deref().unwrap(),
+            it.action.verb(),
+            it.action.target()
+        )
     };
     plan.operations.iter().map(text).collect()
 }
@@ -135,6 +142,8 @@ fn hosts_can_be_terminated_before_the_launch() {
     let services = ["events".to_owned()];
     let wanted = LaunchSpec {
         services: &services,
+        setup: &[],
+        fixtures: &BTreeMap::new(),
         instance_type: "t2.xlarge",
         image: "ami-1",
         fresh: true,

@@ -15,10 +15,13 @@ use super::{AccountError, Ec2, Ec2Error};
 const VISIBLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl Ec2 {
-    /// Checks that the key pair for an identity is the stack's, if there is one of its name.
-    pub async fn check_key(&self, stack: &str, identity: &Identity) -> Result<(), AccountError> {
-        let found = self.key_pair(&name(stack, identity)).await?;
-        found.map_or(Ok(()), |pair| self.judge_key(&pair, stack, identity))
+    /// Whether the account has the key pair for an identity. Fails if the one of its name is
+    /// not the stack's.
+    pub async fn has_key(&self, stack: &str, identity: &Identity) -> Result<bool, AccountError> {
+        match self.key_pair(&name(stack, identity)).await? {
+            Some(pair) => self.judge_key(&pair, stack, identity).map(|()| true),
+            None => Ok(false),
+        }
     }
 
     /// The name of the key pair for an identity, which is imported if it is missing. The name

@@ -16,17 +16,17 @@ use std::time::Duration;
 
 use ec2::Ec2;
 use futures_util::future::{join_all, try_join_all};
-use ssh::{Host, Target};
+use ssh::{Host, Identity, Target};
 use support::event::Reporter;
 use support::wait::Deadline;
 
-use super::Work;
 use super::host::NewHost;
 use crate::config::Service;
 use crate::docker::{self, DataStep};
 use crate::error::Error;
 use crate::health;
-use crate::session::instance_target;
+use crate::plan::launch::LaunchPlan;
+use crate::session::{Session, instance_target};
 
 /// A host that serves answers at once.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -59,19 +59,23 @@ struct ConnectedSource<'c, 'a> {
 }
 
 impl<'a> CarryOver<'a> {
-    /// What the plan carries over.
-    pub(super) fn new(work: &'a Work<'a>) -> Result<Self, Error> {
+    /// What a plan carries over.
+    pub(super) fn new(
+        session: &'a Session,
+        identity: &Identity,
+        plan: &LaunchPlan,
+    ) -> Result<Self, Error> {
         let mut sources = Vec::new();
-        for service in &work.session.config.services {
-            let Some(instance) = work.plan.source(service.name.as_str()) else { continue };
-            let target = instance_target(&work.session.config, instance, &work.survey.identity);
+        for service in &session.config.services {
+            let Some(instance) = plan.source(service.name.as_str()) else { continue };
+            let target = instance_target(&session.config, instance, identity);
             let target = target.filter(|_| instance.is_running());
             let target = target.ok_or_else(|| Error::SourceDown {
                 instance: instance.id.clone(),
                 service: service.name.to_string(),
                 state: instance.state.to_string(),
             })?;
-            let reporter = work.session.reporter(service.name.as_str());
+            let reporter = session.reporter(service.name.as_str());
             sources.push(Source { service, target, reporter });
         }
         Ok(Self { sources, is_read_only: AtomicBool::new(false) })
@@ -178,7 +182,9 @@ impl Source<'_> {
     async fn check(&self) -> Result<(), Error> {
         self.reporter.step("checking its data");
         let host = self.connect().await?;
-        docker::run_data(&host, self.service, DataStep::Check).await.map_err(Error::Host)
+        docker::run_data(&host, self.service, DataStep::Check).await?;
+        self.reporter.done("its data can be copied");
+        Ok(())
     }
 
     async fn copy_to(&self, to: &mut NewHost) -> Result<(), Error> {

@@ -63,7 +63,7 @@ pub(super) async fn bring_up<'a>(
     fixtures: &'a Fixtures,
     artifact: PendingArtifact<'a>,
 ) -> Result<NewHost, Error> {
-    let Work { args, session, ec2, survey, plan, .. } = run.work;
+    let Work { session, ec2, survey, plan, .. } = run.work;
     let reporter = session.reporter(service.name.as_str());
     let mut watch = Stopwatch::start();
     let work = async {
@@ -76,7 +76,8 @@ pub(super) async fn bring_up<'a>(
         let target = target.ok_or_else(no_address)?;
         let data = match plan.source(service.name.as_str()) {
             Some(_) => InitialData::CarriedOver,
-            None => InitialData::seeded(fixtures, args.no_seed),
+            None if plan.seeds(service.name.as_str()) => InitialData::Fixtures(fixtures),
+            None => InitialData::Existing,
         };
         let (docker, tokens) = (session.config.docker, run.grants.list_and_token());
         let deployment = Deployment { service: &service, docker, target, artifact, data, tokens };

@@ -19,12 +19,13 @@ use tokio::sync::watch;
 use self::carry::CarryOver;
 use self::host::{NewHost, Run, bring_up};
 use self::survey::Survey;
-use super::{AllFixtures, Row};
+use super::Row;
 use crate::cli::{self, Up};
 use crate::config::{Access, Service};
 use crate::deploy;
 use crate::docker;
 use crate::error::Error;
+use crate::fixtures::AllFixtures;
 use crate::plan::Plan;
 use crate::plan::launch::LaunchPlan;
 use crate::session::{Grants, Session, instance_target};
@@ -55,9 +56,8 @@ pub(super) async fn run(
     let begin = Instant::now();
     let rows = session.locked("up", async || {
         let ec2 = session.ec2().await?;
-        let survey = Survey::take(&session, ec2, session.ensure_identity());
-        let survey = session.inspect(survey).await?;
-        let plan = survey.plan(&session.config, &args.plan);
+        let survey = session.inspect(Survey::take(&session, ec2)).await?;
+        let plan = survey.plan(&session.config, &args.plan, fixtures);
         if let Some(loss) = plan.loss().filter(|_| !args.yes) {
             session.confirm(format!("{loss} Continue?")).await?;
         }
@@ -73,15 +73,23 @@ pub(super) async fn run(
 }
 
 /// The operations that `up` would execute now.
-pub(super) async fn plan(args: &cli::Plan, session: &Session) -> Result<Plan, Error> {
-    let identity = session.planned_identity();
-    let survey = Survey::take(session, session.ec2().await?, identity).await?;
-    survey.preview(args, session).await
+pub(super) async fn plan(
+    args: &cli::Plan,
+    session: &Session,
+    fixtures: &AllFixtures,
+) -> Result<Plan, Error> {
+    let survey = Survey::take(session, session.ec2().await?).await?;
+    let plan = survey.plan(&session.config, args, fixtures);
+    // What `up` would refuse is refused here, too.
+    let carry = CarryOver::new(session, &survey.identity, &plan)?;
+    carry.check().await?;
+    session.check_token(&args.token)?;
+    survey.preview(plan, args, session).await
 }
 
 impl Work<'_> {
     async fn run(&self) -> Result<Vec<Row>, Error> {
-        let carry = CarryOver::new(self)?;
+        let carry = CarryOver::new(self.session, &self.survey.identity, &self.plan)?;
         let built = self.session.run(LEFT, self.build(&carry)).await;
         let new = match built {
             Ok(new) => new,
@@ -116,6 +124,7 @@ impl Work<'_> {
         }
         let (stack, spec) = (self.session.stack(), config.group_spec());
         let Survey { identity, image, group, .. } = &self.survey;
+        self.session.store_identity(identity)?;
         let (group, key) =
             tokio::try_join!(ec2.ensure_group(&spec, group), ec2.ensure_key(stack, identity))?;
         let launch = Launch {

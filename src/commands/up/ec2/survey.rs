@@ -1,6 +1,6 @@
 //! Looks at the account before anything is changed, and plans from what is there.
 
-use ec2::{Ec2, GroupPlan, Instance, MachineImage};
+use ec2::{Ec2, GroupChange, GroupPlan, Instance, MachineImage};
 use futures_util::future::join_all;
 use ssh::Identity;
 use std::time::Duration;
@@ -12,9 +12,10 @@ use crate::access::Token;
 use crate::cli;
 use crate::config::Config;
 use crate::error::Error;
+use crate::fixtures::AllFixtures;
 use crate::health;
 use crate::plan::launch::{self, LaunchPlan, LaunchSpec};
-use crate::plan::{Action, Plan, price};
+use crate::plan::{Action, Operation, Plan, price};
 use crate::session::{Session, instance_target};
 
 /// A host that runs answers at once.
@@ -25,17 +26,16 @@ pub(super) struct Survey {
     pub(super) identity: Identity,
     pub(super) image: MachineImage,
     pub(super) group: GroupPlan,
+    /// Whether the account has the key that logs in.
+    has_key: bool,
     pub(super) instances: Vec<Instance>,
 }
 
 impl Survey {
     /// Looks at everything. Reports all problems at once.
-    pub(super) async fn take(
-        session: &Session,
-        ec2: &Ec2,
-        identity: Result<Identity, Error>,
-    ) -> Result<Self, Error> {
+    pub(super) async fn take(session: &Session, ec2: &Ec2) -> Result<Self, Error> {
         let (config, stack) = (&session.config, session.stack());
+        let identity = session.planned_identity();
         let image = async {
             let image = ec2.machine_image(&config.image).await?;
             ec2.may_launch(&config.instance_type, &image).await?;
@@ -43,16 +43,16 @@ impl Survey {
         };
         let key = async {
             match &identity {
-                Ok(identity) => ec2.check_key(stack, identity).await,
-                Err(_) => Ok(()),
+                Ok(identity) => ec2.has_key(stack, identity).await,
+                Err(_) => Ok(false),
             }
         };
         let spec = config.group_spec();
         let (image, instances, group, key) =
             tokio::join!(image, ec2.instances(stack), ec2.plan_group(&spec), key);
         match (identity, image, instances, group, key) {
-            (Ok(identity), Ok(image), Ok(instances), Ok(group), Ok(())) => {
-                Ok(Self { identity, image, group, instances })
+            (Ok(identity), Ok(image), Ok(instances), Ok(group), Ok(has_key)) => {
+                Ok(Self { identity, image, group, has_key, instances })
             }
             (identity, image, instances, group, key) => {
                 let calls = [image.err(), instances.err()].into_iter().flatten().map(Error::Ec2);
@@ -64,10 +64,18 @@ impl Survey {
     }
 
     /// The operations of a launch.
-    pub(super) fn plan(&self, config: &Config, args: &cli::Plan) -> LaunchPlan {
+    pub(super) fn plan(
+        &self,
+        config: &Config,
+        args: &cli::Plan,
+        fixtures: &AllFixtures,
+    ) -> LaunchPlan {
         let services: Vec<_> = config.services.iter().map(|it| it.name.to_string()).collect();
+        let fixtures = fixtures.iter().filter(|_| !args.no_seed);
         let wanted = LaunchSpec {
             services: &services,
+            setup: &self.setup(config),
+            fixtures: &fixtures.map(|(name, all)| (name.to_string(), all.items.len())).collect(),
             instance_type: &config.instance_type,
             image: &self.image.id,
             fresh: args.fresh,
@@ -77,10 +85,31 @@ impl Survey {
         launch::plan(wanted, &self.instances, u32::try_from(unix_seconds()).unwrap_or(u32::MAX))
     }
 
+    /// What is changed in the account before instances are launched.
+    fn setup(&self, config: &Config) -> Vec<Operation> {
+        let name = config.security_group.name.as_str().to_owned();
+        let group = self.group.change().map(|change| match change {
+            GroupChange::Create => {
+                Operation::of_stack(Action::CreateGroup { name }, "there is none")
+            }
+            GroupChange::Open(ports) => {
+                let ports: Vec<_> = ports.iter().map(u16::to_string).collect();
+                let reason = format!("no rule opens {}", ports.join(", "));
+                Operation::of_stack(Action::OpenPorts { group: name }, reason)
+            }
+        });
+        let import = || Operation::of_stack(Action::ImportKey, "the account does not have it");
+        group.into_iter().chain((!self.has_key).then(import)).collect()
+    }
+
     /// The same with what the hosts cost, and with how much data the old ones hold.
-    pub(super) async fn preview(&self, args: &cli::Plan, session: &Session) -> Result<Plan, Error> {
-        let config = &session.config;
-        let mut operations = self.plan(config, args).operations;
+    pub(super) async fn preview(
+        &self,
+        plan: LaunchPlan,
+        args: &cli::Plan,
+        session: &Session,
+    ) -> Result<Plan, Error> {
+        let (config, mut operations) = (&session.config, plan.operations);
         let token = session.token(&args.token)?;
         let counts = operations.iter_mut().map(|operation| async {
             let (Action::CarryOver { from: instance, resources }
