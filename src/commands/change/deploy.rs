@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::rollout::{self, Executed, Purpose};
+use super::create::Created;
+use super::execute::{self, Executed};
+use super::rollout::{self, Purpose};
 use super::switch::{Row, switch_all};
 use crate::cli::{Deploy, Rollback};
 use crate::commands::operations;
@@ -41,10 +43,14 @@ pub(crate) async fn deploy(args: &Deploy) -> Result<ExitCode, Error> {
 async fn deploy_all(args: &Deploy, session: &Session) -> Result<Vec<Row>, Error> {
     let hosts = session.service_hosts().await?;
     let finish = async |executed: Executed<'_, '_>, _: &Grants| {
-        let created = executed.created.into_iter().map(|(it, done)| Row::created(it, done.url));
+        let created = executed.created.into_iter().map(|(rollout, Created { url, .. })| {
+            let service = rollout.connection.service.name.to_string();
+            let image = Some(rollout.artifact.image().to_owned());
+            Row { service, outcome: "created", image, url, pause_seconds: None }
+        });
         Ok(created.chain(executed.updated.into_iter().map(|(_, row)| row)).collect())
     };
-    rollout::run(session, &hosts, &args.token, Purpose::Deploy, "deployed", finish).await
+    execute::run(session, &hosts, &args.token, Purpose::Deploy, "deployed", finish).await
 }
 
 pub(crate) async fn rollback(args: &Rollback) -> Result<ExitCode, Error> {

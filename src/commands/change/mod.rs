@@ -3,6 +3,7 @@
 
 mod create;
 mod deploy;
+pub(super) mod execute;
 mod history;
 pub(super) mod rollout;
 mod switch;

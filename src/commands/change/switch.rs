@@ -6,7 +6,6 @@ use futures_util::future::join_all;
 use serde::Serialize;
 use support::wait::in_words;
 
-use super::rollout::Rollout;
 use crate::docker::{self, SwitchOutcome};
 use crate::error::Error;
 use crate::report::{Cell, Table};
@@ -26,13 +25,6 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// The row of a service whose container was created.
-    pub(super) fn created(rollout: &Rollout<'_>, url: String) -> Self {
-        let service = rollout.connection.service.name.to_string();
-        let image = Some(rollout.artifact.image().to_owned());
-        Self { service, outcome: "created", image, url, pause_seconds: None }
-    }
-
     pub(crate) fn has_changed(&self) -> bool {
         self.pause_seconds.is_some()
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::Row;
 use crate::cli::{self, Up};
-use crate::commands::change::rollout::{self, Executed, Purpose};
+use crate::commands::change::execute::{self, Executed};
+use crate::commands::change::rollout::{self, Purpose};
 use crate::error::Error;
 use crate::fixtures::{AllFixtures, Fixtures};
 use crate::plan::Plan;
@@ -53,7 +54,7 @@ async fn bring_up_all(
     let finish = async |executed: Executed<'_, '_>, grants: &Grants| {
         finish_all(executed, grants, purpose).await
     };
-    rollout::run(session, &hosts, &args.plan.token, purpose, "updated", finish).await
+    execute::run(session, &hosts, &args.plan.token, purpose, "updated", finish).await
 }
 
 /// Seeds the services that ran before, and returns what was done to all of them.
