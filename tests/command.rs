@@ -72,6 +72,8 @@ fn a_command_that_only_looks_at_hosts_creates_no_key() {
 #[test]
 fn a_command_that_waits_for_the_hosts_of_the_lock_says_so() {
     let world = World::new();
+    let key = world.path().join("state/eventpost/keys/test");
+    ssh::Identity::generate().unwrap().store(&key).unwrap();
     let mut up = world.command(&["up", "--hosts", HOSTS]);
     let mut up = up.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(up.stderr.take().unwrap()).lines().map(Result::unwrap);
