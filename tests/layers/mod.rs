@@ -10,13 +10,14 @@ use std::path::{Path, PathBuf};
 use imports::{Imports, Module, Sources};
 
 /// The crates' source folders, from the root.
-const CRATES: [&str; 8] = [
+const CRATES: [&str; 9] = [
     "src",
     "crates/ec2/src",
     "crates/loadtest/src",
     "crates/ssh/src",
     "crates/support/src",
     "services/rest/src",
+    "services/store/src",
     "services/events/src",
     "services/notifications/src",
 ];
