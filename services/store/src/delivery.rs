@@ -157,6 +157,7 @@ impl DeliveryState {
 
     /// The state after an attempt. `jitter` is from 0 to 1 and spreads the delays, so that mails
     /// that failed together are not retried together.
+    #[must_use]
     pub fn after(&self, outcome: AttemptOutcome, now: u64, retry: Duration, jitter: f64) -> Self {
         let failures = self.failures();
         let attempts = failures.map_or(0, |failures| failures.count) + 1;

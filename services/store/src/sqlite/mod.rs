@@ -1,9 +1,48 @@
 //! The embedded engine: one SQLite file.
+//!
+//! ```text
+//! open         opens a store, and ends it
+//! engine       the trait's methods
+//! connect      opens connections to the file
+//! schema       brings the file to the schema that this program knows
+//! failure      what an error of SQLite means
+//! shared       what threads and readers share
+//! totals       numbers of documents, bytes and deliveries
+//! writer       the thread that makes all changes
+//! log          SQLite's log of recent commits
+//! maintenance  the threads that look after the file
+//! snapshots    states that lists and backups are reading
+//! pool, cache  connections for short reads, documents that are read most
+//! read, list, search, deliveries, state    reading
+//! backup       backups of a store, and stores from backups
+//! ```
 
-use std::io::{self, BufRead};
-use std::path::Path;
+mod backup;
+mod cache;
+mod connect;
+mod deliveries;
+mod engine;
+mod failure;
+mod list;
+mod log;
+mod maintenance;
+mod open;
+mod pool;
+mod read;
+mod schema;
+mod search;
+mod shared;
+mod snapshots;
+mod state;
+#[cfg(test)]
+mod tests;
+mod totals;
+mod writer;
 
-use crate::{BackupError, BackupSummary, Facts, StoreError};
+use crate::Facts;
+
+pub use backup::{back_up_folder, restore};
+pub use open::SqliteStore;
 
 /// How much a store may hold. Removals are never refused.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -25,38 +64,4 @@ pub struct Settings {
     pub limits: Limits,
     /// What follows from a document, for those of a backup.
     pub facts: fn(&[u8]) -> Facts,
-}
-
-/// A store in one SQLite file.
-#[derive(Debug)]
-pub struct SqliteStore {}
-
-impl SqliteStore {
-    /// Opens the store in a folder that the caller has locked, or makes an empty one.
-    pub fn open(folder: &Path, settings: &Settings) -> Result<Self, StoreError> {
-        let _ = (folder, settings);
-        Err(StoreError::Interrupted)
-    }
-}
-
-/// Puts a backup in the place of what a folder has, which the caller has locked. Without
-/// `replace` it is an error if it has data. What was there stays if this fails or is cut off.
-pub fn restore(
-    folder: &Path,
-    settings: &Settings,
-    reader: &mut dyn BufRead,
-    replace: bool,
-) -> Result<BackupSummary, BackupError> {
-    let _ = (folder, settings, reader, replace);
-    Err(BackupError::NotABackup)
-}
-
-/// Writes a backup of the store in a folder, which may be in use by another process.
-pub fn back_up_folder(
-    folder: &Path,
-    collection: &str,
-    out: &mut dyn io::Write,
-) -> Result<BackupSummary, BackupError> {
-    let _ = (folder, collection, out);
-    Err(BackupError::NotABackup)
 }

@@ -1,0 +1,112 @@
+//! Reads documents, each checked against its tag.
+
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use bytes::Bytes;
+use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::shared::Shared;
+use crate::{Document, ObjectId, StoreError, Tag};
+
+impl ToSql for ObjectId {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(ValueRef::Blob(self.bytes())))
+    }
+}
+
+impl FromSql for ObjectId {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        <[u8; 12]>::column_result(value).map(Self::from_bytes)
+    }
+}
+
+impl ToSql for Tag {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.0.cast_signed().into())
+    }
+}
+
+impl FromSql for Tag {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        i64::column_result(value).map(|tag| Self(tag.cast_unsigned()))
+    }
+}
+
+/// A number of rows as SQLite takes it.
+pub(super) fn rows(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// What ids have to be greater than: the bytes of one, or none, which are less than all.
+pub(super) fn after_bytes(after: Option<&ObjectId>) -> &[u8] {
+    after.map_or(&[], |id| id.bytes().as_slice())
+}
+
+/// A document as it lies in a row: its id, tag and body, in three columns that follow each other.
+/// The inner error is the id of one that is not what was written.
+pub(super) fn document(
+    row: &Row<'_>,
+    first: usize,
+) -> rusqlite::Result<Result<Document, ObjectId>> {
+    let (id, tag): (ObjectId, Tag) = (row.get(first)?, row.get(first + 1)?);
+    let body = row.get_ref(first + 2)?.as_blob()?;
+    if Tag::of(body) != tag {
+        return Ok(Err(id));
+    }
+    Ok(Ok(Document { id, bytes: Bytes::copy_from_slice(body), tag }))
+}
+
+impl Shared {
+    /// The document under an id, not from the cache.
+    pub(super) fn read(
+        &self,
+        connection: &Connection,
+        id: ObjectId,
+    ) -> Result<Option<Document>, StoreError> {
+        let read = || {
+            connection
+                .prepare_cached("SELECT id, tag, body FROM documents WHERE id = ?1")?
+                .query_row([id], |row| document(row, 0))
+                .optional()
+        };
+        read().map_err(|error| self.translate(&error))?.map(|found| self.sound(found)).transpose()
+    }
+
+    /// The document, or an error that is logged with the id.
+    pub(super) fn sound(
+        &self,
+        document: Result<Document, ObjectId>,
+    ) -> Result<Document, StoreError> {
+        document.map_err(|id| {
+            self.counters.damaged.fetch_add(1, Ordering::Relaxed);
+            let error = StoreError::DamagedDocument { id };
+            tracing::error!(%id, file = %self.path.display(), "{error}");
+            error
+        })
+    }
+
+    /// As [`crate::Store::get_at_once`].
+    pub(super) fn get_at_once(&self, id: ObjectId) -> Option<Result<Option<Document>, StoreError>> {
+        if let Some(document) = self.cache.get(id) {
+            return Some(Ok(Some(document)));
+        }
+        if !self.reads_are_fast() {
+            return None;
+        }
+        let connection = self.pool.take_idle()?;
+        let begun = Instant::now();
+        let found = self.cache.get_or_read(id, || self.read(&connection, id));
+        self.note_read(begun.elapsed());
+        Some(found)
+    }
+
+    /// The document under an id; may wait.
+    pub(super) fn get(&self, id: ObjectId) -> Result<Option<Document>, StoreError> {
+        self.cache.get_or_read(id, || {
+            let connection = self.pool.take()?;
+            self.read(&connection, id)
+        })
+    }
+}

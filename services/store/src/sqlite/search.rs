@@ -1,0 +1,90 @@
+//! Searches documents, in the order of time.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::read::{document, rows};
+use super::shared::Shared;
+use super::writer::{Of, first_key, last_key, topic, word};
+use crate::{Cursor, Found, ObjectId, Search, StoreError};
+
+/// Runs a search. Waits for the disk.
+pub(super) fn search(shared: &Shared, search: &Search) -> Result<Option<Found>, StoreError> {
+    let connection = shared.pool.take()?;
+    let found = find(&connection, search).map_err(|error| shared.translate(&error))?;
+    let Some(mut rows) = found else { return Ok(None) };
+    let has_more = rows.len() > search.limit;
+    rows.truncate(search.limit);
+    let last = rows.last().filter(|_| has_more).map(|(key, _)| *key);
+    let documents = rows.into_iter().map(|(_, document)| shared.sound(document));
+    let documents = documents.collect::<Result<Vec<_>, _>>()?;
+    let next = documents.last().and_then(|document| {
+        let key = last?;
+        Some(Cursor { id: document.id, key: Some(key) })
+    });
+    Ok(Some(Found { documents, next }))
+}
+
+type Rows = Vec<(i64, Result<crate::Document, ObjectId>)>;
+
+fn find(connection: &Connection, search: &Search) -> rusqlite::Result<Option<Rows>> {
+    let Some((first, last)) = range(connection, search)? else { return Ok(None) };
+    let direction = if search.latest_first { "DESC" } else { "ASC" };
+    let query = query(search);
+    // Always from the index to the documents: CROSS JOIN keeps that order.
+    let sql = match query {
+        Some(_) => format!(
+            "SELECT s.rowid, d.id, d.tag, d.body FROM search s
+             CROSS JOIN positions p ON p.key = s.rowid
+             CROSS JOIN documents d ON d.number = p.number
+             WHERE s.search MATCH ?4 AND s.rowid BETWEEN ?1 AND ?2
+             ORDER BY s.rowid {direction} LIMIT ?3"
+        ),
+        None => format!(
+            "SELECT p.key, d.id, d.tag, d.body FROM positions p
+             CROSS JOIN documents d ON d.number = p.number
+             WHERE p.key BETWEEN ?1 AND ?2 AND ?4 IS NULL
+             ORDER BY p.key {direction} LIMIT ?3"
+        ),
+    };
+    let limit = rows(search.limit.saturating_add(1));
+    let mut select = connection.prepare_cached(&sql)?;
+    let rows = select.query_map(params![first, last, limit, query], |row| {
+        Ok((row.get(0)?, document(row, 1)?))
+    })?;
+    rows.collect::<rusqlite::Result<Vec<_>>>().map(Some)
+}
+
+/// The keys that a search is for; none if it goes on after a document that is not there.
+fn range(connection: &Connection, search: &Search) -> rusqlite::Result<Option<(i64, i64)>> {
+    let mut first = search.from.map_or(i64::MIN, first_key);
+    let mut last = search.to.map_or(i64::MAX, last_key);
+    if let Some(after) = search.after {
+        let key = match after.key {
+            Some(key) => Some(key),
+            None => connection
+                .prepare_cached("SELECT key FROM documents WHERE id = ?1")?
+                .query_row([after.id], |row| row.get(0))
+                .optional()?
+                .flatten(),
+        };
+        let Some(key) = key else { return Ok(None) };
+        if search.latest_first {
+            last = last.min(key.saturating_sub(1));
+        } else {
+            first = first.max(key.saturating_add(1));
+        }
+    }
+    Ok(Some((first, last)))
+}
+
+/// What FTS5 is asked for; none if there is no text to be found.
+fn query(search: &Search) -> Option<String> {
+    let words = search.words.iter().filter_map(|it| word(Of::Text, it));
+    let place = search.place.iter().filter_map(|it| word(Of::Place, it));
+    // Words by their beginning, topics as a whole.
+    let mut terms: Vec<_> = words.chain(place).map(|word| format!("\"{word}\" *")).collect();
+    terms.extend(search.topic.iter().map(|it| format!("\"{}\"", topic(it))));
+    terms.sort_unstable();
+    terms.dedup();
+    (!terms.is_empty()).then(|| terms.join(" AND "))
+}

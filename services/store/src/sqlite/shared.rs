@@ -1,0 +1,160 @@
+//! What the threads and the readers of a store share.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::cache::Cache;
+use super::failure::translate;
+use super::log::Log;
+use super::pool::Pool;
+use super::snapshots::Snapshots;
+use super::totals::Totals;
+use crate::statistics::Histogram;
+use crate::{Revision, StoreError};
+
+/// Bucket bounds of the number of writes in a commit.
+const WRITES: [u64; 10] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
+/// Bucket bounds of times in microseconds.
+const MICROSECONDS: [u64; 15] = [
+    50, 100, 250, 500, 1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
+    1_000_000, 2_500_000,
+];
+/// A read that takes longer is one that waits for the disk.
+const SLOW: Duration = Duration::from_millis(2);
+/// How long after a slow read no other is made on a thread that must not wait.
+const SLOW_PAUSE: Duration = Duration::from_secs(1);
+
+/// What the threads and the readers of a store share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// The database's file.
+    pub(super) path: PathBuf,
+    pub(super) collection: &'static str,
+    /// Of this start.
+    pub(super) epoch: u64,
+    pub(super) pool: Pool,
+    pub(super) cache: Cache,
+    pub(super) snapshots: Snapshots,
+    pub(super) log: Log,
+    pub(super) counters: Counters,
+    commits: AtomicU64,
+    totals: Mutex<Totals>,
+    /// Why no writes are accepted.
+    failure: Mutex<Option<StoreError>>,
+    opened: Instant,
+    /// When a read was slow the last time, in milliseconds after `opened`.
+    slow: AtomicU64,
+}
+
+/// Counters that the store's threads increment.
+#[derive(Debug)]
+pub(super) struct Counters {
+    pub(super) batch: Histogram<10>,
+    pub(super) commit: Histogram<15>,
+    pub(super) failed: AtomicU64,
+    pub(super) damaged: AtomicU64,
+}
+
+impl Shared {
+    pub(super) fn new(
+        path: PathBuf,
+        collection: &'static str,
+        pool: Pool,
+        totals: Totals,
+    ) -> Result<Self, StoreError> {
+        let epoch = getrandom::u64().map_err(|error| StoreError::Io {
+            path: path.clone(),
+            message: format!("the system has no source of randomness: {error}"),
+        })?;
+        Ok(Self {
+            snapshots: Snapshots::new(&path),
+            log: Log::new(&path),
+            path,
+            collection,
+            epoch,
+            pool,
+            cache: Cache::new(),
+            counters: Counters {
+                batch: Histogram::new(&WRITES, 1),
+                commit: Histogram::new(&MICROSECONDS, 1_000_000),
+                failed: AtomicU64::new(0),
+                damaged: AtomicU64::new(0),
+            },
+            commits: AtomicU64::new(totals.commits),
+            totals: Mutex::new(totals),
+            failure: Mutex::new(None),
+            opened: Instant::now(),
+            slow: AtomicU64::new(0),
+        })
+    }
+
+    pub(super) fn revision(&self) -> Revision {
+        self.revision_of(self.commits.load(Ordering::Acquire))
+    }
+
+    /// The revision of the state that has so many commits.
+    pub(super) const fn revision_of(&self, commits: u64) -> Revision {
+        Revision::new(self.epoch, commits)
+    }
+
+    /// The numbers after the last commit.
+    pub(super) fn totals(&self) -> Totals {
+        *lock(&self.totals)
+    }
+
+    /// Shows what a commit has made.
+    pub(super) fn publish(&self, totals: Totals) {
+        *lock(&self.totals) = totals;
+        self.commits.store(totals.commits, Ordering::Release);
+    }
+
+    /// Why no writes are accepted, if none are.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        lock(&self.failure).clone().map_or(Ok(()), Err)
+    }
+
+    /// Accepts no more writes for this reason, unless there is one already.
+    pub(super) fn stop_writes(&self, reason: &StoreError) {
+        let mut failure = lock(&self.failure);
+        if failure.is_none() {
+            tracing::error!(error = %reason, "no more writes are accepted");
+            *failure = Some(reason.clone());
+        }
+    }
+
+    /// What an error of SQLite means. Damage is remembered.
+    pub(super) fn translate(&self, error: &rusqlite::Error) -> StoreError {
+        let error = translate(&self.path, error);
+        if matches!(error, StoreError::Damaged { .. }) {
+            self.stop_writes(&error);
+        }
+        error
+    }
+
+    /// Whether reads have not waited for the disk recently.
+    pub(super) fn reads_are_fast(&self) -> bool {
+        let slow = self.slow.load(Ordering::Relaxed);
+        slow == 0 || self.opened.elapsed() > Duration::from_millis(slow) + SLOW_PAUSE
+    }
+
+    /// Notes how long a read took that nobody should have waited for.
+    pub(super) fn note_read(&self, time: Duration) {
+        if time > SLOW {
+            let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+            self.slow.store(now.max(1), Ordering::Relaxed);
+        }
+    }
+}
+
+/// Locks what no panic leaves inconsistent.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Milliseconds since 1970.
+pub(super) fn now() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    u64::try_from(now.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+}

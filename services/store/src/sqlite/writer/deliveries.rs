@@ -1,0 +1,279 @@
+//! Changes deliveries.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, named_params, params};
+
+use super::super::read::{self, after_bytes};
+use super::super::shared::now;
+use super::super::state::{COLUMNS, columns, delivery, name, signed};
+use super::{Answer, Failure, Writer};
+use crate::delivery::millis;
+use crate::{
+    Claim, Delivery, DeliveryState, ObjectId, RetryOutcome, Schedule, StateName, StoreError, Tag,
+};
+
+/// Deliveries that one transaction expires or retries.
+const STEP: i64 = 1000;
+/// Since when mails are sent, and how late a notification may be when it is first seen.
+const MAIL_SINCE: &str = "mail since";
+const MAIL_EXPIRY: &str = "mail expiry";
+
+/// Makes the attempts of a former process due again: it can no longer settle them.
+pub(in super::super) fn release(connection: &Connection) -> rusqlite::Result<()> {
+    let released = connection.execute(
+        "UPDATE deliveries SET state = ?1, due = ?3, claim = NULL WHERE state = ?2",
+        params![StateName::Scheduled, StateName::Sending, signed(now())],
+    )?;
+    if released > 0 {
+        connection.execute(
+            "UPDATE totals SET scheduled = scheduled + sending, sending = 0,
+             commits = commits + 1",
+            [],
+        )?;
+    }
+    Ok(())
+}
+
+/// How late a notification may be when it is first seen, if mails are sent.
+pub(super) fn stored_expiry(connection: &Connection) -> rusqlite::Result<Option<u64>> {
+    let since: Option<i64> = meta(connection, MAIL_SINCE)?;
+    let expiry: Option<i64> = meta(connection, MAIL_EXPIRY)?;
+    Ok(since.and(expiry).map(i64::cast_unsigned))
+}
+
+/// A value of the file as a whole.
+pub(in super::super) fn meta(connection: &Connection, name: &str) -> rusqlite::Result<Option<i64>> {
+    let sql = "SELECT value FROM meta WHERE name = ?1";
+    connection.prepare_cached(sql)?.query_row([name], |row| row.get(0)).optional()
+}
+
+pub(in super::super) fn set_meta(
+    connection: &Connection,
+    name: &str,
+    value: u64,
+) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO meta (name, value) VALUES (?1, ?2)
+               ON CONFLICT (name) DO UPDATE SET value = ?2 WHERE value <> ?2";
+    connection.prepare_cached(sql)?.execute(params![name, signed(value)])?;
+    Ok(())
+}
+
+impl Writer {
+    /// Schedules the mail of a document that was stored, or forgets that of one that asks for
+    /// none.
+    pub(super) fn schedule(
+        &mut self,
+        id: ObjectId,
+        tag: Tag,
+        schedule: Option<&Schedule>,
+    ) -> rusqlite::Result<()> {
+        let known = self.known(id)?;
+        let before = known.as_ref().map(|known| known.state.name());
+        let Some(schedule) = schedule else {
+            if known.is_some() {
+                let sql = "DELETE FROM deliveries WHERE id = ?1";
+                self.connection.prepare_cached(sql)?.execute([id])?;
+                self.totals.count(before, None);
+            }
+            return Ok(());
+        };
+        let now = now();
+        let state = match known {
+            Some(known) if known.tag == tag => return Ok(()),
+            // What was sent is sent again only if it is set to a later time.
+            Some(Delivery { state: sent @ DeliveryState::Sent { .. }, .. })
+                if schedule.due <= now =>
+            {
+                sent
+            }
+            _ => self.initial(schedule.due, now),
+        };
+        self.totals.count(before, Some(state.name()));
+        put(&self.connection, id, &schedule.recipient, &Delivery { state, tag })
+    }
+
+    /// The state of a notification that is first seen now.
+    fn initial(&self, due: u64, now: u64) -> DeliveryState {
+        match self.expiry {
+            Some(expiry) => DeliveryState::initial(due, now, Duration::from_millis(expiry)),
+            None => DeliveryState::Scheduled { due, failures: None },
+        }
+    }
+
+    fn known(&self, id: ObjectId) -> rusqlite::Result<Option<Delivery>> {
+        let sql = format!("SELECT {COLUMNS} FROM deliveries v WHERE id = ?1");
+        let mut select = self.connection.prepare_cached(&sql)?;
+        Ok(select.query_row([id], |row| delivery(row, 0)).optional()?.flatten())
+    }
+
+    /// Begins to send, in steps: the last one notes that it has begun.
+    pub(super) fn start_sending(
+        &mut self,
+        expiry: Duration,
+        after: Option<ObjectId>,
+    ) -> Result<Answer, Failure> {
+        let now = now();
+        self.expiry = Some(millis(expiry));
+        if meta(&self.connection, MAIL_SINCE)?.is_none() {
+            let sql = "SELECT id FROM deliveries WHERE state = ?1 AND id > ?2 AND due < ?3
+                       ORDER BY id LIMIT ?4";
+            let overdue = signed(now.saturating_sub(millis(expiry)));
+            let state = StateName::Scheduled;
+            let mut select = self.connection.prepare_cached(sql)?;
+            let rows = select
+                .query_map(params![state, after_bytes(after.as_ref()), overdue, STEP], |row| {
+                    row.get(0)
+                })?;
+            let ids = rows.collect::<rusqlite::Result<Vec<ObjectId>>>()?;
+            drop(select);
+            for id in &ids {
+                self.change(*id, state, &DeliveryState::Expired { time: now })?;
+            }
+            if read::rows(ids.len()) == STEP {
+                return Ok(Answer::Some(ids.len() as u64, ids.last().copied()));
+            }
+            set_meta(&self.connection, MAIL_SINCE, now)?;
+        }
+        set_meta(&self.connection, MAIL_EXPIRY, millis(expiry))?;
+        Ok(Answer::Some(0, None))
+    }
+
+    pub(super) fn claim(
+        &mut self,
+        limit: usize,
+        lease: Duration,
+        now: u64,
+    ) -> Result<Answer, Failure> {
+        // Those whose claim has ended are among them.
+        let sql = format!(
+            "SELECT d.id, d.tag, d.body, {COLUMNS} FROM deliveries v JOIN documents d USING (id)
+             WHERE v.due <= ?1 ORDER BY v.due LIMIT ?2"
+        );
+        let mut select = self.connection.prepare_cached(&sql)?;
+        let rows = select.query_map(params![signed(now), read::rows(limit)], |row| {
+            Ok((read::document(row, 0)?, delivery(row, 3)?))
+        })?;
+        let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+        drop(select);
+        let mut claims = Vec::with_capacity(rows.len());
+        for (document, delivery) in rows {
+            let Some(delivery) = delivery else { continue };
+            let document = match self.shared.sound(document) {
+                Ok(document) => document,
+                Err(StoreError::DamagedDocument { id }) => {
+                    let reason = "the notification is damaged on the disk".to_owned();
+                    let attempts = delivery.state.failures().map_or(0, |failures| failures.count);
+                    let failed = DeliveryState::Failed { time: now, attempts, reason };
+                    self.change(id, delivery.state.name(), &failed)?;
+                    continue;
+                }
+                Err(error) => return Err(Failure::Refused(error)),
+            };
+            self.claims += 1;
+            let before = delivery.state.name();
+            let failures = delivery.state.failures().cloned();
+            let state = DeliveryState::Sending { failures };
+            let end = signed(now.saturating_add(millis(lease)));
+            let sql = "UPDATE deliveries SET state = ?2, due = ?3, claim = ?4 WHERE id = ?1";
+            let values = params![document.id, state.name(), end, self.claims];
+            self.connection.prepare_cached(sql)?.execute(values)?;
+            self.totals.count(Some(before), Some(state.name()));
+            let delivery = Delivery { state, tag: delivery.tag };
+            claims.push(Claim::new(document, delivery, self.claims));
+        }
+        Ok(Answer::Claims(claims))
+    }
+
+    pub(super) fn settle(
+        &mut self,
+        id: ObjectId,
+        token: i64,
+        state: &DeliveryState,
+    ) -> Result<Answer, Failure> {
+        let sql = "SELECT 1 FROM deliveries WHERE id = ?1 AND claim = ?2";
+        let is_valid = self.connection.prepare_cached(sql)?.exists(params![id, token])?;
+        if is_valid {
+            self.change(id, StateName::Sending, state)?;
+        }
+        Ok(Answer::Settled(is_valid))
+    }
+
+    pub(super) fn retry(&mut self, id: ObjectId, now: u64) -> Result<Answer, Failure> {
+        let Some(known) = self.known(id)? else {
+            return Ok(Answer::Retry(RetryOutcome::NotFound));
+        };
+        let before = known.state.name();
+        if !matches!(before, StateName::Failed | StateName::Expired) {
+            return Ok(Answer::Retry(RetryOutcome::NotFailed));
+        }
+        self.change(id, before, &DeliveryState::Scheduled { due: now, failures: None })?;
+        Ok(Answer::Retry(RetryOutcome::Accepted))
+    }
+
+    pub(super) fn retry_some(
+        &mut self,
+        state: StateName,
+        after: Option<ObjectId>,
+        now: u64,
+    ) -> Result<Answer, Failure> {
+        let sql = "SELECT id, state FROM deliveries WHERE state = ?1 AND id > ?2
+                   ORDER BY id LIMIT ?3";
+        let mut select = self.connection.prepare_cached(sql)?;
+        let rows = select.query_map(params![state, after_bytes(after.as_ref()), STEP], |row| {
+            Ok((row.get(0)?, name(row.get(1)?)?))
+        })?;
+        let rows = rows.collect::<rusqlite::Result<Vec<(ObjectId, StateName)>>>()?;
+        drop(select);
+        for (id, before) in &rows {
+            let again = DeliveryState::Scheduled { due: now, failures: None };
+            self.change(*id, *before, &again)?;
+        }
+        let last = rows.last().filter(|_| read::rows(rows.len()) == STEP).map(|(id, _)| *id);
+        Ok(Answer::Some(rows.len() as u64, last))
+    }
+
+    /// Changes the state of a delivery that is there. No claim is valid any more.
+    fn change(
+        &mut self,
+        id: ObjectId,
+        before: StateName,
+        state: &DeliveryState,
+    ) -> rusqlite::Result<()> {
+        let columns = columns(state);
+        self.connection
+            .prepare_cached(
+                "UPDATE deliveries SET state = :state, due = :due, first = :first,
+                 attempts = :attempts, time = :time, reason = :reason, claim = NULL
+                 WHERE id = :id",
+            )?
+            .execute(named_params! {
+                ":id": id, ":state": state.name(), ":due": columns.due, ":first": columns.first,
+                ":attempts": columns.attempts, ":time": columns.time, ":reason": columns.reason,
+            })?;
+        self.totals.count(Some(before), Some(state.name()));
+        Ok(())
+    }
+}
+
+/// Stores a delivery, in place of what there is.
+pub(in super::super) fn put(
+    connection: &Connection,
+    id: ObjectId,
+    recipient: &str,
+    delivery: &Delivery,
+) -> rusqlite::Result<()> {
+    let columns = columns(&delivery.state);
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO deliveries
+             (id, tag, recipient, state, due, first, attempts, time, reason, claim)
+             VALUES (:id, :tag, :recipient, :state, :due, :first, :attempts, :time, :reason, NULL)",
+        )?
+        .execute(named_params! {
+            ":id": id, ":tag": delivery.tag, ":recipient": recipient,
+            ":state": delivery.state.name(), ":due": columns.due, ":first": columns.first,
+            ":attempts": columns.attempts, ":time": columns.time, ":reason": columns.reason,
+        })?;
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! Limits, free space on the disk, and the space that is kept for removals on a full disk.
+
+use std::fs::{self, File};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::super::Limits;
+use super::super::shared::Shared;
+use super::super::totals::Totals;
+use crate::StoreError;
+
+/// The file that takes up the space for removals. A removal writes to the log before it frees
+/// anything, so on a disk without any room it would fail as other writes do.
+const SPARE: &str = "spare";
+const SPARE_BYTES: u64 = 4 << 20;
+/// How often the disk is looked at to take up the space again.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// Limits and room.
+#[derive(Debug)]
+pub(super) struct Room {
+    limits: Limits,
+    database: PathBuf,
+    spare: PathBuf,
+    has_spare: bool,
+    looked: Instant,
+    /// Free bytes of the disk, if they matter.
+    free: u64,
+}
+
+impl Room {
+    pub(super) fn new(database: &Path, limits: Limits) -> Self {
+        let mut room = Self {
+            limits,
+            spare: database.with_file_name(SPARE),
+            database: database.into(),
+            has_spare: false,
+            looked: Instant::now(),
+            free: u64::MAX,
+        };
+        room.take_spare();
+        room
+    }
+
+    /// Looks at the disk before a commit.
+    pub(super) fn look(&mut self, shared: &Shared) {
+        if self.limits.reserve_bytes > 0 {
+            self.free = free(&self.database).unwrap_or(u64::MAX);
+        }
+        if !self.has_spare && self.looked.elapsed() > RETRY {
+            self.take_spare();
+            if self.has_spare {
+                tracing::info!(file = %shared.path.display(), "there is room on the disk again");
+            }
+        }
+    }
+
+    /// Whether a document of `length` bytes may take the place of one of `old_length`.
+    pub(super) fn allow(
+        &self,
+        totals: &Totals,
+        is_new: bool,
+        old_length: u64,
+        length: u64,
+    ) -> Result<(), StoreError> {
+        if is_new
+            && let Some(limit) = self.limits.max_documents
+            && totals.documents >= limit
+        {
+            return Err(StoreError::TooManyDocuments { limit });
+        }
+        if !is_new && length <= old_length {
+            return Ok(());
+        }
+        let bytes = totals.bytes.saturating_sub(old_length).saturating_add(length);
+        if let Some(limit) = self.limits.max_bytes
+            && bytes > limit
+        {
+            return Err(StoreError::TooManyBytes { limit });
+        }
+        let reserve = self.limits.reserve_bytes;
+        if reserve > 0 && self.free < reserve.saturating_add(length) {
+            return Err(StoreError::Reserve { path: self.database.clone(), bytes: reserve });
+        }
+        Ok(())
+    }
+
+    /// Gives up the space for removals. False if it was given up already.
+    pub(super) fn give_up_spare(&mut self) -> bool {
+        let had = std::mem::take(&mut self.has_spare);
+        self.looked = Instant::now();
+        had && fs::remove_file(&self.spare).is_ok()
+    }
+
+    /// Takes up the space for removals, if that leaves room.
+    fn take_spare(&mut self) {
+        self.looked = Instant::now();
+        if fs::metadata(&self.spare).is_ok_and(|file| file.len() == SPARE_BYTES) {
+            self.has_spare = true;
+            return;
+        }
+        let _ = fs::remove_file(&self.spare);
+        if free(&self.database).is_none_or(|free| free < 4 * SPARE_BYTES) {
+            return;
+        }
+        let allocated =
+            File::options().write(true).create_new(true).mode(0o600).open(&self.spare).and_then(
+                |file| {
+                    Ok(rustix::fs::fallocate(
+                        &file,
+                        rustix::fs::FallocateFlags::empty(),
+                        0,
+                        SPARE_BYTES,
+                    )?)
+                },
+            );
+        self.has_spare = allocated.is_ok();
+        if !self.has_spare {
+            // A file system that cannot reserve space keeps none.
+            let _ = fs::remove_file(&self.spare);
+        }
+    }
+}
+
+/// Bytes that this user can still write to the disk of a file.
+fn free(path: &Path) -> Option<u64> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let disk = rustix::fs::statvfs(folder.unwrap_or(Path::new("."))).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+}

@@ -1,0 +1,72 @@
+//! What the writer is to do, and what comes back.
+
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::{
+    Claim, DeliveryState, ObjectId, RetryOutcome, StateName, StoreError, Write, WriteOutcome,
+};
+
+/// A task, and where its answer goes.
+#[derive(Debug)]
+pub(in super::super) struct Job {
+    pub(in super::super) task: Task,
+    pub(in super::super) reply: oneshot::Sender<Result<Answer, StoreError>>,
+}
+
+/// Something to be done in one transaction.
+#[derive(Debug)]
+pub(in super::super) enum Task {
+    Write(Write),
+    /// Mails are sent from now on; expires some deliveries of documents after this one.
+    Start {
+        expiry: Duration,
+        after: Option<ObjectId>,
+    },
+    Claim {
+        limit: usize,
+        lease: Duration,
+    },
+    Settle {
+        id: ObjectId,
+        token: i64,
+        state: DeliveryState,
+    },
+    Retry(ObjectId),
+    /// Retries some deliveries in a state, of documents after this one.
+    RetrySome {
+        state: StateName,
+        after: Option<ObjectId>,
+    },
+    Close,
+}
+
+/// What a task returns.
+#[derive(Debug)]
+pub(in super::super) enum Answer {
+    Write(WriteOutcome),
+    Claims(Vec<Claim>),
+    Settled(bool),
+    Retry(RetryOutcome),
+    /// How many were changed, and the last of them if there may be more.
+    Some(u64, Option<ObjectId>),
+    Done,
+}
+
+impl Task {
+    /// The bytes of the document that it brings.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Write(Write::Insert { document, .. } | Write::Replace { document, .. }) => {
+                document.bytes.len()
+            }
+            _ => 0,
+        }
+    }
+
+    /// Whether it leaves more room than there was.
+    pub(super) const fn frees_space(&self) -> bool {
+        matches!(self, Self::Write(Write::Remove { .. }))
+    }
+}
