@@ -137,7 +137,7 @@ pub struct CopyWriter {
 }
 
 impl CopyWriter {
-    /// Creates the file of a service's copy in a folder, where there must be none.
+    /// Creates the file of a service's copy in a folder. Fails if there is one already.
     pub fn create(folder: &Path, service: &str) -> Result<Self, BackupError> {
         let path = copy_in(folder, service);
         let file = File::options().write(true).create_new(true).mode(0o600).open(&path);

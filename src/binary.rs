@@ -1,5 +1,5 @@
 //! Provides static programs, of services and for load tests: built from their packages by cargo,
-//! or found beside this program where there are no sources.
+//! or found beside this program if there are no sources.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

@@ -183,14 +183,14 @@ pub async fn deploy(
     if let Some(file) = file {
         docker::load(&host, &file).await?;
     }
-    let taking = match deployment.data {
+    let write_mode = match deployment.data {
         InitialData::CarriedOver => WriteMode::ReadOnly,
         InitialData::Existing | InitialData::Fixtures(_) => WriteMode::ReadWrite,
     };
     if let Some((list, _)) = deployment.tokens {
         docker::write_tokens(&host, service, list).await?;
     }
-    docker::run(&host, service, &image, taking, reporter).await?;
+    docker::run(&host, service, &image, write_mode, reporter).await?;
     let ready = wait_ready(deployment, &host, reporter).await?;
     watch.lap("container");
     if let InitialData::Fixtures(fixtures) = deployment.data {

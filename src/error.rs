@@ -26,7 +26,7 @@ use crate::terminal;
 /// Why a command failed. The text says how to fix it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The description of the deployment is not valid.
+    /// The description of the stack is not valid.
     #[error(transparent)]
     Config(#[from] ConfigErrors),
     /// A fixtures file is not valid.

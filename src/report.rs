@@ -32,7 +32,7 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// Plain text; a dash where there is none.
+    /// Plain text; a dash if there is none.
     pub fn text(text: Option<impl ToString>) -> Self {
         let text = text.map_or_else(|| NOTHING.into(), |text| shown(&text.to_string()));
         Self { text, style: Style::new() }
@@ -51,7 +51,7 @@ fn shown(text: &str) -> String {
 }
 
 /// Prints rows in the form that was asked for. Colours appear on a terminal only, and
-/// not where `NO_COLOR` is set.
+/// not if `NO_COLOR` is set.
 pub fn print<T: Table>(rows: &[T], output: Output) -> Result<(), Error> {
     let text = match output {
         Output::Text => layout::table(rows, layout::terminal_width()),

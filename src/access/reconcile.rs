@@ -14,7 +14,7 @@ pub(super) fn digest_of(list: &TokenList) -> String {
     sha256(list.to_string())
 }
 
-/// The current list; `None` where there is none. `known` has the digests of the lists that hosts
+/// The current list; `None` if there is none. `known` has the digests of the lists that hosts
 /// have had from this machine, or may have got from it.
 pub fn reconcile(
     here: Option<&TokenList>,

@@ -36,7 +36,7 @@ pub fn unpack(file: &Path, services: &[&str], folder: &Path) -> Result<Manifest,
 /// Reads a backup that was just written as [`unpack`] does, without unpacking it, and checks
 /// that it contains `parts`. Errors call it `path`, which may not be its name yet.
 pub fn verify(path: &Path, written: File, parts: &[Part]) -> Result<(), BackupError> {
-    // Read from the disk and not from the cache, where that is possible.
+    // Read from the disk and not from the cache, if that is possible.
     let _ = fadvise(&written, 0, None, Advice::DontNeed);
     let services: Vec<_> = parts.iter().map(|part| part.service.as_str()).collect();
     let unverified = |why| BackupError::Unverified { path: path.into(), why };
@@ -218,7 +218,7 @@ impl Reader<'_> {
     }
 }
 
-/// A reader that fails where there is more to be read than is allowed.
+/// A reader that fails if there is more to be read than is allowed.
 struct Limited<'a, R> {
     reader: R,
     /// How many bytes more.

@@ -170,7 +170,7 @@ fn a_manifest_is_bounded_and_valid() {
     let error = refused(&tar(&newer, copies()));
     assert!(error.contains("its version is 2, and this program reads 1"), "{error}");
 
-    // It is where it belongs.
+    // An archive without its manifest is refused, too.
     let error = refused(&tar(&json!({}), vec![])[1024..]);
     assert!(error.contains("it is truncated"), "{error}");
 }

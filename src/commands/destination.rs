@@ -19,7 +19,7 @@ impl Destination {
         file.map(Self::new).transpose()
     }
 
-    /// Prepares a file that others may read, where the umask lets them.
+    /// Prepares a file that others may read, as far as the umask allows it.
     pub(super) fn new(file: &Path) -> Result<Self, Error> {
         Self::with_mode(file, 0o666)
     }
@@ -66,7 +66,7 @@ impl Destination {
         self.0.commit().map_err(|error| cannot(&path, &error))
     }
 
-    /// Puts the content that was prepared at the path, where no file may be.
+    /// Puts the content that was prepared at the path. Fails if there is a file already.
     pub(super) fn commit_new(self) -> Result<(), Error> {
         let path = self.0.path().to_owned();
         self.0.commit_new().map_err(|error| cannot(&path, &error))

@@ -100,6 +100,6 @@ fn rows(list: &TokenList) -> Vec<Row> {
 
 /// Prints a note to standard error.
 fn note(text: &str) {
-    // Where even this fails there is nobody left to tell.
+    // If even this fails, there is nobody left to tell.
     let _ = writeln!(stderr(), "{text}");
 }

@@ -18,7 +18,7 @@ use support::yaml::{self, LocatedProblem};
 pub use model::{Access, Config, DockerSource, Name, Secret, SecurityGroup, Service, Source, Ssh};
 pub use page::ServiceUrls;
 
-/// The name of the file that is used where none is named.
+/// The name of the file that is used if none is named.
 pub const FILE: &str = "eventpost.yml";
 
 /// The built-in stack: the file of that name in this repository.

@@ -148,7 +148,7 @@ impl Name {
     pub(crate) const FORM: &str =
         "lowercase letters, digits and hyphens, a letter first, at most 32 in all";
 
-    /// The name, where the text can be one.
+    /// The name, if the text is a valid one.
     pub fn new(text: &str) -> Option<Self> {
         let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         let valid = text.len() <= 32
@@ -193,7 +193,7 @@ impl Access {
 }
 
 impl DockerSource {
-    /// The source, where the text names one.
+    /// The source, if the text names one.
     pub fn new(text: &str) -> Option<Self> {
         [Self::Distro, Self::DockerCe, Self::Present].into_iter().find(|one| one.as_str() == text)
     }

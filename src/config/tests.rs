@@ -149,7 +149,7 @@ fn a_first_description_is_valid_and_keeps_the_comments() {
     let config = accepted(&text);
     assert_eq!((config.stack, config.region.as_deref()), (name, Some("eu-west-1")));
     assert!(text.starts_with("# Names everything that belongs together."), "{text}");
-    assert!(text.contains("# Machines that exist already"), "{text}");
+    assert!(text.contains("# Existing hosts"), "{text}");
 }
 
 /// The keys that the schema has at a place, and those that the reader says it knows.

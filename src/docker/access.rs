@@ -12,7 +12,7 @@ fn folder(service: &Service) -> String {
     format!("/var/lib/eventpost/access/{}", container(service))
 }
 
-/// The list of a service on a host, or what is wrong with it; `None` where there is none.
+/// The list of a service on a host, or what is wrong with it; `None` if there is none.
 pub async fn read_tokens(
     host: &Host,
     service: &Service,
@@ -39,7 +39,7 @@ pub async fn write_tokens(
     let file = format!("{}/tokens", folder(service));
     host.run(DOING, files::write(&file, Reader::Service, list.to_string())).await?;
     let name = container(service);
-    // It is sent even where the list is the same: an earlier run may have been cut off before it.
+    // It is sent even if the list is the same: an earlier run may have been cut off before it.
     let line = format!(
         "entry=$(docker inspect --format '{{{{join .Config.Entrypoint \" \"}}}}' {name} \
          2>/dev/null) || entry=; [ \"$entry\" != /service ] || \

@@ -84,7 +84,7 @@ pub async fn run_data(host: &Host, service: &Service, step: DataStep) -> Result<
     host.run(step.doing(), data(service, step)).await.map(drop)
 }
 
-/// Copies a service's data from one host to another, where [`DataStep::Replace`] reads it.
+/// Copies a service's data from one host to the place on another that [`DataStep::Replace`] reads.
 pub async fn carry(
     from: &Host,
     to: &Host,
@@ -107,7 +107,7 @@ pub async fn carry(
         }
     };
     let (copied, uploaded) = tokio::join!(copied, to.run_reporting(UPLOADING, upload, reporter));
-    // Where the upload fails, so does the copy; the upload's error says why.
+    // If the upload fails, so does the copy; the upload's error says why.
     uploaded?;
     copied
 }

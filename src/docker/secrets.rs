@@ -18,7 +18,7 @@ pub(super) fn path_in_container(secret: &Secret) -> String {
     format!("{FOLDER}/{}", secret.name)
 }
 
-/// Writes the secrets on the host, and returns the folder to mount at [`FOLDER`]; empty where
+/// Writes the secrets on the host, and returns the folder to mount at [`FOLDER`]; empty if
 /// the service has no secrets. Other content gets another folder, so that a container that is
 /// kept for a rollback keeps its own.
 pub(super) async fn write(host: &Host, service: &Service) -> Result<String, HostError> {

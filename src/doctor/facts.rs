@@ -208,7 +208,7 @@ mod tests {
         disk /var/lib/docker\t41%\ninodes /var/lib/docker\t3%\ndocker\truns\n\
         container\trunning\nexit-code\t0\nrestarts\t0\nready\t0\nheld-back\t0\n";
 
-    /// The cause that is found where these facts are otherwise.
+    /// The cause that is found if these facts differ.
     fn caused(others: &[(&str, &str)]) -> (&'static str, String) {
         let mut facts = Facts::parse(FINE);
         for (name, value) in others {

@@ -1,4 +1,4 @@
-//! Checks of a deployment that does not work, in the order in which one thing depends on
+//! Checks of a stack that does not work, in the order in which one thing depends on
 //! another: the first check that fails is the cause.
 
 mod facts;
@@ -12,7 +12,7 @@ pub use redact::Redactor;
 /// A check and its result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// The service that it is about; none where it is about all of them.
+    /// The service that it is about; none if it is about all of them.
     pub service: Option<String>,
     /// What was checked.
     pub subject: &'static str,
@@ -20,7 +20,7 @@ pub struct Check {
     pub verdict: Verdict,
     /// What was found.
     pub found: String,
-    /// How to fix it, where it is wrong.
+    /// How to fix it, if it is wrong.
     pub fix: Option<String>,
 }
 

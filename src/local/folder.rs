@@ -47,8 +47,8 @@ pub struct StackLock {
 }
 
 impl StackFolder {
-    /// The folder of `stack` below `state_dir`, or below where the XDG base directory
-    /// specification wants such data.
+    /// The folder of `stack` below `state_dir`, or below the folder that the XDG base
+    /// directory specification names for such data.
     pub fn new(state_dir: Option<&Path>, stack: &Name) -> Result<Self, LocalError> {
         let variable =
             |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
@@ -106,7 +106,7 @@ impl StackFolder {
         ServiceFolder { path: self.path.join(name), service: name.into() }
     }
 
-    /// The services that have a folder, by name, whether the deployment still has
+    /// The services that have a folder, by name, whether the stack still has
     /// them or not.
     pub fn services(&self) -> Result<Vec<ServiceFolder>, LocalError> {
         if !self.path.exists() {

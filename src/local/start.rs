@@ -69,7 +69,7 @@ impl StartedServices {
 }
 
 impl Job<'_> {
-    /// Starts the service where the action says so, and waits until it is ready.
+    /// Starts the service if the action says so, and waits until it is ready.
     pub async fn make_ready(
         &self,
         reporter: Reporter<'_>,

@@ -3,7 +3,7 @@
 //! command ends, and expires by itself if the command crashes.
 //!
 //! It is kept where every command that may change the stack looks: in the AWS account, or on
-//! the hosts themselves where there is no account.
+//! the hosts themselves if there is no account.
 
 mod on_hosts;
 

@@ -13,7 +13,7 @@ use support::wait::in_words;
 /// Room for the longest subject, so that the lines stand in columns.
 const SUBJECT_WIDTH: usize = 19;
 
-/// Shows events as live lines. The library omits colours where `NO_COLOR` is set.
+/// Shows events as live lines. The library omits colours if `NO_COLOR` is set.
 #[derive(Debug, Default)]
 pub(super) struct Bars {
     all: MultiProgress,

@@ -9,14 +9,14 @@ use super::{Cell, NOTHING, Table};
 /// What stands between two columns.
 const GAP: &str = "  ";
 
-/// Columns of standard output, where that is a terminal.
+/// The width of standard output in columns, if it is a terminal.
 pub(super) fn terminal_width() -> Option<usize> {
     let terminal = console::Term::stdout();
     let size = terminal.is_term().then(|| terminal.size_checked())?;
     size.map(|(_, columns)| usize::from(columns))
 }
 
-/// Lays out the rows in columns; one that has nothing in any row is left out. Where they are
+/// Lays out the rows in columns; one that has nothing in any row is left out. If they are
 /// wider than `limit`, the widest columns wrap between words: an id or a URL stays whole.
 pub(super) fn table<T: Table>(rows: &[T], limit: Option<usize>) -> String {
     let bold = Style::new().bold();
@@ -50,7 +50,7 @@ fn widths(columns: &[Vec<Cell>], limit: Option<usize>) -> Vec<usize> {
     widths
 }
 
-/// The text of a row, on several lines where a cell is wider than its column.
+/// The text of a row, on several lines if a cell is wider than its column.
 fn row_text(columns: &[Vec<Cell>], widths: &[usize], row: usize) -> String {
     let wrapped: Vec<_> =
         columns.iter().zip(widths).map(|(cells, &width)| wrap(&cells[row].text, width)).collect();

@@ -1,4 +1,4 @@
-//! A virtual user's connection: opened when it is needed, kept open where the script says so, and
+//! A virtual user's connection: opened when it is needed, kept open if the script says so, and
 //! reopened when the server closes it.
 
 use std::pin::Pin;

@@ -188,7 +188,7 @@ impl Output {
         }
     }
 
-    /// The end of standard error, or of standard output where that is empty, indented.
+    /// The end of standard error, or of standard output if that is empty, indented.
     pub fn last_lines(&self) -> String {
         let text = if self.stderr.trim().is_empty() { &self.stdout } else { &self.stderr };
         let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();

@@ -92,7 +92,7 @@ impl<'a> Pump<'a> {
         }
     }
 
-    /// Sends some input; true where something was sent.
+    /// Sends some input; true if something was sent.
     fn write(&mut self, channel: &mut Channel) -> Result<bool, TransportError> {
         if self.input_ended {
             return Ok(false);
@@ -146,7 +146,7 @@ impl<'a> Pump<'a> {
         Err(TransportError(format!("the connection failed: {error}")))
     }
 
-    /// Reads some output; true where something came.
+    /// Reads some output; true if something came.
     fn read(&mut self, channel: &mut Channel) -> Result<bool, TransportError> {
         let out = read_some(channel, &mut self.out_gate, &mut self.stdout)?;
         let known = self.stderr.len();
@@ -187,7 +187,7 @@ impl<'a> Pump<'a> {
         }
     }
 
-    /// Standard output and standard error of the command. Where it was never run, what the host
+    /// Standard output and standard error of the command. If it was never run, what the host
     /// printed instead is the error: a forced command or a closed account says why.
     pub(super) fn finish(self) -> Result<(String, String), TransportError> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -200,7 +200,7 @@ impl<'a> Pump<'a> {
     }
 }
 
-/// Reads some of a stream; true where something came.
+/// Reads some of a stream; true if something came.
 fn read_some(
     from: &mut impl Read,
     gate: &mut Gate,

@@ -73,7 +73,7 @@ impl Lane {
         Self { waiting: Vec::new(), ends_with_nothing, ended: false }
     }
 
-    /// Reads some where nothing waits, and writes some; true where something moved.
+    /// Reads some bytes if none wait, and writes some; true if any moved.
     fn pass(&mut self, from: &mut impl Read, to: &mut impl Write) -> Result<bool, TransportError> {
         let mut moved = false;
         if self.waiting.is_empty() && !self.ended {

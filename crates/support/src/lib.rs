@@ -4,7 +4,7 @@
 //! ```text
 //! wait    deadlines, backoff and durations in words
 //! event   what work says while it goes on
-//! http    requests to services, with a token where nobody can listen
+//! http    requests to services, with a token if nobody can listen
 //! lock    the right to change a stack
 //! token   a bearer token, which is never printed
 //! yaml    YAML files whose problems are reported with their lines

@@ -49,7 +49,7 @@ impl Backoff {
         Self { next: first, most }
     }
 
-    /// Sleeps for the next pause, or until the deadline where that is sooner.
+    /// Sleeps for the next pause, or until the deadline if that is sooner.
     pub async fn pause(&mut self, deadline: Deadline) {
         tokio::time::sleep(self.next.min(deadline.left())).await;
         self.next = (self.next + self.next / 2).min(self.most);

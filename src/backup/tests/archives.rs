@@ -117,7 +117,7 @@ pub(super) fn refused(archive: &[u8]) -> String {
     error.to_string()
 }
 
-/// As [`refused`], where it only shows after the copies.
+/// As [`refused`], for what is wrong only after the copies.
 pub(super) fn refused_at_the_end(file: &[u8]) -> String {
     let target = Target::new();
     let error = target.unpack(file).unwrap_err();

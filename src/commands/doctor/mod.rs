@@ -19,7 +19,7 @@ use crate::health;
 use crate::report::{self, Cell, Table};
 use crate::session::{Placement, Session};
 
-/// The exit code where something is wrong, as of `status`.
+/// The exit code if something is wrong, as of `status`.
 const WRONG: u8 = 3;
 
 /// The results of checks.

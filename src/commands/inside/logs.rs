@@ -107,7 +107,7 @@ fn last(text: &[u8], count: u32) -> &[u8] {
     }
 }
 
-/// Writes whole lines, each after the service's name where there are several services.
+/// Writes whole lines, each after the service's name if there are several services.
 struct Lines {
     prefix: String,
     partial: Vec<u8>,

@@ -20,7 +20,7 @@ const VISIBLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl Ec2 {
     /// Which security group hosts would be launched in, and what it takes to have it. An
-    /// error where none can be had without changing somebody else's.
+    /// error if there can be none without changing somebody else's.
     pub async fn plan_group(&self, spec: &GroupSpec) -> Result<GroupPlan, AccountError> {
         let no_vpc = || AccountError::NoDefaultVpc { region: self.region.clone() };
         let vpc = self.default_vpc().await?.ok_or_else(no_vpc)?;

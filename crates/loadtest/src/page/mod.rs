@@ -65,8 +65,7 @@ impl Page<'_> {
     }
 }
 
-/// An execution's scenario, and where its requests were sent from if not all were sent from
-/// one place.
+/// An execution's scenario, and the place that its requests were sent from if there are several.
 fn name(results: &Results, execution: &ExecutionResult) -> String {
     if results.has_hosts() {
         format!("{} from {}", execution.scenario, execution.from)

@@ -37,7 +37,7 @@ pub trait Tunnel: fmt::Debug + Send + Sync {
 pub type Opening<'a> =
     Pin<Box<dyn Future<Output = Result<UnixStream, ConnectionError>> + Send + 'a>>;
 
-/// Sends requests to a service, directly or through a tunnel. A token is sent only where nobody
+/// Sends requests to a service, directly or through a tunnel. A token is sent only if nobody
 /// can eavesdrop: through an SSH connection, or within this machine.
 #[derive(Debug, Clone)]
 pub struct Client {

@@ -59,7 +59,7 @@ pub fn value(text: &str) -> Result<Value, Vec<LocatedProblem>> {
     serde_yaml::from_str(text).map_err(|error| vec![LocatedProblem::whole(error.to_string())])
 }
 
-/// Makes something of `root`, which was read from `text`; fails where `read` finds a
+/// Makes something of `root`, which was read from `text`; fails if `read` finds a
 /// problem.
 pub fn read<T>(
     text: &str,

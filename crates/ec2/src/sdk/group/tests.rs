@@ -136,7 +136,7 @@ fn a_prefix_list_may_let_this_machine_in_and_another_group_cannot() {
     let used = step(group(None, list.clone().build()), &named("life")).unwrap();
     assert_eq!(used, GroupStep::Use { id: "sg-1".into() });
     assert!(step(group(None, other.build()), &named("life")).is_err());
-    // Nothing of what such a list holds is relied on where rules may be added.
+    // If rules may be added, nothing in such a list is relied on.
     let Ok(GroupStep::Open { missing, .. }) = step(group(Some("life"), list.build()), &unnamed())
     else {
         panic!()
