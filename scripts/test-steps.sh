@@ -89,9 +89,9 @@ check_rarely() {
 check_dependencies() {
     local root=${EVENTPOST_TESTBED_STATE:-/var/tmp/eventpost-testbed}/cargo-deny-0.20.2
     [ -e "$root/bin/cargo-deny" ] || cargo install --locked --quiet --root "$root" cargo-deny@0.20.2
-    "$root/bin/cargo-deny" --locked check bans licenses sources
+    "$root/bin/cargo-deny" --locked --workspace check bans licenses sources
     if "$root/bin/cargo-deny" --locked fetch db; then
-        "$root/bin/cargo-deny" --locked check advisories
+        "$root/bin/cargo-deny" --locked --workspace check advisories
     else
         printf '\nSKIPPED: advisories: the RustSec database cannot be reached\n' >&2
     fi

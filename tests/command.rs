@@ -132,6 +132,7 @@ fn shells_manuals_and_editors_are_given_what_they_need() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "aws"), ignore = "needs AWS's SDK")]
 fn a_first_description_is_written_and_never_over_another() {
     let world = World::new();
     let refused = world.run(&["init"]);

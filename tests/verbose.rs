@@ -79,6 +79,7 @@ fn no_secrets(ran: &Ran, token: &str) {
 }
 
 #[test]
+#[cfg_attr(not(feature = "aws"), ignore = "needs AWS's SDK")]
 fn calls_and_their_retries_are_shown_without_secrets() {
     let token = format!("eventpost_{}", "0f".repeat(32));
     let world = World::new();
