@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::shared::lock;
+use super::mutex::lock;
 
 /// Bytes of a page in the log, with its header.
 const FRAME: u64 = 4096 + 24;

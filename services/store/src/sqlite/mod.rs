@@ -11,6 +11,7 @@
 //! writer       the thread that makes all changes
 //! log          SQLite's log of recent commits
 //! maintenance  the threads that look after the file
+//! mutex        locks what no panic leaves inconsistent
 //! snapshots    states that lists and backups are reading
 //! pool, cache  connections for short reads, documents that are read most
 //! read, list, search, deliveries, state    reading
@@ -26,6 +27,7 @@ mod failure;
 mod list;
 mod log;
 mod maintenance;
+mod mutex;
 mod open;
 mod pool;
 mod read;

@@ -7,9 +7,10 @@ use std::thread::{self, JoinHandle};
 use tokio::sync::mpsc;
 
 use super::connect::{Use, connect, create, file_in};
+use super::mutex::lock;
 use super::pool::Pool;
 use super::schema::{MIGRATIONS, prepare};
-use super::shared::{Shared, lock};
+use super::shared::Shared;
 use super::totals::Totals;
 use super::writer::{self, Job, Writer};
 use super::{Settings, maintenance};

@@ -1,13 +1,14 @@
 //! What the threads and the readers of a store share.
 
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::cache::Cache;
 use super::failure::translate;
 use super::log::Log;
+use super::mutex::lock;
 use super::pool::Pool;
 use super::snapshots::Snapshots;
 use super::totals::Totals;
@@ -146,11 +147,6 @@ impl Shared {
             self.slow.store(now.max(1), Ordering::Relaxed);
         }
     }
-}
-
-/// Locks what no panic leaves inconsistent.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Milliseconds since 1970.

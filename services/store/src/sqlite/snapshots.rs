@@ -10,7 +10,7 @@ use rusqlite::{Connection, InterruptHandle};
 
 use super::connect::{Use, connect};
 use super::failure::translate;
-use super::shared::lock;
+use super::mutex::lock;
 use crate::StoreError;
 
 /// Lists at once.
