@@ -233,12 +233,12 @@ impl Error {
         self.to_string().lines().next().unwrap_or_default().into()
     }
 
-    /// Prints the error to standard error, in colour where that is a terminal.
+    /// Prints the error to standard error, in colour if that is a terminal.
     pub fn print(&self) {
         let red = anstyle::AnsiColor::Red.on_default().bold();
         let text = self.to_string();
         let text = terminal::escape(&text);
-        // Where even this fails there is nobody left to tell.
+        // If even this fails, there is nobody left to tell.
         let _ = writeln!(anstream::stderr(), "{red}error:{red:#} {text}");
     }
 }

@@ -73,7 +73,7 @@ fn no_access(status: StatusCode) -> &'static str {
     "it needs an access token with the role write: set EVENTPOST_TOKEN or --token-file"
 }
 
-/// Fails where access is refused.
+/// Fails if access is refused.
 fn check_access(ready: &Ready, collection: &str, status: StatusCode) -> Result<(), SeedError> {
     if [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status) {
         return Err(SeedError::NoAccess { url: ready.endpoint().url(collection), status });
@@ -175,7 +175,7 @@ async fn post(
     }
 }
 
-/// Whether a resource is what posting the fixture creates: the same fields, and empty ones where
+/// Whether a resource is what posting the fixture creates: the same fields, and empty ones if
 /// the fixture has none.
 fn is_of(fixture: &Fields, resource: &Fields) -> bool {
     changed_field(fixture, resource).is_none()

@@ -60,7 +60,7 @@ pub enum Action {
         /// The host.
         host: String,
     },
-    /// Run a container where there is none.
+    /// Run a container if there is none.
     CreateContainer {
         /// The host.
         host: String,
