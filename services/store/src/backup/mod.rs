@@ -8,9 +8,16 @@
 //! {"end": {"documents": 1, "deliveries": 1, "sha256": "…"}}   of everything before this line
 //! ```
 
+mod lines;
+mod read;
+mod write;
+
 use std::io::{self, BufRead};
 
 use crate::StoreError;
+
+pub use read::{Item, Reader};
+pub use write::Writer;
 
 /// The version of the format that is written.
 pub const VERSION: u64 = 1;
@@ -83,12 +90,18 @@ pub fn verify(
     reader: &mut dyn BufRead,
     collection: Option<&str>,
 ) -> Result<BackupSummary, BackupError> {
-    let _ = (reader, collection);
-    Err(BackupError::NotABackup)
+    let mut reader = Reader::new(reader, collection)?;
+    loop {
+        if let Item::End(summary) = reader.read()? {
+            return Ok(summary);
+        }
+    }
 }
 
 /// The collection that a backup is of. Reads its first line only.
 pub fn collection_of(reader: &mut dyn BufRead) -> Result<String, BackupError> {
-    let _ = reader;
-    Err(BackupError::NotABackup)
+    Ok(Reader::new(reader, None)?.collection().to_owned())
 }
+
+#[cfg(test)]
+mod tests;

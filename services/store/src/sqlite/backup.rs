@@ -1,18 +1,123 @@
-//! Backups.
+//! Backups of a store, and stores from backups.
 
+use std::fs::{self, File};
 use std::io::{self, BufRead};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::Settings;
+use rusqlite::{Connection, params};
+
+use super::connect::{FILE, Use, connect, connect_beside, create};
+use super::failure::translate;
+use super::read::{after_bytes, rows};
+use super::schema::{MIGRATIONS, level, prepare};
 use super::shared::Shared;
-use crate::{BackupError, BackupSummary};
+use super::snapshots::{Reader, Snapshot};
+use super::state::{COLUMNS, delivery};
+use super::writer::{MAIL_SINCE, Restorer, meta};
+use super::{Settings, list};
+use crate::backup::{self, Writer};
+use crate::{BackupError, BackupSummary, Delivery, ObjectId, StoreError};
 
+/// Bytes of documents, and deliveries, that are read at once.
+const PART_BYTES: usize = 256 * 1024;
+const PART_ROWS: usize = 1000;
+
+/// Writes a backup of an open store.
 pub(super) fn back_up(
     shared: &Shared,
     out: &mut dyn io::Write,
 ) -> Result<BackupSummary, BackupError> {
-    let _ = (shared.collection, out);
-    Err(BackupError::NotABackup)
+    damage(shared.check())?;
+    let snapshot = Snapshot::begin(&shared.snapshots, Reader::Backup)?;
+    let summary = write(shared.collection, out, |read| {
+        snapshot.read(|connection| read(connection).map_err(|error| shared.translate(&error)))
+    })?;
+    // Damage that was found meanwhile may be in what was written.
+    damage(shared.check())?;
+    Ok(summary)
+}
+
+/// Writes a backup of the store in a folder, which may be in use by another process.
+pub fn back_up_folder(
+    folder: &Path,
+    collection: &str,
+    out: &mut dyn io::Write,
+) -> Result<BackupSummary, BackupError> {
+    let path = super::connect::file_in(folder)?;
+    let connection = connect_beside(&path)?;
+    let failed = |error: rusqlite::Error| translate(&path, &error);
+    level(&connection, &path, collection, rows_u32(MIGRATIONS.len()))?;
+    connection.execute_batch("BEGIN; SELECT commits FROM totals;").map_err(failed)?;
+    write(collection, out, |read| read(&connection).map_err(failed))
+}
+
+/// Only damage keeps a store from being backed up.
+fn damage(check: Result<(), StoreError>) -> Result<(), StoreError> {
+    check.or_else(|error| match error {
+        StoreError::Damaged { .. } => Err(error),
+        _ => Ok(()),
+    })
+}
+
+/// What is read at once.
+#[derive(Debug)]
+enum Part {
+    Documents(Vec<Result<crate::Document, ObjectId>>),
+    Deliveries(Vec<(ObjectId, Option<Delivery>)>),
+    MailSince(Option<i64>),
+}
+
+/// Writes what `read` reads from one state.
+fn write(
+    collection: &str,
+    out: &mut dyn io::Write,
+    read: impl Fn(&dyn Fn(&Connection) -> rusqlite::Result<Part>) -> Result<Part, StoreError>,
+) -> Result<BackupSummary, BackupError> {
+    let mut writer = Writer::new(out, collection)?;
+    let mut after = None;
+    loop {
+        let documents = |connection: &Connection| {
+            list::read(connection, after, usize::MAX, PART_BYTES).map(Part::Documents)
+        };
+        let Part::Documents(documents) = read(&documents)? else { break };
+        if documents.is_empty() {
+            break;
+        }
+        for document in documents {
+            let document = document.map_err(|id| StoreError::DamagedDocument { id })?;
+            after = Some(document.id);
+            writer.document(&document)?;
+        }
+    }
+    let mut after = None;
+    loop {
+        let deliveries = |connection: &Connection| read_deliveries(connection, after);
+        let Part::Deliveries(deliveries) = read(&deliveries)? else { break };
+        if deliveries.is_empty() {
+            break;
+        }
+        for (id, delivery) in deliveries {
+            after = Some(id);
+            if let Some(delivery) = delivery {
+                writer.delivery(id, &delivery)?;
+            }
+        }
+    }
+    let since = |connection: &Connection| meta(connection, MAIL_SINCE).map(Part::MailSince);
+    if let Part::MailSince(Some(since)) = read(&since)? {
+        writer.mail_since(u64::try_from(since).unwrap_or(0))?;
+    }
+    writer.finish()
+}
+
+fn read_deliveries(connection: &Connection, after: Option<ObjectId>) -> rusqlite::Result<Part> {
+    let sql =
+        format!("SELECT v.id, {COLUMNS} FROM deliveries v WHERE v.id > ?1 ORDER BY v.id LIMIT ?2");
+    let mut select = connection.prepare_cached(&sql)?;
+    let found = select.query_map(params![after_bytes(after.as_ref()), rows(PART_ROWS)], |row| {
+        Ok((row.get(0)?, delivery(row, 1)?))
+    })?;
+    found.collect::<rusqlite::Result<Vec<_>>>().map(Part::Deliveries)
 }
 
 /// Puts a backup in the place of what a folder has, which the caller has locked. Without
@@ -23,16 +128,88 @@ pub fn restore(
     reader: &mut dyn BufRead,
     replace: bool,
 ) -> Result<BackupSummary, BackupError> {
-    let _ = (folder, settings, reader, replace);
-    Err(BackupError::NotABackup)
+    let path = folder.join(FILE);
+    if path.exists() && !replace {
+        return Err(BackupError::Exists(folder.into()));
+    }
+    let mut lines = backup::Reader::new(reader, Some(settings.collection))?;
+    let new = path.with_extension("restoring");
+    remove_database(&new)?;
+    let built = build(&new, settings, &mut lines).and_then(|summary| {
+        put_in_place(&new, &path)?;
+        Ok(summary)
+    });
+    if built.is_err() {
+        let _ = remove_database(&new);
+    }
+    built
 }
 
-/// Writes a backup of the store in a folder, which may be in use by another process.
-pub fn back_up_folder(
-    folder: &Path,
-    collection: &str,
-    out: &mut dyn io::Write,
+/// Makes a whole database from a backup. It is on the disk when this returns.
+fn build(
+    path: &Path,
+    settings: &Settings,
+    lines: &mut backup::Reader<'_>,
 ) -> Result<BackupSummary, BackupError> {
-    let _ = (folder, collection, out);
-    Err(BackupError::NotABackup)
+    create(path)?;
+    let mut connection = connect(path, Use::Writer)?;
+    prepare(&mut connection, path, settings.collection, MIGRATIONS)?;
+    let summary = Restorer::new(connection, path, settings)?.restore(lines)?;
+    let connection = connect(path, Use::Writer)?;
+    // One file that is whole by itself, so that a rename puts all of it in its place.
+    connection
+        .execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE;")
+        .map_err(|error| translate(path, &error))?;
+    drop(connection);
+    File::open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(|error| StoreError::io(path, &error))?;
+    Ok(summary)
+}
+
+/// Puts a database that is whole in the place of another.
+fn put_in_place(new: &Path, path: &Path) -> Result<(), StoreError> {
+    let place = || -> io::Result<()> {
+        // The log of the former database must not be taken for one of the new: it becomes part
+        // of the former one first, or goes with it if that is no database any more.
+        if path.exists()
+            && let Ok(connection) = connect(path, Use::Writer)
+        {
+            let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+        }
+        for side in sides(path) {
+            remove(&side)?;
+        }
+        fs::rename(new, path)?;
+        File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+    };
+    place().map_err(|error| StoreError::io(path, &error))
+}
+
+/// The files that SQLite has beside a database.
+fn sides(path: &Path) -> [PathBuf; 3] {
+    ["-wal", "-shm", "-journal"].map(|suffix| {
+        let mut side = path.as_os_str().to_owned();
+        side.push(suffix);
+        side.into()
+    })
+}
+
+fn remove_database(path: &Path) -> Result<(), StoreError> {
+    let [wal, shm, journal] = sides(path);
+    for file in [path.to_path_buf(), wal, shm, journal] {
+        remove(&file).map_err(|error| StoreError::io(path, &error))?;
+    }
+    Ok(())
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn rows_u32(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }

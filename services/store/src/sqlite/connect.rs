@@ -57,7 +57,7 @@ pub(super) fn connect(path: &Path, purpose: Use) -> Result<Connection, StoreErro
         set_up(&connection, purpose)?;
         Ok(connection)
     };
-    open().map_err(|error| translate(path, &error))
+    open().map_err(|error| failed(path, &error))
 }
 
 /// Opens a connection that only reads, for a file that another process may write.
@@ -68,7 +68,15 @@ pub(super) fn connect_beside(path: &Path) -> Result<Connection, StoreError> {
         set_up(&connection, Use::Scan)?;
         Ok(connection)
     };
-    open().map_err(|error| translate(path, &error))
+    open().map_err(|error| failed(path, &error))
+}
+
+/// At this point only another program can be in the way.
+fn failed(path: &Path, error: &rusqlite::Error) -> StoreError {
+    match translate(path, error) {
+        StoreError::Busy { .. } => StoreError::Locked { path: path.into() },
+        other => other,
+    }
 }
 
 fn set_up(connection: &Connection, purpose: Use) -> rusqlite::Result<()> {

@@ -12,7 +12,7 @@ use super::mutex::lock;
 /// Bytes of a page in the log, with its header.
 const FRAME: u64 = 4096 + 24;
 /// From this size on, a thread moves commits to the file.
-pub(super) const CHECKPOINT: u64 = 4 << 20;
+const CHECKPOINT: u64 = 4 << 20;
 /// From this size on, reads of an old state are ended, the oldest first.
 pub(super) const END_READS: u64 = 32 << 20;
 /// At this size, writes wait.
@@ -23,6 +23,9 @@ pub(super) const LARGEST: u64 = 64 << 20;
 pub(super) struct Log {
     path: PathBuf,
     frames: AtomicU64,
+    /// The frames at which commits are moved to the file next.
+    next: AtomicU64,
+    due: AtomicBool,
     /// The writer is to move the rest to the file, so that the log starts from its beginning:
     /// any other thread would have new commits behind it when it is done.
     finish: AtomicBool,
@@ -60,6 +63,8 @@ impl Log {
         Self {
             path: path.into(),
             frames: AtomicU64::new(0),
+            next: AtomicU64::new(CHECKPOINT / FRAME),
+            due: AtomicBool::new(false),
             finish: AtomicBool::new(false),
             checkpoints: AtomicU64::new(0),
             wakes: Mutex::default(),
@@ -79,10 +84,22 @@ impl Log {
 
     /// Notes the size of the log after a commit.
     pub(super) fn note(&self, frames: u64) {
-        self.frames.store(frames, Ordering::Relaxed);
-        if frames * FRAME >= CHECKPOINT {
+        if frames < self.frames.swap(frames, Ordering::Relaxed) {
+            // It has started from its beginning.
+            self.next.store(CHECKPOINT / FRAME, Ordering::Relaxed);
+        }
+        // Not after each commit: a reader of the newest state, and with it the writer, can only
+        // let go of the log while nothing is moved.
+        if frames >= self.next.load(Ordering::Relaxed) {
+            self.next.store(frames + CHECKPOINT / FRAME / 2, Ordering::Relaxed);
+            self.due.store(true, Ordering::Relaxed);
             self.wake();
         }
+    }
+
+    /// Whether commits are to be moved to the file; they are not any more then.
+    pub(super) fn take_due(&self) -> bool {
+        self.due.swap(false, Ordering::Relaxed)
     }
 
     /// Asks the writer to finish a checkpoint.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::connect::{Use, connect};
-use super::log::{CHECKPOINT, END_READS};
+use super::log::END_READS;
 use super::shared::Shared;
 use super::snapshots::{Reader, Snapshot};
 use crate::StoreError;
@@ -22,11 +22,11 @@ const RETRY: Duration = Duration::from_millis(50);
 
 /// Moves the log to the file and ends lists that take too long, until the store is closed.
 pub(super) fn look_after_log(shared: &Arc<Shared>, connection: &Connection) {
-    let mut wait = None;
+    let (mut wait, mut again) = (None, false);
     while shared.log.wait(wait) {
         let next_end = shared.snapshots.end_late(Instant::now());
         wait = next_end.map(|end| end.saturating_duration_since(Instant::now()));
-        if shared.log.bytes() < CHECKPOINT {
+        if !std::mem::take(&mut again) && !shared.log.take_due() {
             continue;
         }
         let progress = match shared.log.checkpoint(connection) {
@@ -34,7 +34,7 @@ pub(super) fn look_after_log(shared: &Arc<Shared>, connection: &Connection) {
             Err(error) => {
                 let error = shared.translate(&error);
                 tracing::warn!(%error, "recent commits cannot be moved to the database's file");
-                wait = Some(RETRY * 20);
+                (wait, again) = (Some(RETRY * 20), true);
                 continue;
             }
         };
@@ -43,7 +43,7 @@ pub(super) fn look_after_log(shared: &Arc<Shared>, connection: &Connection) {
             shared.log.ask_to_finish();
         } else if shared.log.bytes() >= END_READS {
             shared.snapshots.end_oldest(&[Reader::List, Reader::Check]);
-            wait = Some(RETRY);
+            (wait, again) = (Some(RETRY), true);
         }
     }
 }
@@ -67,7 +67,7 @@ pub(super) fn check_regularly(shared: &Arc<Shared>, stop: &Receiver<()>) {
 pub(super) fn check(shared: &Shared) -> Result<(), StoreError> {
     let snapshot = Snapshot::begin(&shared.snapshots, Reader::Check)?;
     snapshot.read(|connection| {
-        let sql = "SELECT quick_check FROM pragma_quick_check(1)";
+        let sql = "PRAGMA quick_check(1)";
         let found: String = connection
             .query_row(sql, [], |row| row.get(0))
             .map_err(|error| shared.translate(&error))?;

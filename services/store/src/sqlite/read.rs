@@ -52,7 +52,10 @@ pub(super) fn document(
 ) -> rusqlite::Result<Result<Document, ObjectId>> {
     let (id, tag): (ObjectId, Tag) = (row.get(first)?, row.get(first + 1)?);
     let body = row.get_ref(first + 2)?.as_blob()?;
-    if Tag::of(body) != tag {
+    // A document that names its id has to be that of its row: an index with a flipped bit leads
+    // to a row that is whole, but another one.
+    let is_its_own = ObjectId::of_document(body).is_none_or(|own| own == id);
+    if Tag::of(body) != tag || !is_its_own {
         return Ok(Err(id));
     }
     Ok(Ok(Document { id, bytes: Bytes::copy_from_slice(body), tag }))
@@ -71,7 +74,9 @@ impl Shared {
                 .query_row([id], |row| document(row, 0))
                 .optional()
         };
-        read().map_err(|error| self.translate(&error))?.map(|found| self.sound(found)).transpose()
+        let found = read().map_err(|error| self.translate(&error))?;
+        let own = |found: Result<Document, _>| found.ok().filter(|found| found.id == id).ok_or(id);
+        found.map(|found| self.sound(own(found))).transpose()
     }
 
     /// The document, or an error that is logged with the id.

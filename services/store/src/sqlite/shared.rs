@@ -24,8 +24,9 @@ const MICROSECONDS: [u64; 15] = [
 ];
 /// A read that takes longer is one that waits for the disk.
 const SLOW: Duration = Duration::from_millis(2);
-/// How long after a slow read no other is made on a thread that must not wait.
-const SLOW_PAUSE: Duration = Duration::from_secs(1);
+/// After so many slow reads in a second, none is made on a thread that must not wait until a
+/// second has passed. One alone may have been interrupted by other work.
+const SLOW_READS: u64 = 3;
 
 /// What the threads and the readers of a store share.
 #[derive(Debug)]
@@ -45,7 +46,7 @@ pub(super) struct Shared {
     /// Why no writes are accepted.
     failure: Mutex<Option<StoreError>>,
     opened: Instant,
-    /// When a read was slow the last time, in milliseconds after `opened`.
+    /// The last second after `opened` in which reads were slow, and how many: 8 bits.
     slow: AtomicU64,
 }
 
@@ -137,14 +138,16 @@ impl Shared {
     /// Whether reads have not waited for the disk recently.
     pub(super) fn reads_are_fast(&self) -> bool {
         let slow = self.slow.load(Ordering::Relaxed);
-        slow == 0 || self.opened.elapsed() > Duration::from_millis(slow) + SLOW_PAUSE
+        let count = slow & 0xff;
+        count < SLOW_READS || self.opened.elapsed().as_secs() > (slow >> 8) + 1
     }
 
     /// Notes how long a read took that nobody should have waited for.
     pub(super) fn note_read(&self, time: Duration) {
         if time > SLOW {
-            let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
-            self.slow.store(now.max(1), Ordering::Relaxed);
+            let (now, slow) = (self.opened.elapsed().as_secs(), self.slow.load(Ordering::Relaxed));
+            let count = if slow >> 8 == now { (slow & 0xff).min(SLOW_READS) } else { 0 };
+            self.slow.store(now << 8 | (count + 1), Ordering::Relaxed);
         }
     }
 }

@@ -1,7 +1,11 @@
 //! Tests of the engine as callers use it.
 
+mod backup;
+mod damage;
 mod deliveries;
+mod disk;
 mod documents;
+mod folder;
 mod lists;
 mod search;
 

@@ -63,7 +63,7 @@ impl Writer {
         stored.optional()
     }
 
-    fn put(
+    pub(super) fn put(
         &mut self,
         document: &Document,
         facts: &Facts,

@@ -16,7 +16,7 @@ use crate::{
 /// Deliveries that one transaction expires or retries.
 const STEP: i64 = 1000;
 /// Since when mails are sent, and how late a notification may be when it is first seen.
-const MAIL_SINCE: &str = "mail since";
+pub(in super::super) const MAIL_SINCE: &str = "mail since";
 const MAIL_EXPIRY: &str = "mail expiry";
 
 /// Makes the attempts of a former process due again: it can no longer settle them.
@@ -48,11 +48,7 @@ pub(in super::super) fn meta(connection: &Connection, name: &str) -> rusqlite::R
     connection.prepare_cached(sql)?.query_row([name], |row| row.get(0)).optional()
 }
 
-pub(in super::super) fn set_meta(
-    connection: &Connection,
-    name: &str,
-    value: u64,
-) -> rusqlite::Result<()> {
+pub(super) fn set_meta(connection: &Connection, name: &str, value: u64) -> rusqlite::Result<()> {
     let sql = "INSERT INTO meta (name, value) VALUES (?1, ?2)
                ON CONFLICT (name) DO UPDATE SET value = ?2 WHERE value <> ?2";
     connection.prepare_cached(sql)?.execute(params![name, signed(value)])?;
@@ -101,7 +97,7 @@ impl Writer {
         }
     }
 
-    fn known(&self, id: ObjectId) -> rusqlite::Result<Option<Delivery>> {
+    pub(super) fn known(&self, id: ObjectId) -> rusqlite::Result<Option<Delivery>> {
         let sql = format!("SELECT {COLUMNS} FROM deliveries v WHERE id = ?1");
         let mut select = self.connection.prepare_cached(&sql)?;
         Ok(select.query_row([id], |row| delivery(row, 0)).optional()?.flatten())
@@ -234,7 +230,7 @@ impl Writer {
     }
 
     /// Changes the state of a delivery that is there. No claim is valid any more.
-    fn change(
+    pub(super) fn change(
         &mut self,
         id: ObjectId,
         before: StateName,
@@ -257,7 +253,7 @@ impl Writer {
 }
 
 /// Stores a delivery, in place of what there is.
-pub(in super::super) fn put(
+fn put(
     connection: &Connection,
     id: ObjectId,
     recipient: &str,

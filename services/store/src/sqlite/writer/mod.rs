@@ -6,12 +6,14 @@
 //! apply      changes of documents
 //! index      changes of the search index, in the order that FTS5 wants
 //! deliveries changes of deliveries
+//! restore    fills an empty database from a backup
 //! room       limits, free space, and the space that is kept for removals
 //! ```
 
 mod apply;
 mod deliveries;
 mod index;
+mod restore;
 mod room;
 mod task;
 
@@ -32,9 +34,10 @@ use super::{Limits, shared};
 use crate::{ObjectId, StoreError};
 
 pub(super) use apply::{first_key, last_key};
-pub(super) use deliveries::release;
+pub(super) use deliveries::{MAIL_SINCE, meta, release};
 use index::Index;
 pub(super) use index::{Of, topic, word};
+pub(super) use restore::Restorer;
 use room::Room;
 pub(super) use task::{Answer, Job, Task};
 

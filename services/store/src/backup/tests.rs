@@ -1,0 +1,85 @@
+//! What is no whole backup is recognised.
+
+use super::*;
+use crate::{Delivery, DeliveryState, Document, ObjectId, Tag};
+
+fn id(n: u8) -> ObjectId {
+    ObjectId::from_bytes([n; 12])
+}
+
+fn document(n: u8) -> Document {
+    Document::new(id(n), format!("{{\"id\": \"{}\", \"title\": \"ñ {n}\"}}", id(n)))
+}
+
+fn backup() -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut writer = Writer::new(&mut out, "events").unwrap();
+    for n in 1..=3 {
+        writer.document(&document(n)).unwrap();
+    }
+    let state = DeliveryState::Failed { time: 7, attempts: 2, reason: "550 \"no\"".into() };
+    writer.delivery(id(1), &Delivery { state, tag: Tag(u64::MAX) }).unwrap();
+    let state = DeliveryState::Sending { failures: None };
+    writer.delivery(id(2), &Delivery { state, tag: Tag(2) }).unwrap();
+    writer.mail_since(1234).unwrap();
+    writer.finish().unwrap();
+    out
+}
+
+#[test]
+fn what_is_written_is_read() {
+    let backup = backup();
+    let mut input = backup.as_slice();
+    let mut reader = Reader::new(&mut input, Some("events")).unwrap();
+    for n in 1..=3 {
+        assert_eq!(reader.read().unwrap(), Item::Document(document(n)));
+    }
+    let state = DeliveryState::Failed { time: 7, attempts: 2, reason: "550 \"no\"".into() };
+    let delivery = Delivery { state, tag: Tag(u64::MAX) };
+    assert_eq!(reader.read().unwrap(), Item::Delivery(id(1), delivery));
+    let state = DeliveryState::Scheduled { due: 0, failures: None };
+    assert_eq!(reader.read().unwrap(), Item::Delivery(id(2), Delivery { state, tag: Tag(2) }));
+    assert_eq!(reader.read().unwrap(), Item::MailSince(1234));
+    let Item::End(summary) = reader.read().unwrap() else { panic!("no end") };
+    assert_eq!((summary.documents, summary.deliveries), (3, 2));
+    assert_eq!(verify(&mut backup.as_slice(), Some("events")).unwrap(), summary);
+    assert_eq!(collection_of(&mut backup.as_slice()).unwrap(), "events");
+    assert!(std::str::from_utf8(&backup).unwrap().lines().count() == 8);
+}
+
+#[test]
+fn a_backup_that_is_cut_off_anywhere_is_none() {
+    let backup = backup();
+    for length in 0..backup.len() {
+        let result = verify(&mut &backup[..length], None);
+        let expected = matches!(result, Err(BackupError::CutOff { .. } | BackupError::NotABackup));
+        assert!(expected, "{length}: {result:?}");
+    }
+}
+
+#[test]
+fn a_backup_with_any_bit_flipped_is_none() {
+    let backup = backup();
+    for at in 0..backup.len() {
+        for bit in 0..8 {
+            let mut flipped = backup.clone();
+            flipped[at] ^= 1 << bit;
+            assert!(verify(&mut flipped.as_slice(), Some("events")).is_err(), "{at} {bit}");
+        }
+    }
+}
+
+#[test]
+fn a_foreign_a_newer_and_a_longer_backup_are_named() {
+    let other = verify(&mut backup().as_slice(), Some("notifications"));
+    assert!(matches!(other, Err(BackupError::OtherCollection { .. })), "{other:?}");
+    let newer = String::from_utf8(backup()).unwrap().replacen("backup\":1", "backup\":2", 1);
+    let newer = verify(&mut newer.as_bytes(), None);
+    assert!(matches!(newer, Err(BackupError::Newer { found: 2 })), "{newer:?}");
+    for text in ["", "{}\n", "PK\u{3}\u{4}", "{\"id\": \"x\"}\n"] {
+        let foreign = verify(&mut text.as_bytes(), None);
+        assert!(matches!(foreign, Err(BackupError::NotABackup)), "{foreign:?}");
+    }
+    let longer = [backup(), b"more".to_vec()].concat();
+    assert!(matches!(verify(&mut longer.as_slice(), None), Err(BackupError::Damaged { .. })));
+}

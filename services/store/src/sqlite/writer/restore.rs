@@ -1,0 +1,129 @@
+//! Fills an empty database from a backup.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::super::Settings;
+use super::super::failure::translate;
+use super::super::pool::Pool;
+use super::super::shared::{Shared, now};
+use super::super::totals::Totals;
+use super::deliveries::{MAIL_SINCE, set_meta};
+use super::{Failure, Writer};
+use crate::backup::{self, Item};
+use crate::{
+    BackupError, BackupSummary, Delivery, DeliveryState, Facts, ObjectId, StoreError, Tag,
+};
+
+/// Documents in one transaction.
+const BATCH: u64 = 2000;
+
+/// Fills an empty database. It is the writer, without its thread and its queue.
+pub(in super::super) struct Restorer {
+    writer: Writer,
+    path: PathBuf,
+    facts: fn(&[u8]) -> Facts,
+}
+
+impl Restorer {
+    pub(in super::super) fn new(
+        connection: Connection,
+        path: &Path,
+        settings: &Settings,
+    ) -> Result<Self, StoreError> {
+        let pool = Pool::new(path)?;
+        let shared = Shared::new(path.into(), settings.collection, pool, Totals::default())?;
+        // Limits are for clients: what was stored once is restored.
+        let writer = Writer::new(connection, Arc::new(shared), super::super::Limits::default())?;
+        Ok(Self { writer, path: path.into(), facts: settings.facts })
+    }
+
+    /// Reads the whole backup into the database.
+    pub(in super::super) fn restore(
+        mut self,
+        lines: &mut backup::Reader<'_>,
+    ) -> Result<BackupSummary, BackupError> {
+        let (mut count, mut since) = (0_u64, None);
+        self.begin()?;
+        let summary = loop {
+            match lines.read()? {
+                Item::Document(document) => {
+                    let facts = (self.facts)(&document.bytes);
+                    let put = self.writer.put(&document, &facts, None);
+                    put.map_err(|failure| self.failed(failure))?;
+                }
+                Item::Delivery(id, delivery) => {
+                    self.delivery(id, delivery).map_err(|error| self.failed(error.into()))?;
+                }
+                Item::MailSince(time) => since = Some(time),
+                Item::End(summary) => break summary,
+            }
+            count += 1;
+            if count.is_multiple_of(BATCH) {
+                self.commit()?;
+                self.begin()?;
+            }
+        };
+        if let Some(since) = since {
+            set_meta(&self.writer.connection, MAIL_SINCE, since)
+                .map_err(|error| self.failed(error.into()))?;
+        }
+        self.commit()?;
+        Ok(summary)
+    }
+
+    fn begin(&mut self) -> Result<(), StoreError> {
+        let begun = self.writer.connection.execute_batch("BEGIN IMMEDIATE");
+        begun.map_err(|error| translate(&self.path, &error))
+    }
+
+    fn commit(&mut self) -> Result<(), StoreError> {
+        let writer = &mut self.writer;
+        let commit = |writer: &mut Writer| {
+            writer.index.write(&writer.connection)?;
+            writer.totals.commits += 1;
+            writer.totals.save(&writer.connection)?;
+            writer.connection.execute_batch("COMMIT")?;
+            writer.connection.execute_batch("PRAGMA wal_checkpoint(PASSIVE)")
+        };
+        commit(writer).map_err(|error| translate(&self.path, &error))?;
+        writer.index.clear();
+        writer.changed.clear();
+        Ok(())
+    }
+
+    /// Gives the delivery of a restored document the state that it had.
+    fn delivery(&mut self, id: ObjectId, delivery: Delivery) -> rusqlite::Result<()> {
+        let sql = "SELECT v.due, d.tag FROM deliveries v JOIN documents d USING (id)
+                   WHERE v.id = ?1";
+        let scheduled: Option<(Option<i64>, Tag)> = self
+            .writer
+            .connection
+            .prepare_cached(sql)?
+            .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        // One of a document that asks for no mail, or asks for another by now.
+        let Some((due, _)) = scheduled.filter(|(_, tag)| *tag == delivery.tag) else {
+            return Ok(());
+        };
+        let state = match delivery.state {
+            DeliveryState::Scheduled { due: 0, failures } => {
+                let due = due.map_or_else(now, |due| u64::try_from(due).unwrap_or(0));
+                DeliveryState::Scheduled { due, failures }
+            }
+            other => other,
+        };
+        let known = self.writer.known(id)?.map(|known| known.state.name());
+        self.writer.change(id, known.unwrap_or(state.name()), &state)?;
+        Ok(())
+    }
+
+    fn failed(&self, failure: Failure) -> StoreError {
+        match failure {
+            Failure::Refused(error) => error,
+            Failure::Sqlite(error) => translate(&self.path, &error),
+        }
+    }
+}
