@@ -48,6 +48,13 @@ CREATE VIRTUAL TABLE search USING fts5 (
     prefix = '2 3 4'
 );
 
+-- The tokens of words that are too long for the index of beginnings above. A search for the
+-- beginning of a long word asks for the words themselves, which FTS5 walks in the order of time,
+-- while it would read everything that begins so first. Some may be in no document any more.
+CREATE TABLE words (
+    token TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
 -- States are 0 scheduled, 1 sending, 2 sent, 3 failed, 4 expired. Times are in milliseconds.
 CREATE TABLE deliveries (
     id BLOB PRIMARY KEY,

@@ -126,6 +126,13 @@ impl Log {
         Ok(Progress { frames: frames.max(moved + busy), moved })
     }
 
+    /// Moves the whole log to the file, so that the next commit starts it from its beginning.
+    /// Waits for readers as long as for other programs.
+    pub(super) fn restart(&self, connection: &Connection) -> rusqlite::Result<()> {
+        self.checkpoints.fetch_add(1, Ordering::Relaxed);
+        connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()))
+    }
+
     /// Wakes the thread that looks after the log.
     pub(super) fn wake(&self) {
         lock(&self.wakes).work = true;

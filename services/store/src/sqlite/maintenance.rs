@@ -5,11 +5,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
+use tokio::sync::mpsc::WeakSender;
+use tokio::sync::oneshot;
 
 use super::connect::{Use, connect};
 use super::log::END_READS;
 use super::shared::Shared;
 use super::snapshots::{Reader, Snapshot};
+use super::writer::{Answer, Job, Task};
 use crate::StoreError;
 
 /// How long after the start the file is checked, and how often then.
@@ -49,17 +52,38 @@ pub(super) fn look_after_log(shared: &Arc<Shared>, connection: &Connection) {
 }
 
 /// Checks the file from time to time, until the sender of `stop` is dropped.
-pub(super) fn check_regularly(shared: &Arc<Shared>, stop: &Receiver<()>) {
+pub(super) fn check_regularly(shared: &Arc<Shared>, queue: &WeakSender<Job>, stop: &Receiver<()>) {
     let mut wait = FIRST_CHECK;
     while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(wait) {
         wait = match check(shared) {
-            Ok(()) => CHECK_INTERVAL,
+            Ok(()) => {
+                forget_words(queue);
+                CHECK_INTERVAL
+            }
             Err(StoreError::Damaged { .. }) => return,
             Err(error) => {
                 tracing::info!(%error, "the check of the database did not end");
                 CHECK_RETRY
             }
         };
+    }
+}
+
+/// Has the writer forget words that no document has any more, in steps between other writes.
+pub(super) fn forget_words(queue: &WeakSender<Job>) {
+    let mut after = String::new();
+    // The store may be closed meanwhile.
+    while let Some(queue) = queue.upgrade() {
+        let (reply, answer) = oneshot::channel();
+        let job = Job { task: Task::ForgetWords { after }, reply };
+        if queue.blocking_send(job).is_err() {
+            return;
+        }
+        drop(queue);
+        match answer.blocking_recv() {
+            Ok(Ok(Answer::Word(Some(last)))) => after = last,
+            _ => return,
+        }
     }
 }
 

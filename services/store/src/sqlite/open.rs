@@ -39,6 +39,7 @@ impl SqliteStore {
         let pool = Pool::new(&path)?;
         let shared = Arc::new(Shared::new(path.clone(), settings.collection, pool, totals)?);
         let (queue, jobs) = mpsc::channel(writer::QUEUE);
+        let weak = queue.downgrade();
         let (stop_checks, stop) = channel::channel();
         let writer = Writer::new(connection, Arc::clone(&shared), settings.limits)?;
         let checkpoints = maintenance::connection(&shared)?;
@@ -51,7 +52,9 @@ impl SqliteStore {
         };
         store.start("store-writer", move || writer.run(jobs))?;
         store.start("store-log", move || maintenance::look_after_log(&for_log, &checkpoints))?;
-        store.start("store-check", move || maintenance::check_regularly(&for_checks, &stop))?;
+        store.start("store-check", move || {
+            maintenance::check_regularly(&for_checks, &weak, &stop);
+        })?;
         Ok(store)
     }
 

@@ -4,8 +4,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::read::{document, rows};
 use super::shared::Shared;
-use super::writer::{Of, first_key, last_key, topic, word};
+use super::writer::{Of, first_key, is_indexed, last_key, topic, word};
 use crate::{Cursor, Found, ObjectId, Search, StoreError};
+
+/// Words that are searched for one by one. More that begin alike are rare each.
+const MAX_WORDS: usize = 500;
 
 /// Runs a search. Waits for the disk.
 pub(super) fn search(shared: &Shared, search: &Search) -> Result<Option<Found>, StoreError> {
@@ -27,19 +30,22 @@ pub(super) fn search(shared: &Shared, search: &Search) -> Result<Option<Found>, 
 type Rows = Vec<(i64, Result<crate::Document, ObjectId>)>;
 
 fn find(connection: &Connection, search: &Search) -> rusqlite::Result<Option<Rows>> {
-    let Some((first, last)) = range(connection, search)? else { return Ok(None) };
+    // One state for all that follows. It ends when it is dropped: nothing was written.
+    let state = connection.unchecked_transaction()?;
+    let Some((first, last)) = range(&state, search)? else { return Ok(None) };
     let direction = if search.latest_first { "DESC" } else { "ASC" };
-    let query = query(search);
+    let query = query(&state, search)?;
     // Always from the index to the documents: CROSS JOIN keeps that order.
     let sql = match query {
-        Some(_) => format!(
+        Query::Nothing => return Ok(Some(Vec::new())),
+        Query::Terms(_) => format!(
             "SELECT s.rowid, d.id, d.tag, d.body FROM search s
              CROSS JOIN positions p ON p.key = s.rowid
              CROSS JOIN documents d ON d.number = p.number
              WHERE s.search MATCH ?4 AND s.rowid BETWEEN ?1 AND ?2
              ORDER BY s.rowid {direction} LIMIT ?3"
         ),
-        None => format!(
+        Query::All => format!(
             "SELECT p.key, d.id, d.tag, d.body FROM positions p
              CROSS JOIN documents d ON d.number = p.number
              WHERE p.key BETWEEN ?1 AND ?2 AND ?4 IS NULL
@@ -47,8 +53,8 @@ fn find(connection: &Connection, search: &Search) -> rusqlite::Result<Option<Row
         ),
     };
     let limit = rows(search.limit.saturating_add(1));
-    let mut select = connection.prepare_cached(&sql)?;
-    let rows = select.query_map(params![first, last, limit, query], |row| {
+    let mut select = state.prepare_cached(&sql)?;
+    let rows = select.query_map(params![first, last, limit, query.terms()], |row| {
         Ok((row.get(0)?, document(row, 1)?))
     })?;
     rows.collect::<rusqlite::Result<Vec<_>>>().map(Some)
@@ -77,14 +83,54 @@ fn range(connection: &Connection, search: &Search) -> rusqlite::Result<Option<(i
     Ok(Some((first, last)))
 }
 
-/// What FTS5 is asked for; none if there is no text to be found.
-fn query(search: &Search) -> Option<String> {
+/// What FTS5 is asked for.
+#[derive(Debug)]
+enum Query {
+    /// There is no text to be found.
+    All,
+    /// No document has what is searched for.
+    Nothing,
+    Terms(String),
+}
+
+impl Query {
+    fn terms(&self) -> Option<&str> {
+        match self {
+            Self::Terms(terms) => Some(terms),
+            Self::All | Self::Nothing => None,
+        }
+    }
+}
+
+/// What FTS5 is asked for: words by their beginning, topics as a whole.
+fn query(connection: &Connection, search: &Search) -> rusqlite::Result<Query> {
     let words = search.words.iter().filter_map(|it| word(Of::Text, it));
     let place = search.place.iter().filter_map(|it| word(Of::Place, it));
-    // Words by their beginning, topics as a whole.
-    let mut terms: Vec<_> = words.chain(place).map(|word| format!("\"{word}\" *")).collect();
+    let mut tokens: Vec<_> = words.chain(place).collect();
+    tokens.sort_unstable();
+    tokens.dedup();
+    let mut terms = Vec::with_capacity(tokens.len() + 1);
+    for token in tokens {
+        let Some(term) = term(connection, &token)? else { return Ok(Query::Nothing) };
+        terms.push(term);
+    }
     terms.extend(search.topic.iter().map(|it| format!("\"{}\"", topic(it))));
-    terms.sort_unstable();
-    terms.dedup();
-    (!terms.is_empty()).then(|| terms.join(" AND "))
+    Ok(if terms.is_empty() { Query::All } else { Query::Terms(terms.join(" AND ")) })
+}
+
+/// What finds the words that begin with a token; none if there are none.
+fn term(connection: &Connection, token: &str) -> rusqlite::Result<Option<String>> {
+    let beginning = format!("\"{token}\" *");
+    if is_indexed(token) {
+        return Ok(Some(beginning));
+    }
+    let sql = "SELECT token FROM words WHERE token >= ?1 AND token < ?1 || char(0x10FFFF) LIMIT ?2";
+    let mut select = connection.prepare_cached(sql)?;
+    let found = select.query_map(params![token, rows(MAX_WORDS + 1)], |row| row.get(0))?;
+    let found = found.collect::<rusqlite::Result<Vec<String>>>()?;
+    Ok(match found.len() {
+        0 => None,
+        1..=MAX_WORDS => Some(format!("(\"{}\")", found.join("\" OR \""))),
+        _ => Some(beginning),
+    })
 }

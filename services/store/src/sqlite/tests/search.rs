@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::sqlite::maintenance::forget_words;
 use crate::{Cursor, Search};
 
 fn search(words: &[&str]) -> Search {
@@ -95,6 +96,38 @@ async fn a_page_goes_on_after_the_one_before() {
     assert_eq!(found(&fixture, page(first.next, false)).await, [0]);
     let unknown = Some(Cursor { id: id(1), key: None });
     assert_eq!(fixture.store.search(page(unknown, false)).await, Ok(None));
+}
+
+#[tokio::test]
+async fn words_that_no_document_has_any_more_are_forgotten() {
+    let fixture = fixture().await;
+    let listed = || {
+        let connection = fixture.store.shared.pool.take().unwrap();
+        let sql = "SELECT count(*) FROM words WHERE token LIKE '%concert'";
+        connection.query_row(sql, [], |row| row.get::<_, u32>(0)).unwrap()
+    };
+    let forget = async || {
+        let weak = fixture.store.queue.as_ref().unwrap().downgrade();
+        tokio::task::spawn_blocking(move || forget_words(&weak)).await.unwrap();
+    };
+    forget().await;
+    assert_eq!(listed(), 1);
+    fixture.remove(2).await.unwrap();
+    forget().await;
+    assert_eq!(listed(), 0);
+    fixture.insert(2, "2|300|A concert|Café Central|música").await;
+    assert_eq!(listed(), 1);
+    assert_eq!(found(&fixture, search(&["concer"])).await, [2]);
+}
+
+#[tokio::test]
+async fn more_words_that_begin_alike_than_are_listed_are_found() {
+    let fixture = Fixture::new();
+    let words: Vec<_> = (0..600).map(|n| format!("concert{n}")).collect();
+    fixture.insert(1, &format!("1|1|{}|place|topic", words.join(" "))).await;
+    fixture.insert(2, "2|2|concert|place|topic").await;
+    assert_eq!(found(&fixture, search(&["concert"])).await, [1, 2]);
+    assert_eq!(found(&fixture, search(&["concert59"])).await, [1]);
 }
 
 /// What a test does to a store.

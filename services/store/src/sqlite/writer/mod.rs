@@ -36,7 +36,7 @@ use crate::{ObjectId, StoreError};
 pub(super) use apply::{first_key, last_key};
 pub(super) use deliveries::{MAIL_SINCE, meta, release};
 use index::Index;
-pub(super) use index::{Of, topic, word};
+pub(super) use index::{Of, is_indexed, topic, word};
 pub(super) use restore::Restorer;
 use room::Room;
 pub(super) use task::{Answer, Job, Task};
@@ -168,19 +168,29 @@ impl Writer {
         }
     }
 
-    /// Gives up the space that is kept for removals, if that lets this one be done.
+    /// Does a removal that met a full disk in the room that the log has or that is kept for it.
     fn commit_in_spare_room(
         &mut self,
         task: &Task,
-        error: StoreError,
+        mut error: StoreError,
     ) -> Result<Answer, StoreError> {
-        let full = matches!(error, StoreError::Full { .. });
-        if !full || !task.frees_space() || !self.room.give_up_spare() {
+        if !task.frees_space() {
             return Err(error);
         }
-        // The log then starts from its beginning, so that removals need no more space at all.
-        let _ = self.shared.log.checkpoint(&self.connection);
-        self.commit(&[task])?.pop().expect("one result for each task")
+        for give_up in [false, true] {
+            if !matches!(error, StoreError::Full { .. }) || (give_up && !self.room.give_up_spare())
+            {
+                break;
+            }
+            // A log that starts from its beginning needs no more room than it has. Moving it to
+            // the file may need some.
+            let _ = self.shared.log.restart(&self.connection);
+            error = match self.commit(&[task]) {
+                Ok(mut results) => return results.pop().expect("one result for each task"),
+                Err(error) => error,
+            };
+        }
+        Err(error)
     }
 
     /// Does the tasks in one transaction and makes it durable. On an error nothing was done.
@@ -192,10 +202,10 @@ impl Writer {
         let before = self.totals;
         let committed = self.transact(tasks);
         let (changed, has_changed) = (std::mem::take(&mut self.changed), self.totals != before);
-        self.index.clear();
         let counters = &self.shared.counters;
         match committed {
             Ok(results) => {
+                self.index.clear();
                 if has_changed {
                     for id in changed {
                         self.shared.cache.remove(id);
@@ -207,6 +217,7 @@ impl Writer {
                 Ok(results)
             }
             Err(error) => {
+                self.index.undo();
                 self.totals = before;
                 counters.failed.fetch_add(1, Ordering::Relaxed);
                 Err(self.failed(&error))
@@ -278,6 +289,10 @@ impl Writer {
             Task::Settle { id, token, state } => self.settle(*id, *token, state),
             Task::Retry(id) => self.retry(*id, shared::now()),
             Task::RetrySome { state, after } => self.retry_some(*state, *after, shared::now()),
+            Task::ForgetWords { after } => {
+                let last = self.index.forget_words(&self.connection, after)?;
+                Ok(Answer::Word(last))
+            }
             Task::Close => Ok(Answer::Done),
         }
     }

@@ -39,6 +39,10 @@ pub(in super::super) enum Task {
         state: StateName,
         after: Option<ObjectId>,
     },
+    /// Forgets some words that no document has any more, of those after one.
+    ForgetWords {
+        after: String,
+    },
     Close,
 }
 
@@ -51,6 +55,8 @@ pub(in super::super) enum Answer {
     Retry(RetryOutcome),
     /// How many were changed, and the last of them if there may be more.
     Some(u64, Option<ObjectId>),
+    /// The last word that was looked at, if there may be more.
+    Word(Option<String>),
     Done,
 }
 
