@@ -1,17 +1,15 @@
-//! What a service can do besides storing resources: an [`Extension`] sees every write, selects
-//! resources for lists, and adds fields, actions and pages of its own.
+//! What a service can do besides storing resources: an [`Extension`] selects resources for lists,
+//! and adds fields, actions and pages of its own.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
+use store::{ObjectId, Page, Store, StoreError};
 
 use crate::fields::FieldError;
-use crate::id::ObjectId;
 use crate::json::ObjectWriter;
-use crate::store::{LogStore, Page, StoreError};
 use crate::writes::WriteGate;
 
 /// What a service does besides storing.
@@ -19,16 +17,18 @@ pub trait Extension: Sized + Send + Sync + 'static {
     /// Its arguments on the command line.
     type Args: clap::Args;
 
-    /// The names of its actions: `POST /{collection}/{id}/{action}`.
+    /// The names of its actions on a resource: `POST /{collection}/{id}/{action}`.
     const ACTIONS: &'static [&'static str] = &[];
+
+    /// The names of its actions on all resources: `POST /{collection}/{action}`.
+    const COLLECTION_ACTIONS: &'static [&'static str] = &[];
 
     /// Starts the extension, within the service's runtime and before the first request. The
     /// error is shown after the service's name.
     fn start(args: &Self::Args, context: ExtensionContext) -> Result<Self, String>;
 
-    /// A document was stored or removed; its client has not been answered yet. Concurrent
-    /// writes to one document may be reported in any order.
-    fn changed(&self, _id: ObjectId) {}
+    /// A document was written, and what follows from it. Something may be due earlier now.
+    fn written(&self) {}
 
     /// Selects the documents that the query of a list asks for. `None` if the query is for
     /// the API alone.
@@ -40,18 +40,36 @@ pub trait Extension: Sized + Send + Sync + 'static {
         async { Ok(None) }
     }
 
-    /// Whether the query of one resource asks for the fields of
-    /// [`Self::write_extra_fields`].
-    fn wants_extra_fields(&self, _query: &str) -> Result<bool, Vec<FieldError>> {
+    /// Whether the query of one resource asks for [`Self::extended`].
+    fn wants_extended(&self, _query: &str) -> Result<bool, Vec<FieldError>> {
         Ok(false)
     }
 
-    /// Adds what the extension knows of a resource to its fields.
-    fn write_extra_fields(&self, _id: ObjectId, _out: &mut ObjectWriter<'_>) {}
+    /// A document with what the extension knows of it; `None` if there is no such document.
+    fn extended(
+        &self,
+        _id: ObjectId,
+    ) -> impl Future<Output = Result<Option<Bytes>, StoreError>> + Send {
+        async { Ok(None) }
+    }
 
     /// Runs one of the actions on a resource.
-    fn run_action(&self, _id: ObjectId, _action: &str) -> ActionOutcome {
-        ActionOutcome::NotFound
+    fn run_action(
+        &self,
+        _id: ObjectId,
+        _action: &str,
+    ) -> impl Future<Output = Result<ActionOutcome, StoreError>> + Send {
+        async { Ok(ActionOutcome::NotFound) }
+    }
+
+    /// Runs one of the actions on all resources that the query selects. Returns the answer's
+    /// body, as JSON.
+    fn run_on_all(
+        &self,
+        _action: &str,
+        _query: &str,
+    ) -> impl Future<Output = Result<Bytes, ActionError>> + Send {
+        async { Err(ActionError::Refused("There is no such action.")) }
     }
 
     /// Whether there is a page for people at a path that the API does not know.
@@ -80,10 +98,8 @@ pub trait Extension: Sized + Send + Sync + 'static {
 /// What an extension works with.
 #[derive(Debug, Clone)]
 pub struct ExtensionContext {
-    /// The documents.
-    pub store: Arc<LogStore>,
-    /// The service's data folder, which is locked.
-    pub folder: PathBuf,
+    /// The documents, and what follows from them.
+    pub store: Arc<dyn Store>,
     /// Whether writes are accepted.
     pub writes: Arc<WriteGate>,
     /// Whether everybody may read and write everything.
@@ -93,12 +109,10 @@ pub struct ExtensionContext {
 /// The documents of a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// Their ids, in order. A document that has been removed before it is read is left out.
-    pub ids: Vec<ObjectId>,
+    /// The documents as they are sent, in order.
+    pub documents: Vec<Bytes>,
     /// The query of the next page, if there is one.
     pub next: Option<String>,
-    /// Whether each has the fields that the extension adds.
-    pub with_extra_fields: bool,
 }
 
 /// Why nothing can be selected.
@@ -108,11 +122,19 @@ pub enum SelectError {
     Query(Vec<FieldError>),
     /// The page is to begin after a document that does not exist.
     NotFound,
+    /// The store failed.
+    Store(StoreError),
 }
 
 impl From<Vec<FieldError>> for SelectError {
     fn from(problems: Vec<FieldError>) -> Self {
         Self::Query(problems)
+    }
+}
+
+impl From<StoreError> for SelectError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
     }
 }
 
@@ -131,7 +153,7 @@ pub struct PageResponse {
     pub content_security_policy: Option<HeaderValue>,
 }
 
-/// How an action ended.
+/// How an action on a resource ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ActionOutcome {
     /// It has been done, or will be.
@@ -140,6 +162,23 @@ pub enum ActionOutcome {
     NotFound,
     /// The state of the resource does not allow it; the reason, as a sentence.
     Refused(&'static str),
+}
+
+/// Why an action on all resources was not run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ActionError {
+    /// The query is not valid.
+    Query(Vec<FieldError>),
+    /// The state of the service does not allow it; the reason, as a sentence.
+    Refused(&'static str),
+    /// The store failed.
+    Store(StoreError),
+}
+
+impl From<StoreError> for ActionError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
 }
 
 /// The extension of a service that only stores resources.

@@ -1,7 +1,8 @@
 //! Defines what each service provides: its kind of resource.
 
+use store::{Facts, ObjectId};
+
 use crate::fields::{FieldError, Fields};
-use crate::id::ObjectId;
 use crate::json::ObjectWriter;
 
 /// A kind of resource: its fields, how they are validated, and how they are written. It knows
@@ -22,6 +23,16 @@ pub trait Resource: Sized + Send + Sync + 'static {
 
     /// Writes every field except the id, in the order of the API.
     fn write(&self, out: &mut ObjectWriter<'_>);
+
+    /// What follows from it: what finds it, and the mail that it asks for.
+    fn facts(&self) -> Facts {
+        Facts::default()
+    }
+
+    /// What follows from a stored document; nothing if it is none of this kind.
+    fn facts_of(document: &[u8]) -> Facts {
+        Self::from_body(document).map_or_else(|_| Facts::default(), |resource| resource.facts())
+    }
 
     /// Parses a request body, or returns everything that is wrong with it.
     fn from_body(body: &[u8]) -> Result<Self, Vec<FieldError>> {
