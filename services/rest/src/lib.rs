@@ -10,15 +10,11 @@
 //! server      sockets, connection limits, draining
 //! access      who may send a request: tokens, roles, origins of pages
 //! access_log  a line for each request
-//! follow      an index of the stored documents, kept up to date
 //! extension   what a service does besides storing
 //! resource    validation of a body into a resource
 //! fields      the members of a body
 //! json        the bytes of an answer
-//! store       durable storage of those bytes
 //! metrics     counters and histograms for Prometheus
-//! id          the ids of resources
-//! hex         bytes as hexadecimal digits
 //! data_dir    the locked data folder
 //! private     files that only their owner can use
 //! readiness   what /readyz says
@@ -29,7 +25,7 @@
 //! system      limits and signals
 //! ```
 //!
-//! A request flows from `server` through `http` and `resource` to `store`, and back.
+//! A request flows from `server` through `http` and `resource` to the crate `store`, and back.
 
 pub mod access;
 mod access_log;
@@ -39,10 +35,7 @@ pub mod datetime;
 pub mod extension;
 pub mod fields;
 pub mod file;
-pub mod follow;
-mod hex;
 mod http;
-pub mod id;
 pub mod json;
 mod metrics;
 pub mod private;
@@ -50,7 +43,6 @@ mod readiness;
 mod resource;
 mod run;
 mod server;
-pub mod store;
 pub mod system;
 pub mod terminal;
 pub mod writes;
@@ -58,8 +50,8 @@ pub mod writes;
 pub use access_log::{AccessLog, LogFormat, LoggedRequests};
 pub use extension::{Extension, NoExtension};
 pub use http::{Api, ApiParts, BodyLimits, Content, ContentError, ResponseFuture};
-pub use id::ObjectId;
 pub use readiness::Readiness;
 pub use resource::Resource;
 pub use run::run;
 pub use server::{Limits, ServerMetrics, serve};
+pub use store::ObjectId;

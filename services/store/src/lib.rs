@@ -23,7 +23,7 @@ mod condition;
 mod delivery;
 mod document;
 mod error;
-mod hex;
+pub mod hex;
 mod id;
 mod list;
 mod search;

@@ -11,8 +11,8 @@ use super::content::Content;
 use super::encoding::{self, Encoding};
 use super::entity_tag::entity_tag;
 use crate::extension::PageResponse;
-use crate::id::ObjectId;
-use crate::store::{Document, Tag};
+use store::ObjectId;
+use store::Tag;
 
 pub(crate) type Answer = Response<Content>;
 
@@ -21,8 +21,7 @@ pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Answer {
 }
 
 /// A document, compressed where the client accepts that and it is worth it.
-pub(crate) fn document(status: StatusCode, document: Document, headers: &HeaderMap) -> Answer {
-    let Document { bytes: plain, tag } = document;
+pub(crate) fn document(status: StatusCode, plain: Bytes, tag: Tag, headers: &HeaderMap) -> Answer {
     let length = plain.len() as u64;
     let encoding = Encoding::choose(headers, length);
     let body = match encoding {

@@ -8,7 +8,7 @@ use super::answer::{self, Answer};
 use super::encoding::Encoding;
 use super::entity_tag::parse_tag;
 use super::problem::Problem;
-use crate::store::{Condition, Tag, Tags};
+use store::{Condition, Tag, Tags};
 
 /// The condition in a request's headers.
 pub(crate) fn condition(headers: &HeaderMap) -> Condition {

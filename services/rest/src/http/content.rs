@@ -5,16 +5,21 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
+use store::StoreError;
 use tokio::task::{JoinError, JoinHandle};
 
-use crate::store::StoreError;
+use super::budget::BudgetPermit;
 
 /// The chunks of a body. They are read on a thread that may block.
 pub(crate) type ChunkSource = Box<dyn Iterator<Item = Result<Bytes, StoreError>> + Send>;
 
 /// The body of an answer.
 #[derive(Debug)]
-pub struct Content(Inner);
+pub struct Content {
+    inner: Inner,
+    /// Its share of the memory for answers, until it has been sent.
+    permit: Option<BudgetPermit>,
+}
 
 #[derive(Debug)]
 enum Inner {
@@ -50,13 +55,19 @@ pub enum ContentError {
 impl Content {
     /// A body that is read while it is sent, of `length` bytes if known.
     pub(crate) fn stream(chunks: ChunkSource, length: Option<u64>) -> Self {
-        Self(Inner::Stream(Stream { state: StreamState::Idle(chunks), left: length }))
+        let stream = Stream { state: StreamState::Idle(chunks), left: length };
+        Self { inner: Inner::Stream(stream), permit: None }
+    }
+
+    /// Holds a share of the memory for answers until it has been sent.
+    pub(crate) fn with_permit(self, permit: Option<BudgetPermit>) -> Self {
+        Self { permit, ..self }
     }
 }
 
 impl From<Bytes> for Content {
     fn from(bytes: Bytes) -> Self {
-        Self(Inner::Whole(bytes))
+        Self { inner: Inner::Whole(bytes), permit: None }
     }
 }
 
@@ -68,7 +79,7 @@ impl Body for Content {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ContentError>>> {
-        match &mut self.get_mut().0 {
+        match &mut self.get_mut().inner {
             Inner::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Inner::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Inner::Stream(stream) => stream.poll_chunk(cx).map(|chunk| {
@@ -82,14 +93,14 @@ impl Body for Content {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
+        match &self.inner {
             Inner::Whole(bytes) => bytes.is_empty(),
             Inner::Stream(stream) => matches!(stream.state, StreamState::Ended),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        match &self.inner {
             Inner::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Inner::Stream(stream) => stream.left.map_or_else(SizeHint::new, SizeHint::with_exact),
         }

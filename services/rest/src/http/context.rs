@@ -62,8 +62,8 @@ impl RequestIds {
     fn generate(&self) -> HeaderValue {
         let count = self.next.fetch_add(1, Ordering::Relaxed);
         let mut digits = [0; 16];
-        crate::hex::write(&self.process.to_be_bytes(), &mut digits[..8]);
-        crate::hex::write(&count.to_be_bytes(), &mut digits[8..]);
+        store::hex::write(&self.process.to_be_bytes(), &mut digits[..8]);
+        store::hex::write(&count.to_be_bytes(), &mut digits[8..]);
         HeaderValue::from_bytes(&digits).expect("digits are visible ASCII")
     }
 }

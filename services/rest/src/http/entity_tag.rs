@@ -3,8 +3,8 @@
 use hyper::header::HeaderValue;
 
 use super::encoding::Encoding;
-use crate::hex;
-use crate::store::Tag;
+use store::Tag;
+use store::hex;
 
 /// The suffix of the entity tags of compressed bytes: they are another representation, which a
 /// cache must not confuse with the plain one.

@@ -79,7 +79,7 @@ impl Guard {
 fn required_role(route: Route, method: &Method, private: bool) -> Option<Role> {
     match (route, method) {
         (_, &Method::OPTIONS) | (Route::Health | Route::Ready | Route::Page, _) => None,
-        (Route::Metrics | Route::Action(..), _) => Some(Role::Admin),
+        (Route::Metrics | Route::Action(..) | Route::ActionOnAll(_), _) => Some(Role::Admin),
         (Route::Collection | Route::Item(_), &Method::GET | &Method::HEAD) => {
             private.then_some(Role::Read)
         }

@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, OnceCell};
 use super::content::ChunkSource;
 use super::encoding;
 use crate::json;
-use crate::store::{Chunks, Listing, Page, Revision, Store, StoreError, blocking};
+use store::{Chunks, Listing, Page, Revision, Store, StoreError};
 
 /// The longest list that is cached, in bytes: some ten thousand resources.
 pub(crate) const MAX_CACHED_BYTES: u64 = 4 << 20;
@@ -37,7 +37,7 @@ pub(crate) enum CachedOrStreamed {
 
 impl ListCache {
     /// The list of everything, no older than this call.
-    pub(crate) async fn get(&self, store: &impl Store) -> Result<CachedOrStreamed, StoreError> {
+    pub(crate) async fn get(&self, store: &dyn Store) -> Result<CachedOrStreamed, StoreError> {
         let wanted = store.revision();
         let mut current = self.current.lock().await;
         // A list that was read while this call waited may be older than the store is by now,
@@ -45,8 +45,8 @@ impl ListCache {
         if let Some(list) = current.as_ref().filter(|list| list.revision >= wanted) {
             return Ok(CachedOrStreamed::Cached(Arc::clone(list)));
         }
-        let listing = store.list(Page::ALL);
-        if length(&listing) > MAX_CACHED_BYTES {
+        let listing = store.list(Page::ALL).await?;
+        if length(&listing).is_none_or(|length| length > MAX_CACHED_BYTES) {
             *current = None;
             return Ok(CachedOrStreamed::Streamed(listing));
         }
@@ -71,34 +71,40 @@ impl CachedList {
     }
 }
 
-/// The length of a list as JSON, in bytes.
-pub(crate) fn length(listing: &Listing) -> u64 {
-    let separators = (listing.count.max(1) as u64 - 1) * json::SEPARATOR.len() as u64;
-    listing.bytes + separators + 2
+/// The length of a list as JSON, in bytes, if that is known before it is read.
+pub(crate) fn length(listing: &Listing) -> Option<u64> {
+    let (count, bytes) = (listing.count?, listing.bytes?);
+    let separators = (count.max(1) - 1) * json::SEPARATOR.len() as u64;
+    Some(bytes + separators + 2)
 }
 
 /// Reads a whole list as JSON; only for short ones.
 pub(crate) async fn read(listing: Listing) -> Result<Bytes, StoreError> {
-    let length = usize::try_from(length(&listing)).expect("a short list");
+    let length = length(&listing).and_then(|length| usize::try_from(length).ok());
     let mut chunks = json_chunks(listing.chunks);
     let write = move || {
-        let mut out = Vec::with_capacity(length);
+        let mut out = Vec::with_capacity(length.unwrap_or_default());
         chunks.try_for_each(|chunk| chunk.map(|chunk| out.extend_from_slice(&chunk)))?;
         Ok(out.into())
     };
     blocking(write).await
 }
 
-/// Reads all chunks into one; only for short lists.
-pub(crate) async fn join(chunks: ChunkSource) -> Result<Bytes, StoreError> {
-    let join = move || {
-        let mut out = Vec::new();
-        for chunk in chunks {
-            out.extend_from_slice(&chunk?);
-        }
-        Ok(out.into())
-    };
-    blocking(join).await
+/// Documents as a JSON list.
+pub(crate) fn json_list(documents: &[Bytes]) -> Bytes {
+    let (mut out, mut list) = (Vec::new(), json::ListWriter::default());
+    for document in documents {
+        list.item(&mut out, document);
+    }
+    list.finish(&mut out);
+    out.into()
+}
+
+/// Runs what may wait for the disk or takes long on a thread that may.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(StoreError::Interrupted))
 }
 
 /// A list as JSON, chunk by chunk.
@@ -110,7 +116,7 @@ pub(crate) fn json_chunks(mut chunks: Chunks) -> ChunkSource {
             Some(Ok(documents)) => {
                 let list = list.as_mut()?;
                 for document in &documents {
-                    list.item(&mut out, document);
+                    list.item(&mut out, &document.bytes);
                 }
             }
             Some(Err(error)) => return Some(Err(error)),

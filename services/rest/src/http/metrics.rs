@@ -110,7 +110,7 @@ fn route_index(route: Route) -> usize {
         Route::Health => 2,
         Route::Ready => 3,
         Route::Metrics => 4,
-        Route::Action(..) => 5,
+        Route::Action(..) | Route::ActionOnAll(_) => 5,
         Route::OpenApi => 6,
         Route::Page => 7,
         Route::Unknown => 8,

@@ -4,6 +4,7 @@
 mod answer;
 mod api;
 mod body;
+mod budget;
 mod conditional;
 mod content;
 mod context;

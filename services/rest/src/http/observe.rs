@@ -9,6 +9,7 @@ use hyper::{Method, Uri};
 use jiff::Timestamp;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+use store::Statistics;
 
 use super::answer::Answer;
 use super::context::{RequestContext, RequestIds};
@@ -16,9 +17,8 @@ use super::headers::{REQUEST_ID, RequestHeaders, TRACEPARENT};
 use super::metrics::RequestMetrics;
 use super::route::Route;
 use crate::access_log::{AccessLog, AccessLogEntry};
-use crate::metrics;
+use crate::metrics::{self, StoreMetrics};
 use crate::server::ServerMetrics;
-use crate::store::StoreMetrics;
 
 /// Records every request and its answer.
 #[derive(Debug)]
@@ -84,11 +84,11 @@ impl Observer {
     }
 
     /// All metrics, in the format of Prometheus.
-    pub(crate) fn metrics(&self, store: StoreMetrics) -> String {
+    pub(crate) fn metrics(&self, store: Statistics) -> String {
         let mut text = String::new();
         metrics::encode(&mut text, &self.registry);
         let mut registry = Registry::default();
-        registry.register_collector(Box::new(store));
+        registry.register_collector(Box::new(StoreMetrics(store)));
         metrics::encode(&mut text, &registry);
         text
     }

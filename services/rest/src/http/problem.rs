@@ -12,7 +12,7 @@ use crate::access::tokens::Role;
 use crate::extension::SelectError;
 use crate::fields::FieldError;
 use crate::json::ObjectWriter;
-use crate::store::{Outcome, StoreError};
+use store::{Document, StoreError, WriteOutcome};
 
 /// Seconds after which a client may try again when the service cannot write or is busy.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("10");
@@ -26,6 +26,7 @@ const NEEDS_WRITE: &str =
 const NEEDS_ADMIN: &str =
     "Bearer realm=\"eventpost\", error=\"insufficient_scope\", scope=\"admin\"";
 
+const BUSY: &str = "The service is busy; nothing was changed.";
 const READ_ONLY: &str = "The service is read-only at the moment; nothing was changed.";
 
 /// Why a request was not carried out.
@@ -54,6 +55,8 @@ pub(crate) enum Problem {
     },
     NoSuchResource,
     Query(Vec<FieldError>),
+    /// A parameter has a value of the right form that is too great.
+    Range(Vec<FieldError>),
     Body(BodyError),
     Fields(Vec<FieldError>),
     PreconditionFailed,
@@ -75,6 +78,7 @@ impl From<SelectError> for Problem {
         match error {
             SelectError::Query(problems) => Self::Query(problems),
             SelectError::NotFound => Self::NoSuchResource,
+            SelectError::Store(error) => Self::Store(error),
         }
     }
 }
@@ -85,12 +89,42 @@ impl From<StoreError> for Problem {
     }
 }
 
-/// What a write returned, or why it was not made.
-pub(crate) fn written<T>(outcome: Outcome<T>) -> Result<T, Problem> {
+/// The document that a write removed, if any, or why it was not made.
+pub(crate) fn written(outcome: WriteOutcome) -> Result<Option<Document>, Problem> {
     match outcome {
-        Outcome::Done(result) => Ok(result),
-        Outcome::NotFound => Err(Problem::NoSuchResource),
-        Outcome::ConditionFailed => Err(Problem::PreconditionFailed),
+        WriteOutcome::Done(removed) => Ok(removed),
+        WriteOutcome::NotFound => Err(Problem::NoSuchResource),
+        WriteOutcome::ConditionFailed => Err(Problem::PreconditionFailed),
+    }
+}
+
+/// What a failure of the store means to a client.
+fn status_of(error: &StoreError) -> StatusCode {
+    match error {
+        StoreError::Full { .. }
+        | StoreError::Reserve { .. }
+        | StoreError::TooManyBytes { .. }
+        | StoreError::TooManyDocuments { .. } => StatusCode::INSUFFICIENT_STORAGE,
+        StoreError::Busy { .. }
+        | StoreError::Stopped { .. }
+        | StoreError::Interrupted
+        | StoreError::DamagedDocument { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn message_of(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Full { .. } | StoreError::Reserve { .. } => {
+            "The disk is full; nothing was changed."
+        }
+        StoreError::TooManyBytes { .. } | StoreError::TooManyDocuments { .. } => {
+            "The service holds as much as it may; nothing was changed."
+        }
+        StoreError::Busy { .. } | StoreError::Interrupted => BUSY,
+        StoreError::Stopped { .. } => READ_ONLY,
+        StoreError::DamagedDocument { .. } => "The resource is damaged on the disk.",
+        _ => "The storage failed.",
     }
 }
 
@@ -110,7 +144,8 @@ impl Problem {
             Self::Body(BodyError::NoRoom) => closing(with_retry_after(answer)),
             Self::Host => closing(answer),
             Self::Body(error) if !matches!(error, BodyError::Empty) => closing(answer),
-            Self::ReadOnly | Self::Store(StoreError::Full { .. } | StoreError::Stopped { .. }) => {
+            Self::ReadOnly => with_retry_after(answer),
+            Self::Store(error) if status_of(error) != StatusCode::INTERNAL_SERVER_ERROR => {
                 with_retry_after(answer)
             }
             _ => answer,
@@ -131,12 +166,9 @@ impl Problem {
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::Body(BodyError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
-            Self::Fields(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Body(BodyError::NoRoom)
-            | Self::ReadOnly
-            | Self::Store(StoreError::Stopped { .. }) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Store(StoreError::Full { .. }) => StatusCode::INSUFFICIENT_STORAGE,
-            Self::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Fields(_) | Self::Range(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Body(BodyError::NoRoom) | Self::ReadOnly => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Store(error) => status_of(error),
         }
     }
 
@@ -161,27 +193,26 @@ impl Problem {
             Self::NoSuchPath => "Path not found.",
             Self::Method { .. } => "Method not allowed.",
             Self::NoSuchResource => "Resource with specified Id does not exist.",
-            Self::Query(_) => "Error in query parameters.",
+            Self::Query(_) | Self::Range(_) => "Error in query parameters.",
             Self::Body(BodyError::Empty) => "Data not provided in request body.",
             Self::Body(BodyError::TooLarge { limit }) => {
                 return format!("The request body exceeds {limit} bytes.").into();
             }
             Self::Body(BodyError::TooSlow) => "The request body did not arrive in time.",
             Self::Body(BodyError::Broken) => "The request body could not be read.",
-            Self::Body(BodyError::NoRoom) => "The service is busy; nothing was changed.",
+            Self::Body(BodyError::NoRoom) => BUSY,
             Self::Fields(_) => "Error in data provided in request body.",
             Self::PreconditionFailed => "Precondition failed: the resource has changed.",
             Self::Conflict(reason) => reason,
-            Self::ReadOnly | Self::Store(StoreError::Stopped { .. }) => READ_ONLY,
-            Self::Store(StoreError::Full { .. }) => "The disk is full; nothing was changed.",
-            Self::Store(_) => "The storage failed.",
+            Self::ReadOnly => READ_ONLY,
+            Self::Store(error) => message_of(error),
         })
     }
 
     /// What is wrong with each field or parameter.
     fn details(&self) -> &[FieldError] {
         match self {
-            Self::Query(problems) | Self::Fields(problems) => problems,
+            Self::Query(problems) | Self::Range(problems) | Self::Fields(problems) => problems,
             _ => &[],
         }
     }

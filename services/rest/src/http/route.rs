@@ -2,7 +2,7 @@
 
 use hyper::Method;
 
-use crate::id::ObjectId;
+use store::ObjectId;
 
 /// What a path names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,21 +21,37 @@ pub(crate) enum Route {
     Item(Option<ObjectId>),
     /// An action on a resource, one of the extension's.
     Action(Option<ObjectId>, &'static str),
+    /// An action on all resources, one of the extension's.
+    ActionOnAll(&'static str),
     /// A page for people, one of the extension's.
     Page,
     /// No known path.
     Unknown,
 }
 
+/// The names of an extension's actions.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Actions {
+    /// On one resource.
+    pub(crate) on_one: &'static [&'static str],
+    /// On all resources.
+    pub(crate) on_all: &'static [&'static str],
+}
+
 impl Route {
     /// Parses a path. It is compared byte by byte: a percent-encoded path is unknown.
-    pub(crate) fn of(path: &str, collection: &str, actions: &[&'static str]) -> Self {
+    pub(crate) fn of(path: &str, collection: &str, actions: Actions) -> Self {
+        let named =
+            |names: &'static [&str], name: &str| names.iter().find(|it| **it == name).copied();
         let below = path.strip_prefix('/').and_then(|path| path.strip_prefix(collection));
         match below.map(|below| below.strip_prefix('/').ok_or(below)) {
             Some(Err("")) => Self::Collection,
             Some(Ok(below)) => match below.split_once('/') {
-                None => Self::Item(below.parse().ok()),
-                Some((id, name)) => match actions.iter().find(|action| **action == name) {
+                None => match named(actions.on_all, below) {
+                    Some(action) => Self::ActionOnAll(action),
+                    None => Self::Item(below.parse().ok()),
+                },
+                Some((id, name)) => match named(actions.on_one, name) {
                     Some(action) => Self::Action(id.parse().ok(), action),
                     None => Self::Unknown,
                 },
@@ -52,7 +68,7 @@ impl Route {
 
     /// Whether the path names one or all resources.
     pub(crate) fn is_of_resources(self) -> bool {
-        matches!(self, Self::Collection | Self::Item(_) | Self::Action(..))
+        matches!(self, Self::Collection | Self::Item(_) | Self::Action(..) | Self::ActionOnAll(_))
     }
 
     /// The methods that the path allows, as the `Allow` header lists them.
@@ -60,7 +76,7 @@ impl Route {
         match self {
             Self::Collection => "GET, HEAD, POST, OPTIONS",
             Self::Item(_) => "DELETE, GET, HEAD, PUT, OPTIONS",
-            Self::Action(..) => "POST, OPTIONS",
+            Self::Action(..) | Self::ActionOnAll(_) => "POST, OPTIONS",
             Self::Health
             | Self::Ready
             | Self::Metrics
@@ -74,8 +90,12 @@ impl Route {
     pub(crate) fn allows(self, method: &Method) -> bool {
         match *method {
             Method::OPTIONS => self != Self::Unknown,
-            Method::GET | Method::HEAD => !matches!(self, Self::Unknown | Self::Action(..)),
-            Method::POST => matches!(self, Self::Collection | Self::Action(..)),
+            Method::GET | Method::HEAD => {
+                !matches!(self, Self::Unknown | Self::Action(..) | Self::ActionOnAll(_))
+            }
+            Method::POST => {
+                matches!(self, Self::Collection | Self::Action(..) | Self::ActionOnAll(_))
+            }
             Method::PUT | Method::DELETE => matches!(self, Self::Item(_)),
             _ => false,
         }
@@ -97,6 +117,8 @@ mod tests {
             ("/events/5e0745fe9c1a2b3c4d5e6f70/ring", Route::Action(id.parse().ok(), "ring")),
             ("/events/a/ring", Route::Action(None, "ring")),
             ("/events/a/b", Route::Unknown),
+            ("/events/ring-all", Route::ActionOnAll("ring-all")),
+            ("/events/ring", Route::Item(None)),
             ("/events/a/ring/ring", Route::Unknown),
             ("/events//", Route::Unknown),
             ("/eventsx", Route::Unknown),
@@ -110,15 +132,20 @@ mod tests {
             ("/metrics", Route::Metrics),
             ("/openapi.json", Route::OpenApi),
         ] {
-            assert_eq!(Route::of(path, "events", &["ring"]), route, "{path}");
+            let actions = Actions { on_one: &["ring"], on_all: &["ring-all"] };
+            assert_eq!(Route::of(path, "events", actions), route, "{path}");
         }
     }
 
     #[test]
     fn the_allowed_methods_are_those_that_are_listed() {
-        for route in
-            [Route::Health, Route::Collection, Route::Item(None), Route::Action(None, "ring")]
-        {
+        for route in [
+            Route::Health,
+            Route::Collection,
+            Route::Item(None),
+            Route::Action(None, "ring"),
+            Route::ActionOnAll("ring"),
+        ] {
             for name in ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"] {
                 let method = name.parse().unwrap();
                 let listed = route.allow().split(", ").any(|allowed| allowed == name);

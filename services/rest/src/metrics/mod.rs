@@ -2,6 +2,7 @@
 //! Histograms are implemented here, because its own lock a mutex for each value.
 
 mod histogram;
+mod store;
 
 use std::fmt;
 
@@ -10,6 +11,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
+pub(crate) use self::store::StoreMetrics;
 pub(crate) use histogram::{Histogram, HistogramReading};
 
 /// The media type of the text format.

@@ -60,6 +60,18 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
     pub(super) max_connections: usize,
 
+    /// Maximum size of all resources, in bytes; more are refused with 507
+    #[arg(long, value_name = "BYTES", default_value_t = 4 << 30)]
+    pub(super) max_bytes: u64,
+
+    /// Maximum number of resources; more are refused with 507
+    #[arg(long, value_name = "N", default_value_t = 5_000_000)]
+    pub(super) max_resources: u64,
+
+    /// Bytes of the disk that stay free: creating and replacing is refused with 507 below
+    #[arg(long, value_name = "BYTES", default_value_t = 64 << 20)]
+    pub(super) reserve_bytes: u64,
+
     /// Seconds until a connection is closed that is idle, that does not complete the headers of
     /// a request, or whose client does not read its answer
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "30")]
@@ -140,6 +152,15 @@ impl ServeArgs {
     /// The address to listen on.
     pub(super) fn address(&self) -> SocketAddr {
         self.listen.unwrap_or_else(|| SocketAddr::from((Ipv6Addr::UNSPECIFIED, self.port)))
+    }
+
+    /// How much the store may hold.
+    pub(super) fn limits(&self) -> store::Limits {
+        store::Limits {
+            max_bytes: Some(self.max_bytes),
+            max_documents: Some(self.max_resources),
+            reserve_bytes: self.reserve_bytes,
+        }
     }
 
     /// Who may use the service.

@@ -4,10 +4,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
+use super::backup::CopyError;
 use crate::access::AccessError;
 use crate::control::ControlError;
 use crate::data_dir::DataDirError;
-use crate::store::{CopyError, StoreError};
+use store::{BackupError, StoreError};
 
 /// Why a command of the service failed.
 #[derive(Debug, thiserror::Error)]
@@ -41,19 +42,34 @@ impl RunError {
     /// The exit code, as in sysexits.h.
     pub(super) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Store(error) | Self::Copy(CopyError::Store(error)) => match error {
-                StoreError::Damaged { .. } | StoreError::Foreign { .. } => 65,
-                _ => 74,
+            Self::Store(error) => store_code(error),
+            Self::Copy(CopyError::Failed { source, .. }) => match source {
+                BackupError::Store(error) => store_code(error),
+                BackupError::Read(_) => 66,
+                BackupError::Write(_) | BackupError::Exists(_) => 73,
+                _ => 65,
             },
-            Self::Copy(CopyError::Bad { .. }) => 65,
             Self::Copy(CopyError::Unreadable { .. }) => 66,
             Self::Listen { .. } => 69,
             Self::DataDir(DataDirError::Unwritable { .. })
             | Self::Control(ControlError::DataDir(DataDirError::Unwritable { .. }))
-            | Self::Copy(CopyError::Unwritable { .. } | CopyError::Occupied { .. }) => 73,
+            | Self::Copy(CopyError::Unwritable { .. }) => 73,
             Self::System(_) | Self::Control(_) => 74,
             Self::DataDir(DataDirError::Locked { .. }) => 75,
             Self::Access(_) | Self::Extension(_) => 78,
         })
+    }
+}
+
+fn store_code(error: &StoreError) -> u8 {
+    match error {
+        StoreError::Damaged { .. }
+        | StoreError::DamagedDocument { .. }
+        | StoreError::Foreign { .. }
+        | StoreError::OldLog { .. }
+        | StoreError::Newer { .. } => 65,
+        StoreError::ReadOnly { .. } => 73,
+        StoreError::Locked { .. } => 75,
+        _ => 74,
     }
 }

@@ -2,12 +2,14 @@
 //! service is one call of [`run()`].
 //!
 //! ```text
-//! args   the command line
-//! serve  starts the service, and stops it at a signal
-//! error  errors and their exit codes
+//! args    the command line
+//! serve   starts the service, and stops it at a signal
+//! backup  backs up and restores the data
+//! error   errors and their exit codes
 //! ```
 
 mod args;
+mod backup;
 mod error;
 mod serve;
 
@@ -22,11 +24,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::access_log::LogFormat;
 use crate::control;
-use crate::data_dir::DataDir;
 use crate::extension::Extension;
 use crate::resource::Resource;
-use crate::store::{self, Copied, Destination};
-use args::{Args, BackupCommand, Command};
+use args::{Args, Command};
 use error::RunError;
 
 /// Runs the service of a kind of resource until SIGTERM or SIGINT, and returns the
@@ -63,7 +63,7 @@ fn run_command<R: Resource, E: Extension>(
             let time = (!off).then_some(*seconds);
             client_runtime()?.block_on(control::set_read_only(&data.data, time))?;
         }
-        Some(Command::Backup(command)) => back_up_or_restore(command, R::COLLECTION)?,
+        Some(Command::Backup(command)) => backup::run::<R>(command)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -91,22 +91,4 @@ fn init_logging(format: LogFormat) {
     if let Some(error) = problem {
         tracing::warn!(%error, "RUST_LOG is not valid: logging from level info on");
     }
-}
-
-fn back_up_or_restore(command: &BackupCommand, collection: &'static str) -> Result<(), RunError> {
-    let (done, file, Copied { documents, bytes }) = match command {
-        BackupCommand::Backup { file, data } => {
-            let to = match file.to_str() {
-                Some("-") => Destination::Stdout,
-                _ => Destination::File(file.clone()),
-            };
-            ("backed up", file, store::backup(&data.data, collection, &to)?)
-        }
-        BackupCommand::Restore { file, data, replace } => {
-            let dir = DataDir::lock(&data.data)?;
-            ("restored", file, store::restore(&dir, collection, file, *replace)?)
-        }
-    };
-    tracing::info!(file = %file.display(), documents, bytes, "{done} {collection}");
-    Ok(())
 }

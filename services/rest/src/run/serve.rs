@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use store::{IdGenerator, Settings, SqliteStore, Store};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -15,16 +16,14 @@ use crate::access_log::AccessLog;
 use crate::data_dir::{DataDir, Holder};
 use crate::extension::{Extension, ExtensionContext};
 use crate::http::{Api, ApiParts, BodyLimits};
-use crate::id::IdGenerator;
 use crate::resource::Resource;
 use crate::server::{self, Limits, ServerMetrics};
-use crate::store::LogStore;
 use crate::system;
 use crate::writes::WriteGate;
 
 /// Threads that wait for the disk or compress. They are few, since they share the processors
 /// with those that answer, and each that reads a list has a chunk of it in memory.
-const BLOCKING_THREADS: usize = 4;
+const BLOCKING_THREADS: usize = 8;
 
 /// Tasks that a thread runs before it looks for new requests. A commit wakes many writers at
 /// once; with tokio's default of 61, a read that arrives then waits for most of them.
@@ -66,10 +65,10 @@ async fn serve<R: Resource, E: Extension>(
     let writes = Arc::new(WriteGate::default());
     writes.reload(dir.path()).map_err(RunError::system)?;
     reload_on_hangup(hangup, Arc::clone(&writes), dir.path().into(), Arc::clone(&guard));
-    let store = Arc::new(LogStore::open(&dir, R::COLLECTION)?);
+    let settings = Settings { limits: args.limits(), ..settings::<R>() };
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(dir.path(), &settings)?);
     let context = ExtensionContext {
         store: Arc::clone(&store),
-        folder: dir.path().into(),
         writes: Arc::clone(&writes),
         is_open: guard.access.is_open(),
     };
@@ -78,8 +77,8 @@ async fn serve<R: Resource, E: Extension>(
     dir.describe(&holder(version, address))?;
     let access = guard.access.as_str();
     let metrics = ServerMetrics::default();
-    let api = Arc::new(Api::<R, _, E>::new(ApiParts {
-        store,
+    let api = Arc::new(Api::<R, E>::new(ApiParts {
+        store: Arc::clone(&store),
         ids: IdGenerator::new().map_err(RunError::system)?,
         version,
         bodies: BodyLimits { time: args.body_timeout, ..BodyLimits::default() },
@@ -98,8 +97,15 @@ async fn serve<R: Resource, E: Extension>(
         tracing::warn!("some requests did not finish in time");
     }
     api.stop().await;
+    store.close().await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What the store of a service is opened with, without limits.
+pub(super) fn settings<R: Resource>() -> Settings {
+    let limits = store::Limits::default();
+    Settings { collection: R::COLLECTION, limits, facts: R::facts_of }
 }
 
 impl Signals {

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 pub use list::{Entry, TokenList, TokenListError};
 
-use crate::hex;
+use store::hex;
 
 /// The longest list, in bytes.
 pub const MAX_LIST_BYTES: usize = 256 << 10;

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 
 use super::list::{Entry, TokenList, TokenListError};
 use super::{MAX_NAME_LENGTH, is_name};
-use crate::hex;
+use store::hex;
 
 /// No list is changed more often.
 const MAX_SERIAL: u64 = 1 << 40;

@@ -1,15 +1,14 @@
 //! `DELETE /{collection}/{id}`: deletes a resource, and answers with what it was.
 
 use hyper::{HeaderMap, StatusCode};
+use store::{Condition, ObjectId, Write};
 
 use super::Api;
 use crate::extension::Extension;
 use crate::http::answer::{self, Answer};
 use crate::http::conditional;
 use crate::http::problem::{Problem, written};
-use crate::id::ObjectId;
 use crate::resource::Resource;
-use crate::store::{Condition, Store};
 
 /// The deletion of a resource.
 pub(super) struct Delete {
@@ -22,15 +21,15 @@ impl Delete {
         Self { id, condition: conditional::condition(headers) }
     }
 
-    pub(super) async fn apply<R, S, E>(self, api: &Api<R, S, E>) -> Result<Answer, Problem>
-    where
-        R: Resource,
-        S: Store,
-        E: Extension,
-    {
+    pub(super) async fn apply<R: Resource, E: Extension>(
+        self,
+        api: &Api<R, E>,
+    ) -> Result<Answer, Problem> {
         let _permit = api.begin_write()?;
-        let document = written(api.store.remove(self.id, self.condition).await?)?;
-        api.extension.changed(self.id);
+        let Self { id, condition } = self;
+        let removed = written(api.store.write(Write::Remove { id, condition }).await?)?;
+        api.extension.written();
+        let document = removed.ok_or(Problem::NoSuchResource)?;
         Ok(answer::json(StatusCode::OK, document.bytes))
     }
 }

@@ -1,90 +1,76 @@
 //! `GET /{collection}/{id}`: reads one resource.
 
-use bytes::Bytes;
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, StatusCode};
+use store::{Condition, Document, ObjectId, Store, StoreError};
 
 use super::Api;
 use crate::extension::Extension;
 use crate::http::answer::{self, Answer};
 use crate::http::conditional::{self, unchanged};
 use crate::http::problem::Problem;
-use crate::id::ObjectId;
-use crate::json::ObjectWriter;
 use crate::resource::Resource;
-use crate::store::{Condition, Document, Store, StoreError};
 
 /// A read of one resource.
 pub(super) struct Get<'a> {
     id: ObjectId,
     condition: Condition,
     headers: &'a HeaderMap,
-    /// Whether the fields that the extension knows are wanted too.
-    with_extra_fields: bool,
+    /// Whether what the extension knows of it is wanted, too.
+    extended: bool,
 }
 
 impl<'a> Get<'a> {
-    pub(super) fn parse<R, S, E: Extension>(
-        api: &Api<R, S, E>,
+    pub(super) fn parse<R, E: Extension>(
+        api: &Api<R, E>,
         id: ObjectId,
         parts: &'a Parts,
     ) -> Result<Self, Problem> {
         let query = parts.uri.query().unwrap_or_default();
-        let with_extra_fields = api.extension.wants_extra_fields(query).map_err(Problem::Query)?;
+        let extended = api.extension.wants_extended(query).map_err(Problem::Query)?;
         let headers = &parts.headers;
-        Ok(Self { id, condition: conditional::condition(headers), headers, with_extra_fields })
+        Ok(Self { id, condition: conditional::condition(headers), headers, extended })
     }
 
-    pub(super) async fn apply<R, S, E>(self, api: &Api<R, S, E>) -> Result<Answer, Problem>
-    where
-        R: Resource,
-        S: Store,
-        E: Extension,
-    {
-        let Self { id, condition, headers, with_extra_fields } = self;
-        if with_extra_fields {
-            return api.answer_with_extra_fields(id, StatusCode::OK).await;
+    pub(super) async fn apply<R: Resource, E: Extension>(
+        self,
+        api: &Api<R, E>,
+    ) -> Result<Answer, Problem> {
+        let Self { id, condition, headers, extended } = self;
+        if extended {
+            return api.answer_extended(id, StatusCode::OK).await;
         }
-        let document = existing(api.store.get(id).await)?;
-        let length = document.bytes.len() as u64;
-        match unchanged(&condition, document.tag, headers, length)? {
+        let Document { bytes, tag, .. } = existing(api.store.get(id).await)?;
+        match unchanged(&condition, tag, headers, bytes.len() as u64)? {
             Some(not_modified) => Ok(not_modified),
-            None => Ok(answer::document(StatusCode::OK, document, headers)),
+            None => Ok(answer::document(StatusCode::OK, bytes, tag, headers)),
         }
     }
 }
 
 /// Answers a read without a condition, if the store need not wait for the disk.
 pub(super) fn immediately(
-    store: &impl Store,
+    store: &dyn Store,
     id: ObjectId,
     headers: &HeaderMap,
 ) -> Option<Result<Answer, Problem>> {
     let document = existing(store.get_at_once(id)?);
-    Some(document.map(|document| answer::document(StatusCode::OK, document, headers)))
+    Some(
+        document.map(|Document { bytes, tag, .. }| {
+            answer::document(StatusCode::OK, bytes, tag, headers)
+        }),
+    )
 }
 
-impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
-    /// A resource with the fields that the extension adds.
-    pub(super) async fn answer_with_extra_fields(
+impl<R: Resource, E: Extension> Api<R, E> {
+    /// A resource with what the extension knows of it.
+    pub(super) async fn answer_extended(
         &self,
         id: ObjectId,
         status: StatusCode,
     ) -> Result<Answer, Problem> {
-        let document = existing(self.store.get(id).await)?;
-        Ok(answer::json(status, self.with_extra_fields(&document.bytes)))
-    }
-
-    /// Adds the fields that the extension knows to a document.
-    pub(super) fn with_extra_fields(&self, document: &[u8]) -> Bytes {
-        let mut out = document.to_vec();
-        if let (Some(id), Some(mut object)) =
-            (ObjectId::of_document(document), ObjectWriter::reopen(&mut out))
-        {
-            self.extension.write_extra_fields(id, &mut object);
-            object.finish();
-        }
-        out.into()
+        let document = self.extension.extended(id).await?;
+        Ok(answer::json(status, document.ok_or(Problem::NoSuchResource)?))
     }
 }
 

@@ -8,7 +8,7 @@
 //! create   POST to the collection
 //! replace  PUT
 //! delete   DELETE
-//! action   POST to an action of the extension
+//! action   POST to an action of the extension, on a resource or on all
 //! page     GET of a page for people, of the extension
 //! status   health, readiness, metrics, and the API's description
 //! ```
@@ -30,34 +30,35 @@ use std::time::Instant;
 use hyper::body::Body;
 use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode, Uri, Version};
+use store::{IdGenerator, Store};
 
 use super::answer::{self, Answer};
 use super::body::{BodyLimits, BodyReader};
+use super::budget::AnswerBudget;
 use super::context::RequestContext;
 use super::headers::RequestHeaders;
 use super::list_body::ListCache;
 use super::observe::Observer;
 use super::problem::Problem;
 use super::response_future::{ResponseFuture, WriteTasks};
-use super::route::Route;
+use super::route::{Actions, Route};
 use crate::access::Guard;
 use crate::access::origins::Cors;
 use crate::access_log::AccessLog;
 use crate::extension::{Extension, NoExtension};
-use crate::id::IdGenerator;
 use crate::resource::Resource;
 use crate::server::ServerMetrics;
-use crate::store::Store;
 use crate::writes::{WriteGate, WritePermit};
 
 /// The REST API over one kind of resource.
 #[derive(Debug)]
-pub struct Api<R, S, E = NoExtension> {
-    store: S,
+pub struct Api<R, E = NoExtension> {
+    store: Arc<dyn Store>,
     ids: IdGenerator,
     version: &'static str,
     bodies: BodyReader,
     list: ListCache,
+    budget: AnswerBudget,
     writes: Arc<WriteGate>,
     write_tasks: WriteTasks,
     guard: Arc<Guard>,
@@ -68,9 +69,9 @@ pub struct Api<R, S, E = NoExtension> {
 
 /// The parts of an API.
 #[derive(Debug)]
-pub struct ApiParts<S, E> {
+pub struct ApiParts<E> {
     /// Where the documents are.
-    pub store: S,
+    pub store: Arc<dyn Store>,
     /// Generates the ids of new ones.
     pub ids: IdGenerator,
     /// The version that `/readyz` reports.
@@ -97,9 +98,9 @@ struct Exchange {
     received: Instant,
 }
 
-impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
+impl<R: Resource, E: Extension> Api<R, E> {
     /// Puts an API together.
-    pub fn new(parts: ApiParts<S, E>) -> Self {
+    pub fn new(parts: ApiParts<E>) -> Self {
         let ApiParts { store, ids, version, bodies, access_log, server, writes, guard, extension } =
             parts;
         Self {
@@ -113,6 +114,7 @@ impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
             version,
             bodies: BodyReader::new(bodies),
             list: ListCache::default(),
+            budget: AnswerBudget::default(),
             resource: PhantomData,
         }
     }
@@ -130,7 +132,8 @@ impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
         peer: SocketAddr,
     ) -> ResponseFuture {
         let received = Instant::now();
-        let route = match Route::of(request.uri().path(), R::COLLECTION, E::ACTIONS) {
+        let actions = Actions { on_one: E::ACTIONS, on_all: E::COLLECTION_ACTIONS };
+        let route = match Route::of(request.uri().path(), R::COLLECTION, actions) {
             Route::Unknown if E::has_page(request.uri().path()) => Route::Page,
             route => route,
         };
@@ -171,7 +174,7 @@ impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
             (&Method::GET | &Method::HEAD, Route::Item(Some(id)))
                 if !headers.conditional && request.uri().query().is_none() =>
             {
-                get::immediately(&self.store, id, request.headers())
+                get::immediately(&*self.store, id, request.headers())
             }
             (_, Route::Health) => Some(Ok(status::health())),
             (_, Route::Ready) => Some(self.ready(headers)),
@@ -213,6 +216,10 @@ impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
         let headers = &parts.headers;
         match (&parts.method, route) {
             (_, Route::Action(Some(id), action)) => action::Action { id, action }.apply(self).await,
+            (_, Route::ActionOnAll(action)) => {
+                let query = parts.uri.query().unwrap_or_default();
+                action::ActionOnAll { action, query }.apply(self).await
+            }
             (&Method::POST, _) => create::Create::parse(self, body).await?.apply(self).await,
             (&Method::PUT, Route::Item(Some(id))) => {
                 replace::Replace::parse(self, id, headers, body).await?.apply(self).await

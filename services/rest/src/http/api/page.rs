@@ -8,7 +8,7 @@ use crate::extension::Extension;
 use crate::http::answer::{self, Answer};
 use crate::http::conditional::{self, unchanged};
 use crate::http::problem::Problem;
-use crate::store::{Condition, Document, Tag};
+use store::{Condition, Tag};
 
 /// A request for a page.
 pub(super) struct ShowPage<'a> {
@@ -23,7 +23,7 @@ impl<'a> ShowPage<'a> {
         Self { uri, condition: conditional::condition(headers), headers }
     }
 
-    pub(super) async fn apply<R, S, E>(self, api: &Api<R, S, E>) -> Result<Answer, Problem>
+    pub(super) async fn apply<R, E>(self, api: &Api<R, E>) -> Result<Answer, Problem>
     where
         E: Extension,
     {
@@ -35,7 +35,7 @@ impl<'a> ShowPage<'a> {
         {
             return Ok(answer::as_page(not_modified, &page));
         }
-        let document = Document { bytes: page.body.clone(), tag };
-        Ok(answer::as_page(answer::document(page.status, document, headers), &page))
+        let answer = answer::document(page.status, page.body.clone(), tag, headers);
+        Ok(answer::as_page(answer, &page))
     }
 }

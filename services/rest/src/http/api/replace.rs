@@ -1,47 +1,46 @@
 //! `PUT /{collection}/{id}`: replaces a resource.
 
-use bytes::Bytes;
 use hyper::body::Body;
 use hyper::{HeaderMap, StatusCode};
+use store::{Condition, Document, Facts, ObjectId, Write};
 
 use super::Api;
 use crate::extension::Extension;
 use crate::http::answer::{self, Answer};
 use crate::http::conditional;
 use crate::http::problem::{Problem, written};
-use crate::id::ObjectId;
 use crate::resource::Resource;
-use crate::store::{Condition, Document, Store};
 
 /// The replacement of a resource.
 pub(super) struct Replace {
-    id: ObjectId,
     condition: Condition,
     document: Document,
+    facts: Facts,
 }
 
 impl Replace {
-    pub(super) async fn parse<R: Resource, S: Store, E: Extension>(
-        api: &Api<R, S, E>,
+    pub(super) async fn parse<R: Resource, E: Extension>(
+        api: &Api<R, E>,
         id: ObjectId,
         headers: &HeaderMap,
         body: impl Body,
     ) -> Result<Self, Problem> {
         let condition = conditional::condition(headers);
-        let document = api.read_resource(body).await?.document(id);
-        Ok(Self { id, condition, document: Bytes::from(document).into() })
+        let resource = api.read_resource(body).await?;
+        let document = Document::new(id, resource.document(id));
+        Ok(Self { condition, document, facts: resource.facts() })
     }
 
-    pub(super) async fn apply<R, S, E>(self, api: &Api<R, S, E>) -> Result<Answer, Problem>
-    where
-        R: Resource,
-        S: Store,
-        E: Extension,
-    {
-        let Self { id, condition, document } = self;
+    pub(super) async fn apply<R: Resource, E: Extension>(
+        self,
+        api: &Api<R, E>,
+    ) -> Result<Answer, Problem> {
+        let Self { condition, document, facts } = self;
         let _permit = api.begin_write()?;
-        written(api.store.replace(id, document.bytes.clone(), condition).await?)?;
-        api.extension.changed(id);
-        Ok(answer::document(StatusCode::OK, document, &HeaderMap::new()))
+        let write = Write::Replace { document: document.clone(), facts, condition };
+        written(api.store.write(write).await?)?;
+        api.extension.written();
+        let Document { bytes, tag, .. } = document;
+        Ok(answer::document(StatusCode::OK, bytes, tag, &HeaderMap::new()))
     }
 }

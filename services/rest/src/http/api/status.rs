@@ -10,14 +10,13 @@ use crate::http::problem::Problem;
 use crate::json::ObjectWriter;
 use crate::readiness::Readiness;
 use crate::resource::Resource;
-use crate::store::Store;
 
 /// `/healthz`: the process answers.
 pub(super) fn health() -> Answer {
     answer::json(StatusCode::OK, "{\"status\": \"ok\"}")
 }
 
-impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
+impl<R: Resource, E: Extension> Api<R, E> {
     /// `/readyz` tells everybody whether the service is ready, and admins also how much it
     /// holds and the state of its extension.
     pub(super) fn ready(&self, headers: &RequestHeaders<'_>) -> Result<Answer, Problem> {
@@ -36,9 +35,7 @@ impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
         object.text("status", readiness.as_str()).text("service", R::COLLECTION);
         if sees_details {
             object.text("version", self.version).text("access", self.guard.access.as_str());
-            if let Ok(count) = checked {
-                object.number("resources", count as u64);
-            }
+            object.number("resources", self.store.statistics().documents);
             self.extension.write_status(&mut object);
         }
         object.finish();
@@ -47,6 +44,6 @@ impl<R: Resource, S: Store, E: Extension> Api<R, S, E> {
 
     /// `/metrics`, in the format of Prometheus.
     pub(super) fn metrics(&self) -> Answer {
-        answer::metrics(self.observer.metrics(self.store.metrics()))
+        answer::metrics(self.observer.metrics(self.store.statistics()))
     }
 }
