@@ -10,13 +10,12 @@ mod read;
 mod tests;
 
 use std::fs::{File, Permissions};
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use rest::store::{self, CopyError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use support::digest::hexadecimal;
@@ -166,6 +165,17 @@ impl CopyWriter {
     }
 }
 
+impl Write for CopyWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.push(bytes).map_err(io::Error::other)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// The file of a service's copy in a folder.
 pub fn copy_in(folder: &Path, service: &str) -> PathBuf {
     folder.join(format!("{service}.copy"))
@@ -197,12 +207,9 @@ pub fn pack(
 
 /// Checks that the copy of a service in a folder can be restored.
 pub fn check_copy(folder: &Path, service: &str) -> Result<(), String> {
-    match store::verify(&copy_in(folder, service), service) {
-        Ok(_) => Ok(()),
-        // The path is of a temporary file, which means nothing to the user.
-        Err(CopyError::Bad { found, .. }) => Err(found),
-        Err(error) => Err(error.to_string()),
-    }
+    let copy = File::open(copy_in(folder, service)).map_err(|error| error.to_string())?;
+    let verified = store::backup::verify(&mut BufReader::new(copy), Some(service));
+    verified.map(drop).map_err(|error| error.to_string())
 }
 
 /// Counts and hashes a copy in a file.

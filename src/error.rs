@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use ec2::{AccountError, Ec2Error};
 use loadtest::LoadTestError;
 use loadtest::script::ScriptErrors;
-use rest::store::CopyError;
 use ssh::{HostError, IdentityError};
 
 use crate::access::AccessError;
@@ -39,8 +38,13 @@ pub enum Error {
     #[error(transparent)]
     Backup(#[from] BackupError),
     /// Data of a service on this machine could not be copied.
-    #[error(transparent)]
-    Copy(#[from] CopyError),
+    #[error("{service}: {source}")]
+    Copy {
+        /// The service.
+        service: String,
+        /// Why.
+        source: store::BackupError,
+    },
     /// A load test cannot run.
     #[error(transparent)]
     LoadTest(#[from] LoadTestError),

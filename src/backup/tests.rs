@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 
 use serde_json::json;
+use store::{Limits, Settings, SqliteStore};
 use tar::EntryType;
 
 use super::*;
@@ -192,15 +193,20 @@ fn no_endless_tail_is_decompressed() {
 #[test]
 fn a_copy_with_a_greeting_before_it_is_not_taken_for_one() {
     let (data, dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let log = rest::data_dir::DataDir::lock(data.path()).unwrap();
-    store::LogStore::open(&log, "events").unwrap();
+    let settings = Settings {
+        collection: "events",
+        limits: Limits::default(),
+        facts: |_| store::Facts::default(),
+    };
+    drop(SqliteStore::open(data.path(), &settings).unwrap());
     let copy = copy_in(dir.path(), "events");
-    store::backup(data.path(), "events", &store::Destination::File(copy.clone())).unwrap();
+    let mut file = File::create(&copy).unwrap();
+    store::back_up_folder(data.path(), "events", &mut file).unwrap();
     check_copy(dir.path(), "events").unwrap();
     let greeted = [b"Welcome to Ubuntu\n", fs::read(&copy).unwrap().as_slice()].concat();
     fs::write(&copy, greeted).unwrap();
     let error = check_copy(dir.path(), "events").unwrap_err();
-    assert!(error.contains("it is not a copy of events"), "{error}");
+    assert!(error.contains("this is not a backup of EventPost"), "{error}");
 }
 
 #[test]

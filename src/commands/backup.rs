@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use futures_util::future::try_join_all;
 use loadtest::now;
-use rest::store;
 use serde::Serialize;
 use ssh::Progress;
 
@@ -87,14 +86,10 @@ async fn copies(session: &Session, folder: &Path) -> Result<Vec<Part>, Error> {
 /// Copies the data of a local service, whether it runs or not.
 fn local_copy(session: &Session, service: &Service, folder: &Path) -> Result<Part, Error> {
     let name = service.name.as_str();
-    let to = store::Destination::File(backup::copy_in(folder, name));
-    store::backup(&session.folder.service(name).data(), collection(name), &to)?;
-    Ok(backup::part_of(folder, name)?)
-}
-
-/// The name of a service's collection, as its store wants it. A process has few of them.
-pub(super) fn collection(service: &str) -> &'static str {
-    String::leak(service.to_owned())
+    let mut copy = CopyWriter::create(folder, name)?;
+    let copied = store::back_up_folder(&session.folder.service(name).data(), name, &mut copy);
+    copied.map_err(|source| Error::Copy { service: name.into(), source })?;
+    Ok(copy.finish(name))
 }
 
 async fn remote_copy(session: &Session, host: &ServiceHost, folder: &Path) -> Result<Part, Error> {

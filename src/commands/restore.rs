@@ -5,11 +5,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
-use rest::data_dir::DataDir;
-use rest::store;
 
-use super::backup::{Row, collection};
+use super::backup::Row;
 use crate::backup::{self, BackupError, Manifest};
+use crate::binary;
 use crate::cli::Restore;
 use crate::config::Config;
 use crate::docker::{self, DataStep};
@@ -75,9 +74,10 @@ fn question(config: &Config, manifest: &Manifest) -> String {
     )
 }
 
-/// Restores the data of local services, none of which may run.
+/// Restores the data of local services, none of which may run. Each service's own program does
+/// it, since only that knows what follows from its documents.
 async fn into_folders(session: &Session, copies: &Path) -> Result<(), Error> {
-    let mut locked = Vec::new();
+    let mut stopped = Vec::new();
     for service in &session.config.services {
         let name = service.name.as_str();
         let folder = session.folder.service(name);
@@ -87,14 +87,21 @@ async fn into_folders(session: &Session, copies: &Path) -> Result<(), Error> {
                  with `eventpost up --local`"
             )));
         }
+        let reporter = session.reporter(name);
+        reporter.step("building");
+        let program = binary::provide(&session.config, service, reporter).await;
+        let program = program.inspect_err(|_| reporter.failed("there is no program to run"))?;
         folder.create()?;
-        let data = DataDir::lock(&folder.data()).map_err(local::LocalError::from)?;
-        locked.push((name, data));
+        stopped.push((folder, program, reporter));
     }
     // Each copy is verified before it replaces data; all of them were checked before the first
     // one does.
-    for (name, data) in &locked {
-        store::restore(data, collection(name), &backup::copy_in(copies, name), true)?;
+    for (folder, program, reporter) in &stopped {
+        reporter.step("replacing its data");
+        let copy = backup::copy_in(copies, folder.service());
+        let restored = local::restore(folder, program, &copy).await;
+        restored.inspect_err(|_| reporter.failed("has the data from before"))?;
+        reporter.done("has the backup's data");
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use crate::health::HealthError;
 use rest::data_dir::DataDirError;
 
 pub use folder::{ServiceFolder, StackFolder, StackLock};
-pub use process::{find, last_lines, local_env, release, stop};
+pub use process::{find, last_lines, local_env, release, restore, stop};
 pub use start::{Job, StartedServices};
 
 /// Why something about local services failed.
@@ -65,6 +65,14 @@ pub enum LocalError {
         base: u16,
         /// How many are needed.
         services: usize,
+    },
+    /// A copy could not be restored.
+    #[error("{service}: its data were not replaced:\n{lines}")]
+    NotRestored {
+        /// The service.
+        service: String,
+        /// What its program said.
+        lines: String,
     },
     /// The process ended before it was ready.
     #[error("{service} exited at startup ({status}); last lines of {log}:\n{lines}")]

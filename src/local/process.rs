@@ -98,6 +98,32 @@ pub(super) fn spawn(
     Ok(Child { process, keeps_running: false, log_start })
 }
 
+/// Replaces the data of a service that does not run by those of a copy. What was there stays if
+/// that fails.
+pub async fn restore(
+    folder: &ServiceFolder,
+    program: &Path,
+    copy: &Path,
+) -> Result<(), LocalError> {
+    let copy = std::path::absolute(copy).map_err(LocalError::io(copy))?;
+    let mut command = Command::new(program);
+    command
+        .arg("restore")
+        .arg(copy)
+        .args(["--replace", "--data"])
+        .arg(folder.data())
+        .env_clear()
+        .envs(environment::for_services())
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    let output = command.output().await.map_err(LocalError::io(program))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let lines = String::from_utf8_lossy(&output.stderr).into_owned();
+    Err(LocalError::NotRestored { service: folder.service().into(), lines })
+}
+
 impl Child {
     /// Waits until the process has ended.
     pub(super) async fn ended(&mut self) -> io::Result<ExitStatus> {

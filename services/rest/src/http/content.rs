@@ -18,7 +18,7 @@ pub(crate) type ChunkSource = Box<dyn Iterator<Item = Result<Bytes, StoreError>>
 pub struct Content {
     inner: Inner,
     /// Its share of the memory for answers, until it has been sent.
-    permit: Option<BudgetPermit>,
+    _permit: Option<BudgetPermit>,
 }
 
 #[derive(Debug)]
@@ -56,18 +56,18 @@ impl Content {
     /// A body that is read while it is sent, of `length` bytes if known.
     pub(crate) fn stream(chunks: ChunkSource, length: Option<u64>) -> Self {
         let stream = Stream { state: StreamState::Idle(chunks), left: length };
-        Self { inner: Inner::Stream(stream), permit: None }
+        Self { inner: Inner::Stream(stream), _permit: None }
     }
 
     /// Holds a share of the memory for answers until it has been sent.
     pub(crate) fn with_permit(self, permit: Option<BudgetPermit>) -> Self {
-        Self { permit, ..self }
+        Self { _permit: permit, ..self }
     }
 }
 
 impl From<Bytes> for Content {
     fn from(bytes: Bytes) -> Self {
-        Self { inner: Inner::Whole(bytes), permit: None }
+        Self { inner: Inner::Whole(bytes), _permit: None }
     }
 }
 
