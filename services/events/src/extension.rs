@@ -1,16 +1,17 @@
 //! What the service does besides storing events: it searches them, and shows them to people.
 
-use rest::ObjectId;
+use std::sync::Arc;
+
 use rest::extension::{Extension, ExtensionContext, PageResponse, SelectError, Selection};
-use rest::store::{Page, StoreError};
+use store::{Page, Store, StoreError};
 
 use crate::page::{PageArgs, Pages};
-use crate::search::Search;
+use crate::search::search;
 
 /// The search, and the pages for people.
 #[derive(Debug)]
 pub struct EventsExtension {
-    search: Search,
+    store: Arc<dyn Store>,
     pages: Pages,
 }
 
@@ -18,16 +19,13 @@ impl Extension for EventsExtension {
     type Args = PageArgs;
 
     fn start(args: &PageArgs, context: ExtensionContext) -> Result<Self, String> {
-        let pages = Pages::new(args, context.is_open);
-        Ok(Self { search: Search::start(context.store)?, pages })
-    }
-
-    fn changed(&self, id: ObjectId) {
-        self.search.changed(id);
+        Ok(Self { pages: Pages::new(args, context.is_open), store: context.store })
     }
 
     async fn select(&self, query: &str, page: Page) -> Result<Option<Selection>, SelectError> {
-        self.search.select(query, page).await
+        let Some(results) = search(&*self.store, query, page).await? else { return Ok(None) };
+        let documents = results.documents.into_iter().map(|document| document.bytes).collect();
+        Ok(Some(Selection { documents, next: results.next }))
     }
 
     fn has_page(path: &str) -> bool {
@@ -35,6 +33,6 @@ impl Extension for EventsExtension {
     }
 
     async fn page(&self, path: &str, query: &str) -> Result<PageResponse, StoreError> {
-        self.pages.get(&self.search, path, query).await
+        self.pages.get(&*self.store, path, query).await
     }
 }

@@ -8,6 +8,7 @@ use jiff::civil::{Date, Time};
 use rest::Resource;
 use rest::fields::Fields;
 use rest::json::ObjectWriter;
+use store::Facts;
 
 pub use extension::EventsExtension;
 pub use page::PageArgs;
@@ -57,6 +58,10 @@ impl Resource for Event {
             .text("place", &self.place)
             .text("organizer", &self.organizer)
             .text("topics", &self.topics);
+    }
+
+    fn facts(&self) -> Facts {
+        Facts { search: Some(search::facts(self)), delivery: None }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use form_urlencoded::Serializer;
 use jiff::civil::Date;
-use rest::ObjectId;
+use store::ObjectId;
 
 /// The fields of the search form, as they were filled in.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub(super) struct Form {
     pub(super) place: String,
     pub(super) from: String,
     pub(super) to: String,
-    /// The event that the page begins after, and its time.
+    /// The event that the page begins after, and where that is in the order.
     after: String,
     at: String,
 }

@@ -19,13 +19,12 @@ use hyper::header::HeaderValue;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use rest::ObjectId;
 use rest::access::origins::Origin;
-use rest::extension::{PageResponse, SelectError, Selection};
+use rest::extension::{PageResponse, SelectError};
 use rest::fields::FieldError;
-use rest::store::{Page, StoreError, Tag, blocking};
+use store::{ObjectId, Page, Store, StoreError, Tag};
 
-use crate::search::Search;
+use crate::search::{Results, search};
 use form::Form;
 use view::{Assets, EventPage, EventView, ListPage, NotFoundPage};
 
@@ -94,7 +93,7 @@ impl Pages {
     /// The page at a path.
     pub(crate) async fn get(
         &self,
-        search: &Search,
+        store: &dyn Store,
         path: &str,
         query: &str,
     ) -> Result<PageResponse, StoreError> {
@@ -103,25 +102,19 @@ impl Pages {
             "/page.css" => asset("text/css; charset=utf-8", STYLE, query == css),
             "/page.js" => asset("text/javascript; charset=utf-8", SCRIPT, query == js),
             "/page.svg" => asset("image/svg+xml", ICON, query == svg),
-            "/" => self.list(search, &Form::parse(query)).await?,
-            _ => self.event(search, path.trim_start_matches("/show/")).await?,
+            "/" => self.list(store, &Form::parse(query)).await?,
+            _ => self.event(store, path.trim_start_matches("/show/")).await?,
         })
     }
 
-    async fn list(&self, search: &Search, form: &Form) -> Result<PageResponse, StoreError> {
+    async fn list(&self, store: &dyn Store, form: &Form) -> Result<PageResponse, StoreError> {
         let today = today();
-        let (selection, problems) = match select(search, form, today).await {
-            Ok(selection) => (selection, Vec::new()),
-            Err(SelectError::Query(problems)) => (None, problems),
+        let (results, problems) = match select(store, form, today).await {
+            Ok(results) => (results.unwrap_or_default(), Vec::new()),
+            Err(SelectError::Query(problems)) => (Results::default(), problems),
             Err(SelectError::NotFound) => return Ok(self.not_found()),
+            Err(SelectError::Store(error)) => return Err(error),
         };
-        let Selection { ids, next, .. } = selection.unwrap_or_default();
-        let reading = search.clone();
-        let read = move || {
-            let read = |id| Ok(reading.read(id)?.map(|event| EventView::new(id, &event)));
-            ids.into_iter().filter_map(|id| read(id).transpose()).collect()
-        };
-        let events: Vec<EventView> = blocking(read).await?;
         let status = if problems.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
         let problems = problems.iter().map(view::problem).collect();
         let list = ListPage {
@@ -131,19 +124,18 @@ impl Pages {
             earlier: form.earlier(today),
             form,
             problems,
-            events,
-            next,
+            events: results.documents.iter().filter_map(EventView::of).collect(),
+            next: results.next,
         };
         Ok(self.response(status, &list))
     }
 
-    async fn event(&self, search: &Search, id: &str) -> Result<PageResponse, StoreError> {
+    async fn event(&self, store: &dyn Store, id: &str) -> Result<PageResponse, StoreError> {
         let Ok(id) = id.parse::<ObjectId>() else { return Ok(self.not_found()) };
-        let reading = search.clone();
-        let Some(event) = blocking(move || reading.read(id)).await? else {
+        let document = store.get(id).await?;
+        let Some(event) = document.as_ref().and_then(EventView::of) else {
             return Ok(self.not_found());
         };
-        let event = EventView::new(id, &event);
         let reminders = self.reminders.as_ref().map(|it| it.url.as_str());
         let (assets, reminders_need_token) = (&self.assets, self.reminders_need_token);
         let page = EventPage { assets, event, reminders, reminders_need_token };
@@ -169,15 +161,15 @@ impl Pages {
 
 /// The events of a page.
 async fn select(
-    search: &Search,
+    store: &dyn Store,
     form: &Form,
     today: Date,
-) -> Result<Option<Selection>, SelectError> {
+) -> Result<Option<Results>, SelectError> {
     let after = form.after().map_err(|message| {
         let message = message.to_owned();
         vec![FieldError { field: "after", message }]
     })?;
-    search.select(&form.query(today), Page { after, limit: PAGE_SIZE }).await
+    search(store, &form.query(today), Page { after, limit: Some(PAGE_SIZE) }).await
 }
 
 fn today() -> Date {

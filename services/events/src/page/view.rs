@@ -3,8 +3,9 @@
 
 use askama::Template;
 use form_urlencoded::Serializer;
-use rest::ObjectId;
+use rest::Resource;
 use rest::fields::FieldError;
+use store::{Document, ObjectId};
 
 use super::form::Form;
 use crate::Event;
@@ -38,7 +39,13 @@ struct Topic {
 }
 
 impl EventView {
-    pub(super) fn new(id: ObjectId, event: &Event) -> Self {
+    /// A stored event; `None` if the document is something else.
+    pub(super) fn of(document: &Document) -> Option<Self> {
+        let event = Event::from_body(&document.bytes).ok()?;
+        Some(Self::new(document.id, &event))
+    }
+
+    fn new(id: ObjectId, event: &Event) -> Self {
         let at = event.date.to_datetime(event.time);
         let topics = event.topics.split(',').map(str::trim).filter(|topic| !topic.is_empty());
         let query = |name| Serializer::new(String::new()).append_pair("topic", name).finish();
@@ -107,8 +114,6 @@ pub(super) struct NotFoundPage<'a> {
 
 #[cfg(test)]
 mod tests {
-    use rest::Resource;
-
     use super::*;
 
     #[test]
