@@ -5,15 +5,14 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use events::Event;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
-use rest::id::IdGenerator;
-use rest::{ObjectId, Resource};
+use rest::Resource;
+use store::{IdGenerator, ObjectId};
 use tokio::net::TcpListener;
 
 /// The arguments of a program, as numbers or texts.
@@ -30,8 +29,8 @@ pub trait Documents: Send + Sync + 'static {
     fn get(&self, id: ObjectId) -> impl Future<Output = Option<Bytes>> + Send;
 }
 
-/// Serves `POST /events` and `GET /events/{id}` from `documents`.
-pub async fn serve(port: u16, documents: impl Documents) {
+/// Serves `POST` to a collection and `GET` of one of its resources from `documents`.
+pub async fn serve<R: Resource>(port: u16, documents: impl Documents) {
     let documents = Arc::new(documents);
     let ids = Arc::new(IdGenerator::new().expect("randomness"));
     let listener = TcpListener::bind(("127.0.0.1", port)).await.expect("a free port");
@@ -41,19 +40,20 @@ pub async fn serve(port: u16, documents: impl Documents) {
         let (documents, ids) = (Arc::clone(&documents), Arc::clone(&ids));
         tokio::spawn(async move {
             let service = service_fn(|request| async {
-                Ok::<_, Infallible>(answer(request, &*documents, &ids).await)
+                Ok::<_, Infallible>(answer::<R>(request, &*documents, &ids).await)
             });
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }
 }
 
-async fn answer(
+async fn answer<R: Resource>(
     request: Request<Incoming>,
     documents: &impl Documents,
     ids: &IdGenerator,
 ) -> Response<Full<Bytes>> {
-    let id = request.uri().path().strip_prefix("/events/").and_then(|id| id.parse().ok());
+    let below = request.uri().path().strip_prefix('/').and_then(|it| it.strip_prefix(R::COLLECTION));
+    let id = below.and_then(|below| below.strip_prefix('/')).and_then(|id| id.parse().ok());
     let (status, body) = match (request.method(), id) {
         (&Method::GET, Some(id)) => match documents.get(id).await {
             Some(document) => (200, document),
@@ -62,7 +62,7 @@ async fn answer(
         (&Method::POST, None) => {
             let body = request.into_body().collect().await.expect("a body").to_bytes();
             let id = ids.next();
-            let document = Bytes::from(Event::from_body(&body).expect("an event").document(id));
+            let document = Bytes::from(R::from_body(&body).expect("a resource").document(id));
             documents.insert(id, document.clone()).await;
             (201, document)
         }

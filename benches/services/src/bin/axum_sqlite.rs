@@ -9,11 +9,10 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use bench_services::argument;
-use r2d2::Pool;
-use r2d2_sqlite::SqliteConnectionManager;
-use rest::id::IdGenerator;
-use rusqlite::{OptionalExtension, Row, params};
+use r2d2::{ManageConnection, Pool};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
+use store::IdGenerator;
 
 #[derive(Serialize, Deserialize)]
 struct Event {
@@ -55,8 +54,34 @@ impl Event {
     }
 }
 
+/// Opens connections to a file.
+struct Manager(String);
+
+impl ManageConnection for Manager {
+    type Connection = Connection;
+    type Error = rusqlite::Error;
+
+    fn connect(&self) -> rusqlite::Result<Connection> {
+        let connection = Connection::open(&self.0)?;
+        connection.execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 60000;
+             CREATE TABLE IF NOT EXISTS events (id TEXT PRIMARY KEY, title TEXT, description TEXT,
+                 date TEXT, time TEXT, place TEXT, organizer TEXT, topics TEXT)",
+        )?;
+        Ok(connection)
+    }
+
+    fn is_valid(&self, _connection: &mut Connection) -> rusqlite::Result<()> {
+        Ok(())
+    }
+
+    fn has_broken(&self, _connection: &mut Connection) -> bool {
+        false
+    }
+}
+
 struct App {
-    pool: Pool<SqliteConnectionManager>,
+    pool: Pool<Manager>,
     ids: IdGenerator,
 }
 
@@ -104,13 +129,7 @@ async fn read(State(app): Shared, Path(id): Path<String>) -> Result<Json<Event>,
 
 #[tokio::main]
 async fn main() {
-    let manager = SqliteConnectionManager::file(argument::<String>(2, "FILE")).with_init(|it| {
-        it.execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 60000;
-             CREATE TABLE IF NOT EXISTS events (id TEXT PRIMARY KEY, title TEXT, description TEXT,
-                 date TEXT, time TEXT, place TEXT, organizer TEXT, topics TEXT)",
-        )
-    });
+    let manager = Manager(argument(2, "FILE"));
     let pool = Pool::builder().max_size(8).build(manager).expect("a database");
     let ids = IdGenerator::new().expect("randomness");
     let app = Router::new()

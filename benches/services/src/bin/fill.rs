@@ -6,12 +6,10 @@ use std::sync::Arc;
 use std::path::PathBuf;
 
 use bench_services::argument;
-use bytes::Bytes;
 use events::Event;
 use rest::Resource;
 use rest::data_dir::DataDir;
-use rest::id::IdGenerator;
-use rest::store::{LogStore, Store};
+use store::{Document, IdGenerator, Limits, Settings, SqliteStore, Store, Write};
 
 /// Writes that wait for a commit at the same time.
 const AT_ONCE: usize = 4096;
@@ -20,7 +18,9 @@ const AT_ONCE: usize = 4096;
 async fn main() {
     let (folder, count): (PathBuf, usize) = (argument(1, "FOLDER"), argument(2, "COUNT"));
     let dir = DataDir::lock(&folder).expect("a folder of its own");
-    let store = Arc::new(LogStore::open(&dir, "events").expect("a log"));
+    let settings =
+        Settings { collection: "events", limits: Limits::default(), facts: Event::facts_of };
+    let store = Arc::new(SqliteStore::open(dir.path(), &settings).expect("a store"));
     let ids = IdGenerator::new().expect("randomness");
     let file: PathBuf = argument(3, "a file with an event");
     let varied = file.as_os_str() == "varied";
@@ -32,9 +32,10 @@ async fn main() {
         if varied {
             event = Event::from_body(&words(n as u64)).expect("an event");
         }
-        let document = Bytes::from(event.document(id));
+        let document = Document::new(id, event.document(id));
+        let write = Write::Insert { document, facts: event.facts() };
         let store = Arc::clone(&store);
-        writes.spawn(async move { store.insert(id, document).await });
+        writes.spawn(async move { store.write(write).await });
         if writes.len() == AT_ONCE {
             writes.join_next().await.expect("a write").expect("no panic").expect("an insert");
         }
@@ -45,6 +46,7 @@ async fn main() {
     for write in writes.join_all().await {
         write.expect("an insert");
     }
+    store.close().await.expect("a closed store");
 }
 
 /// An event of words, the same for the same number.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bench_services::{Documents, argument, serve};
 use bytes::Bytes;
+use events::Event;
 use rest::ObjectId;
 use tokio_postgres::{Client, NoTls, Statement};
 
@@ -53,5 +54,5 @@ async fn main() {
         let get = client.prepare(get).await.expect("a statement");
         clients.push((client, insert, get));
     }
-    serve(argument(1, "PORT"), Postgres { clients, next: AtomicUsize::new(0) }).await;
+    serve::<Event>(argument(1, "PORT"), Postgres { clients, next: AtomicUsize::new(0) }).await;
 }

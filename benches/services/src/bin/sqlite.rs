@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use bench_services::{Documents, argument, serve};
 use bytes::Bytes;
+use events::Event;
 use rest::ObjectId;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -62,5 +63,5 @@ async fn main() {
         .expect("a table");
     let (jobs, waiting) = channel();
     std::thread::spawn(|| work(waiting, connection));
-    serve(argument(1, "PORT"), Sqlite(jobs)).await;
+    serve::<Event>(argument(1, "PORT"), Sqlite(jobs)).await;
 }
