@@ -57,11 +57,13 @@ deploy)
         exit 0
     fi
     # Beside the one that serves, with no data: an image or an environment with which it
-    # cannot even start never comes near these.
+    # cannot even start never comes near these. It gets no secrets, and sends no mails.
     docker rm -fv "$name-trial" >/dev/null 2>&1 || true
+    grep -vE '^(MAIL_|DATABASE_)|=/run/secrets/' "$env" >"$env.trial" || true
     # shellcheck disable=SC2046,SC2086 # options are several words
-    docker run -d --name "$name-trial" $hardened $(mounts_of "$name" "$secrets") \
-        --env-file "$env" -v /data "$image" >/dev/null
+    docker run -d --name "$name-trial" $hardened $(mounts_of "$name" "") \
+        --env-file "$env.trial" -v /data "$image" >/dev/null
+    rm -f "$env.trial"
     wait_ready "$name-trial" 30 || { docker rm -fv "$name-trial" >/dev/null; exit 1; }
     docker rm -fv "$name-trial" >/dev/null
     other=$name-next

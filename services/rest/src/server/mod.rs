@@ -41,7 +41,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 16_384,
+            connections: 4096,
             idle: Duration::from_secs(30),
             head_bytes: 16 << 10,
             linger: Duration::from_millis(300),
