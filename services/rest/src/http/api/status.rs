@@ -23,8 +23,8 @@ impl<R: Resource, E: Extension> Api<R, E> {
         let sees_details = self.guard.sees_details(headers)?;
         let checked = self.store.check();
         let (status, readiness) = match &checked {
-            Ok(_) if self.writes.is_drained() => (StatusCode::OK, Readiness::ReadOnly),
-            Ok(_) => (StatusCode::OK, Readiness::Ready),
+            Ok(()) if self.writes.is_drained() => (StatusCode::OK, Readiness::ReadOnly),
+            Ok(()) => (StatusCode::OK, Readiness::Ready),
             Err(error) => {
                 tracing::warn!(%error, "the store accepts no writes");
                 (StatusCode::SERVICE_UNAVAILABLE, Readiness::ReadOnly)
