@@ -1,13 +1,13 @@
-//! The notifications service: the fields of a notification, finding those for an address, and
-//! sending them.
+//! The notifications service: the fields of a notification, when its mail is due, and sending it.
 
 mod delivery;
-mod recipients;
+mod schedule;
 
 use jiff::civil::DateTime;
 use rest::Resource;
 use rest::fields::Fields;
 use rest::json::ObjectWriter;
+use store::Facts;
 
 pub use delivery::{Delivery, MailArgs};
 
@@ -47,6 +47,15 @@ impl Resource for Notification {
             .text("content", &self.content)
             .text("to_mail", &self.to_mail)
             .text("scheduled_time", &self.scheduled_time.to_string());
+    }
+
+    fn facts(&self) -> Facts {
+        let schedule = schedule::schedule(&self.to_mail, Some(self.scheduled_time));
+        Facts { delivery: Some(schedule), ..Facts::default() }
+    }
+
+    fn facts_of(document: &[u8]) -> Facts {
+        Facts { delivery: schedule::of_stored(document), ..Facts::default() }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use rest::Resource;
 use serde_json::{Value, json};
+use store::{ObjectId, Schedule};
 
 use super::{Notification, parse_mail};
 
@@ -47,6 +48,22 @@ fn no_field_may_be_null_or_of_another_type() {
         assert_eq!(refused(field, json!(5)), [field]);
         assert_eq!(refused(field, json!(["x"])), [field]);
     }
+}
+
+#[test]
+fn the_mail_of_a_notification_is_that_of_its_document() {
+    let body = json!({
+        "subject": "s".repeat(10),
+        "content": "c".repeat(30),
+        "to_mail": "Mail@mail.es",
+        "scheduled_time": "2019-12-28T13:58:15+01:00",
+    });
+    let notification = Notification::from_body(body.to_string().as_bytes()).unwrap();
+    let facts = notification.facts();
+    let expected = Schedule { recipient: "mail@mail.es".into(), due: 1_577_537_895_000 };
+    assert_eq!((&facts.delivery, &facts.search), (&Some(expected), &None));
+    let document = notification.document(ObjectId::from_bytes([1; 12]));
+    assert_eq!(Notification::facts_of(&document), facts);
 }
 
 #[test]

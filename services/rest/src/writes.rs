@@ -6,6 +6,7 @@
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -25,6 +26,10 @@ pub struct WriteGate {
 /// A write that was accepted; it is in progress until this is dropped.
 #[derive(Debug)]
 pub struct WritePermit<'a>(&'a WriteGate);
+
+/// As [`WritePermit`], for work that outlives the function that begins it.
+#[derive(Debug)]
+pub struct OwnedWritePermit(Arc<WriteGate>);
 
 impl WriteGate {
     /// Reads from the file in the data folder until when writes are refused.
@@ -54,6 +59,13 @@ impl WriteGate {
         if self.is_read_only() { None } else { Some(permit) }
     }
 
+    /// As [`Self::begin`], for work that outlives the function that begins it.
+    pub fn begin_owned(self: &Arc<Self>) -> Option<OwnedWritePermit> {
+        let _begun = self.begin()?;
+        self.in_progress.fetch_add(1, Ordering::SeqCst);
+        Some(OwnedWritePermit(Arc::clone(self)))
+    }
+
     /// Whether writes are refused, and none is in progress any more.
     pub(crate) fn is_drained(&self) -> bool {
         self.is_read_only() && self.in_progress.load(Ordering::SeqCst) == 0
@@ -68,6 +80,12 @@ impl WriteGate {
 }
 
 impl Drop for WritePermit<'_> {
+    fn drop(&mut self) {
+        self.0.in_progress.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Drop for OwnedWritePermit {
     fn drop(&mut self) {
         self.0.in_progress.fetch_sub(1, Ordering::SeqCst);
     }
@@ -99,16 +117,17 @@ mod tests {
     #[test]
     fn writes_are_refused_until_the_time_is_over_or_taken_back() {
         let dir = tempfile::tempdir().unwrap();
-        let writes = WriteGate::default();
+        let writes = Arc::new(WriteGate::default());
         writes.reload(dir.path()).unwrap();
-        let permit = writes.begin();
+        let (permit, owned) = (writes.begin(), writes.begin_owned());
         assert!(permit.is_some() && !writes.is_drained());
 
         set_read_only(dir.path(), Some(Duration::from_secs(60))).unwrap();
         writes.reload(dir.path()).unwrap();
-        assert!(writes.begin().is_none());
-        assert!(!writes.is_drained(), "one is in progress");
+        assert!(writes.begin().is_none() && writes.begin_owned().is_none());
         drop(permit);
+        assert!(!writes.is_drained(), "one is in progress");
+        drop(owned);
         assert!(writes.is_drained());
 
         set_read_only(dir.path(), None).unwrap();

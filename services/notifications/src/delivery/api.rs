@@ -1,58 +1,59 @@
 //! Shows the state of deliveries to clients, and runs their actions.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
-use rest::ObjectId;
-use rest::extension::{ActionOutcome, Extension, ExtensionContext, SelectError, Selection};
+use rest::extension::{
+    ActionError, ActionOutcome, Extension, ExtensionContext, SelectError, Selection,
+};
 use rest::fields::FieldError;
-use rest::follow::Followed;
 use rest::json::ObjectWriter;
-use rest::store::Page;
+use store::{
+    DeliveryFilter, DeliveryState, Document, ObjectId, Page, RetryOutcome, StoreError,
+};
 use tokio::sync::{Notify, watch};
 
-use super::query::Query;
-use super::records::Records;
+use super::query::{Query, parse_retry};
 use super::relay::Relay;
 use super::settings::MailArgs;
-use super::state::{DeliveryState, StateName};
-use super::{Delivery, DeliveryContext, now, worker};
-use crate::recipients::{Recipients, for_address};
+use super::{Delivery, DeliveryContext, worker};
 
 /// How long a service that stops waits for the mails in progress.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+/// Notifications on a page for which no limit is given.
+const PAGE_LIMIT: usize = 1000;
+const NO_RELAY: &str = "No mail relay is configured.";
 
 impl Extension for Delivery {
     type Args = MailArgs;
 
     const ACTIONS: &'static [&'static str] = &["retry"];
+    const COLLECTION_ACTIONS: &'static [&'static str] = &["retry"];
 
     fn start(args: &MailArgs, service: ExtensionContext) -> Result<Self, String> {
-        let recipients = Followed::start(Arc::clone(&service.store), Recipients::default())?;
+        let store = Arc::clone(&service.store);
         let Some(settings) = args.settings()? else {
             tracing::info!("no mail relay is configured: notifications are stored but not sent");
-            return Ok(Self { recipients, sending: None });
+            return Ok(Self { store, sending: None });
         };
         let context = Arc::new(DeliveryContext {
             relay: Relay::new(&settings)?,
-            records: Records::open(&service.folder)?,
             settings,
             service,
-            book: Mutex::default(),
             changed: Notify::new(),
             stopping: watch::Sender::new(false),
         });
         let (host, port) = (&context.settings.host, context.settings.port);
         tracing::info!(%host, port, "notifications are sent to the mail relay");
         tokio::spawn(worker::run(Arc::clone(&context)));
-        Ok(Self { recipients, sending: Some(context) })
+        Ok(Self { store, sending: Some(context) })
     }
 
-    fn changed(&self, id: ObjectId) {
-        self.recipients.changed(id);
+    fn written(&self) {
         if let Some(context) = &self.sending {
-            worker::changed(context, id);
+            context.changed.notify_one();
         }
     }
 
@@ -61,41 +62,64 @@ impl Extension for Delivery {
         if query.is_empty() {
             return Ok(None);
         }
-        // One more than the page holds tells whether there is a next page.
-        let mut ids = self.find(&query, page.after, page.limit.saturating_add(1)).await?;
-        let has_next = ids.len() > page.limit;
-        ids.truncate(page.limit);
-        let next = ids.last().filter(|_| has_next).map(|last| query.next(page, *last));
-        Ok(Some(Selection { ids, next, with_extra_fields: query.with_state }))
+        let limit = page.limit.unwrap_or(PAGE_LIMIT);
+        let filter = DeliveryFilter {
+            recipient: query.to_mail.as_ref().map(|address| address.to_ascii_lowercase()),
+            state: query.state,
+            after: page.after,
+            // One more than the page holds tells whether there is a next page.
+            limit: limit.saturating_add(1),
+        };
+        let mut found = self.store.deliveries(filter).await?;
+        let has_next = found.len() > limit;
+        found.truncate(limit);
+        let last = found.last().filter(|_| has_next);
+        let next = last.map(|(document, _)| query.next(limit, document.id));
+        let documents = found.into_iter().map(|(document, delivery)| match delivery {
+            Some(delivery) if query.with_state => with_state(&document, &delivery.state),
+            _ => document.bytes,
+        });
+        Ok(Some(Selection { documents: documents.collect(), next }))
     }
 
-    fn wants_extra_fields(&self, query: &str) -> Result<bool, Vec<FieldError>> {
+    fn wants_extended(&self, query: &str) -> Result<bool, Vec<FieldError>> {
         // The other parameters are for lists.
         Query::parse(query, self.sending.is_some()).map(|query| query.with_state)
     }
 
-    fn write_extra_fields(&self, id: ObjectId, out: &mut ObjectWriter<'_>) {
-        let Some(context) = &self.sending else { return };
-        let state = context.book().get(id).map(|entry| entry.state.clone());
-        if let Some(state) = state {
-            write_state(&state, out);
-        }
+    async fn extended(&self, id: ObjectId) -> Result<Option<Bytes>, StoreError> {
+        let Some((document, delivery)) = self.store.delivery(id).await? else { return Ok(None) };
+        Ok(Some(match delivery {
+            Some(delivery) if self.sending.is_some() => with_state(&document, &delivery.state),
+            _ => document.bytes,
+        }))
     }
 
-    fn run_action(&self, id: ObjectId, _action: &str) -> ActionOutcome {
-        let Some(context) = &self.sending else {
-            return ActionOutcome::Refused("No mail relay is configured.");
-        };
-        let mut book = context.book();
-        if book.get(id).is_none() {
-            return ActionOutcome::NotFound;
-        }
-        if !book.retry(id, now()) {
-            return ActionOutcome::Refused("Only failed or expired notifications can be retried.");
-        }
-        drop(book);
+    async fn run_action(&self, id: ObjectId, _action: &str) -> Result<ActionOutcome, StoreError> {
+        let Some(context) = &self.sending else { return Ok(ActionOutcome::Refused(NO_RELAY)) };
+        Ok(match self.store.retry(id).await? {
+            RetryOutcome::Accepted => {
+                context.changed.notify_one();
+                ActionOutcome::Accepted
+            }
+            RetryOutcome::NotFound => ActionOutcome::NotFound,
+            RetryOutcome::NotFailed => {
+                ActionOutcome::Refused("Only failed or expired notifications can be retried.")
+            }
+        })
+    }
+
+    async fn run_on_all(&self, _action: &str, query: &str) -> Result<Bytes, ActionError> {
+        let Some(context) = &self.sending else { return Err(ActionError::Refused(NO_RELAY)) };
+        let state = parse_retry(query).map_err(ActionError::Query)?;
+        let retried = self.store.retry_all(state).await?;
+        tracing::info!(retried, state = state.as_str(), "notifications are sent again");
         context.changed.notify_one();
-        ActionOutcome::Accepted
+        let mut body = Vec::new();
+        let mut object = ObjectWriter::new(&mut body);
+        object.number("retried", retried);
+        object.finish();
+        Ok(body.into())
     }
 
     fn write_status(&self, out: &mut ObjectWriter<'_>) {
@@ -104,11 +128,10 @@ impl Extension for Delivery {
             return;
         };
         let (host, port) = (&context.settings.host, context.settings.port);
-        let book = context.book();
         out.text("mail", &format!("{host}:{port}"));
         out.object("notifications", |out| {
-            for name in StateName::ALL {
-                out.number(name.as_str(), book.count(name));
+            for (name, count) in self.store.statistics().deliveries {
+                out.number(name.as_str(), count);
             }
         });
     }
@@ -116,41 +139,21 @@ impl Extension for Delivery {
     async fn stop(&self) {
         let Some(context) = &self.sending else { return };
         context.stopping.send_replace(true);
-        // The worker holds a receiver until it has finished.
+        // The worker and its attempts hold receivers until they have finished.
         if tokio::time::timeout(STOP_TIMEOUT, context.stopping.closed()).await.is_err() {
             tracing::warn!("some mails did not finish in time and may be sent again");
         }
     }
 }
 
-impl Delivery {
-    /// The notifications that a query asks for, by ascending id.
-    async fn find(
-        &self,
-        query: &Query,
-        after: Option<ObjectId>,
-        limit: usize,
-    ) -> Result<Vec<ObjectId>, SelectError> {
-        if let Some(address) = &query.to_mail {
-            let matches = |id| query.state.is_none_or(|name| self.is_in_state(id, name));
-            let found = for_address(&self.recipients, address.clone(), after, limit, matches).await;
-            return found.map_err(|error| {
-                tracing::error!(%error, "cannot read the notifications for an address");
-                let message = "could not be searched".into();
-                vec![FieldError { field: "to_mail", message }].into()
-            });
-        }
-        let Some(context) = &self.sending else { return Ok(Vec::new()) };
-        Ok(match query.state {
-            Some(name) => context.book().in_state(name, after, limit),
-            None => context.service.store.ids_after(after, limit),
-        })
+/// A notification with the state of its delivery.
+fn with_state(document: &Document, state: &DeliveryState) -> Bytes {
+    let mut out = document.bytes.to_vec();
+    if let Some(mut object) = ObjectWriter::reopen(&mut out) {
+        write_state(state, &mut object);
+        object.finish();
     }
-
-    fn is_in_state(&self, id: ObjectId, name: StateName) -> bool {
-        let Some(context) = &self.sending else { return false };
-        context.book().get(id).is_some_and(|entry| entry.state.name() == name)
-    }
+    out.into()
 }
 
 /// Adds the state of its delivery to a notification.

@@ -1,50 +1,42 @@
 //! Sends notifications when they are due.
 //!
 //! ```text
-//! settings  the relay, from the command line
-//! state     the state of a delivery, and its transitions
-//! book      the states of all deliveries, and which are due
-//! records   the states on the disk
-//! mail      a notification as a mail
-//! relay     one attempt to deliver it
-//! worker    delivers due mails, at a limited rate
-//! query     the query of a list or a notification
 //! api       what clients see and do with deliveries
+//! worker    claims due mails, as many as connections and the rate allow
+//! attempt   attempts to deliver a claimed mail, and records how that ended
+//! mail      a notification as a mail
+//! relay     the connections to the relay
+//! query     the queries of lists, of one notification and of a retry of all
+//! settings  the relay, from the command line
 //! ```
 //!
 //! A mail is delivered at least once: that it was delivered is recorded after the relay has
 //! accepted it. Its Message-ID is the same in each attempt, so that receivers can drop
-//! duplicates.
+//! duplicates. The states of deliveries are in the store.
 
 mod api;
-mod book;
+mod attempt;
 mod mail;
 mod query;
-mod records;
 mod relay;
 mod settings;
-mod state;
 mod worker;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rest::extension::ExtensionContext;
-use rest::follow::Followed;
-use tokio::sync::Notify;
+use store::Store;
+use tokio::sync::{Notify, watch};
 
-use book::Book;
-use records::Records;
 use relay::Relay;
 pub use settings::MailArgs;
 use settings::Settings;
 
-use crate::recipients::Recipients;
-
 /// Delivers notifications, and finds those for an address.
 #[derive(Debug)]
 pub struct Delivery {
-    recipients: Followed<Recipients>,
+    store: Arc<dyn Store>,
     /// `None` without a relay.
     sending: Option<Arc<DeliveryContext>>,
 }
@@ -55,19 +47,16 @@ struct DeliveryContext {
     settings: Settings,
     service: ExtensionContext,
     relay: Relay,
-    records: Records,
-    book: Mutex<Book>,
     /// Wakes the worker: something may be due earlier than it knows.
     changed: Notify,
     /// Becomes true when the service stops.
-    stopping: tokio::sync::watch::Sender<bool>,
+    stopping: watch::Sender<bool>,
 }
 
-impl DeliveryContext {
-    // A panic while the lock is held does not leave the book inconsistent.
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// Waits until the service stops.
+async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    // An error means that the context is gone, and the service with it.
+    let _ = stopping.wait_for(|stop| *stop).await;
 }
 
 /// Milliseconds since 1970.

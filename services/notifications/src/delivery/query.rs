@@ -1,11 +1,10 @@
-//! Parses the query of a list or of one notification.
+//! Parses the queries of lists, of one notification and of a retry of all.
 
 use std::borrow::Cow;
 
 use rest::fields::FieldError;
-use rest::store::Page;
+use store::{ObjectId, StateName};
 
-use super::state::StateName;
 use crate::parse_mail;
 
 /// What a query asks for, besides a page.
@@ -66,13 +65,42 @@ impl Query {
     }
 
     /// The query of the page that begins after a notification.
-    pub(super) fn next(&self, page: Page, last: rest::ObjectId) -> String {
+    pub(super) fn next(&self, limit: usize, last: ObjectId) -> String {
         let state = self.state.map(|state| format!("state={}&", state.as_str()));
         let to_mail = self.to_mail.as_ref().map(|mail| format!("to_mail={}&", encoded(mail)));
         let fields = self.with_state.then(|| "fields=state&".to_owned());
         let same: String = [to_mail, state, fields].into_iter().flatten().collect();
-        format!("{same}limit={}&after={last}", page.limit)
+        format!("{same}limit={limit}&after={last}")
     }
+}
+
+/// Parses the query of a retry of all: the state of those that are retried.
+pub(super) fn parse_retry(query: &str) -> Result<StateName, Vec<FieldError>> {
+    let mut state = None;
+    let mut problems = Vec::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let (field, message) = match &*name {
+            "state" if state.is_some() => ("state", "must be given only once"),
+            "state" => {
+                state = Some(value);
+                continue;
+            }
+            // Ignored, they would let more be retried than is meant.
+            "to_mail" => ("to_mail", "does not select what is retried"),
+            "limit" => ("limit", "does not select what is retried"),
+            "after" => ("after", "does not select what is retried"),
+            _ => continue,
+        };
+        problems.push(FieldError { field, message: message.into() });
+    }
+    let state = match state.as_deref().map(str::parse) {
+        Some(Ok(state @ (StateName::Failed | StateName::Expired))) => Some(state),
+        _ => {
+            problems.push(FieldError { field: "state", message: "must be failed or expired".into() });
+            None
+        }
+    };
+    state.filter(|_| problems.is_empty()).ok_or(problems)
 }
 
 fn encoded(text: &str) -> Cow<'_, str> {
@@ -90,17 +118,16 @@ mod tests {
 
     #[test]
     fn queries_are_parsed_and_formatted() {
-        let id: rest::ObjectId = "5e0745fe9c1a2b3c4d5e6f70".parse().unwrap();
-        let page = Page { after: None, limit: 7 };
+        let id: ObjectId = "5e0745fe9c1a2b3c4d5e6f70".parse().unwrap();
         for (query, address) in [("to_mail=a+b%40c.org", "a+b@c.org"), ("to_mail=a@b.c", "a@b.c")] {
             let read = Query::parse(query, false).unwrap();
             assert_eq!(read.to_mail.as_deref(), Some(address));
-            assert_eq!(Query::parse(&read.next(page, id), false).unwrap(), read);
+            assert_eq!(Query::parse(&read.next(7, id), false).unwrap(), read);
         }
         let read = Query::parse("state=failed&fields=state&_=1", true).unwrap();
         assert_eq!((read.state, read.with_state), (Some(StateName::Failed), true));
         let next = "state=failed&fields=state&limit=7&after=5e0745fe9c1a2b3c4d5e6f70";
-        assert_eq!(read.next(page, id), next);
+        assert_eq!(read.next(7, id), next);
         assert!(Query::parse("limit=5&_=1", false).unwrap().is_empty());
     }
 
@@ -121,5 +148,29 @@ mod tests {
             problems("to_mail=a@b.c&to_mail=a@b.c", true),
             ["to_mail must be given only once"]
         );
+    }
+
+    #[test]
+    fn a_retry_of_all_needs_a_state_that_was_given_up() {
+        assert_eq!(parse_retry("_=1&state=failed"), Ok(StateName::Failed));
+        assert_eq!(parse_retry("state=expired"), Ok(StateName::Expired));
+        let state = "state must be failed or expired";
+        for (query, expected) in [
+            ("", vec![state]),
+            ("state=sent", vec![state]),
+            ("state=lost", vec![state]),
+            ("state=failed&state=expired", vec!["state must be given only once"]),
+            ("to_mail=a@b.c&limit=1", vec![
+                "to_mail does not select what is retried",
+                "limit does not select what is retried",
+                state,
+            ]),
+            ("state=failed&after=", vec!["after does not select what is retried"]),
+        ] {
+            let problems = parse_retry(query).unwrap_err();
+            let problems: Vec<_> =
+                problems.iter().map(|it| format!("{} {}", it.field, it.message)).collect();
+            assert_eq!(problems, expected, "{query}");
+        }
     }
 }

@@ -6,9 +6,9 @@ use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::transport::smtp::{Error as SmtpError, PoolConfig};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use store::AttemptOutcome;
 
 use super::settings::{Login, Security, Settings};
-use super::state::AttemptOutcome;
 
 /// The maximum number of connections to the relay.
 pub(super) const CONNECTIONS: u32 = 4;
