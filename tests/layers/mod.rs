@@ -26,12 +26,7 @@ const CRATES: [&str; 9] = [
 const ORDERED: [&str; 2] = ["src", "services/rest/src"];
 
 /// Files and folders that the storage's successor replaces: what they import does not count.
-const REPLACED: [&str; 4] = [
-    "services/rest/src/store",
-    "services/rest/src/follow.rs",
-    "services/notifications/src/delivery/book.rs",
-    "services/notifications/src/delivery/records.rs",
-];
+const REPLACED: [&str; 2] = ["services/rest/src/store", "services/rest/src/follow.rs"];
 
 /// Names of modules that stand beside each other, and those that each imports.
 type Siblings = BTreeMap<String, BTreeSet<String>>;

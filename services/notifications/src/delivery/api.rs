@@ -10,9 +10,7 @@ use rest::extension::{
 };
 use rest::fields::FieldError;
 use rest::json::ObjectWriter;
-use store::{
-    DeliveryFilter, DeliveryState, Document, ObjectId, Page, RetryOutcome, StoreError,
-};
+use store::{DeliveryFilter, DeliveryState, Document, ObjectId, Page, RetryOutcome, StoreError};
 use tokio::sync::{Notify, watch};
 
 use super::query::{Query, parse_retry};
@@ -184,3 +182,6 @@ fn rfc3339(millis: u64) -> String {
     let millis = i64::try_from(millis).unwrap_or(i64::MAX);
     format!("{:.0}", Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX))
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,8 @@
 
 mod api;
 mod attempt;
+#[cfg(test)]
+mod fixture;
 mod mail;
 mod query;
 mod relay;

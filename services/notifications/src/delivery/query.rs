@@ -96,7 +96,8 @@ pub(super) fn parse_retry(query: &str) -> Result<StateName, Vec<FieldError>> {
     let state = match state.as_deref().map(str::parse) {
         Some(Ok(state @ (StateName::Failed | StateName::Expired))) => Some(state),
         _ => {
-            problems.push(FieldError { field: "state", message: "must be failed or expired".into() });
+            problems
+                .push(FieldError { field: "state", message: "must be failed or expired".into() });
             None
         }
     };
@@ -160,11 +161,14 @@ mod tests {
             ("state=sent", vec![state]),
             ("state=lost", vec![state]),
             ("state=failed&state=expired", vec!["state must be given only once"]),
-            ("to_mail=a@b.c&limit=1", vec![
-                "to_mail does not select what is retried",
-                "limit does not select what is retried",
-                state,
-            ]),
+            (
+                "to_mail=a@b.c&limit=1",
+                vec![
+                    "to_mail does not select what is retried",
+                    "limit does not select what is retried",
+                    state,
+                ],
+            ),
             ("state=failed&after=", vec!["after does not select what is retried"]),
         ] {
             let problems = parse_retry(query).unwrap_err();

@@ -82,7 +82,7 @@ impl Worker {
         let service = &self.context.service;
         let Some(due) = service.store.next_due().await? else { return Ok(MAX_PAUSE) };
         let wait = Duration::from_millis(due.saturating_sub(now()));
-        let wait = wait.max(self.rate.wait());
+        let wait = wait.max(self.rate.wait(Instant::now()));
         if !wait.is_zero() {
             return Ok(wait.min(MAX_PAUSE));
         }
@@ -100,7 +100,7 @@ impl Worker {
             let Ok(connection) = Arc::clone(&self.connections).acquire_owned().await else {
                 break;
             };
-            let (begin, end_of_lease) = (self.rate.take(), claimed + LEASE);
+            let (begin, end_of_lease) = (self.rate.take(Instant::now()), claimed + LEASE);
             let attempt = Attempt { claim, begin, end_of_lease };
             let (context, permit) = (Arc::clone(&self.context), Arc::clone(&permit));
             tokio::spawn(async move {
@@ -138,8 +138,8 @@ impl Rate {
     }
 
     /// How long no attempt may begin.
-    fn wait(&self) -> Duration {
-        self.next.saturating_duration_since(Instant::now())
+    fn wait(&self, now: Instant) -> Duration {
+        self.next.saturating_duration_since(now)
     }
 
     /// How many may begin within [`BATCH_TIME`], and at least one.
@@ -149,8 +149,8 @@ impl Rate {
     }
 
     /// When the next attempt may begin, which is then taken.
-    fn take(&mut self) -> Instant {
-        let begin = self.next.max(Instant::now());
+    fn take(&mut self, now: Instant) -> Instant {
+        let begin = self.next.max(now);
         self.next = begin + self.gap;
         begin
     }
