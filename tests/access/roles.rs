@@ -139,6 +139,9 @@ fn nobody_reads_notifications_without_a_token() {
             // It waits to be sent: there is nothing to retry.
             ("POST", &retry, "", [401, 401, 403, 403, 409]),
             ("POST", &retry_missing, "", [401, 401, 403, 403, 404]),
+            ("POST", "/notifications/retry?state=failed", "", [401, 401, 403, 403, 202]),
+            ("POST", "/notifications/retry", "", [401, 401, 403, 403, 400]),
+            ("GET", "/notifications/retry", "", [405; 5]),
             ("DELETE", &missing, "", MISSING_TO_WRITERS),
             ("DELETE", item, "", [401, 401, 403, 200, 404]),
         ],

@@ -54,6 +54,44 @@ fn refusals_are_final_or_tried_again_as_the_relay_says() {
 
 #[test]
 #[ignore = "needs a mail relay: run scripts/test"]
+fn all_that_failed_or_expired_are_retried_at_once() {
+    let dir = temp_dir();
+    let relay = Relay::start(dir.path());
+    let service = start(&dir.path().join("data"), &relay, &["--mail-expiry", "3600"]);
+    let refused = make(&service, &notification("refuse@example.org", 0));
+    let waiting = make(&service, &notification("waiting@example.org", 3600));
+    let late: Vec<_> = (0..3)
+        .map(|number| make(&service, &notification(&format!("late{number}@example.org"), -7200)))
+        .collect();
+    wait_for_state(&service, &refused, "failed");
+    for path in &late {
+        wait_for_state(&service, path, "expired");
+    }
+
+    let retry =
+        |query: &str| send(service.address, "POST", &format!("/notifications/retry{query}"), None);
+    for (query, field) in [
+        ("", "state"),
+        ("?state=sent", "state"),
+        ("?state=expired&to_mail=late0@example.org", "to_mail"),
+    ] {
+        let answer = retry(query);
+        assert_eq!((answer.status, &answer.json()["details"][0]["field"]), (400, &json!(field)));
+    }
+    let retried = retry("?state=expired");
+    assert_eq!((retried.status, retried.json()), (202, json!({"retried": 3})));
+    for path in &late {
+        wait_for_state(&service, path, "sent");
+    }
+    assert_eq!(state(&service, &refused)["state"], "failed");
+    assert_eq!(state(&service, &waiting)["state"], "scheduled");
+    assert_eq!(retry("?state=failed").json(), json!({"retried": 1}));
+    assert_eq!(retry("?state=expired").json(), json!({"retried": 0}));
+    assert_eq!(relay.accepted().len(), 3);
+}
+
+#[test]
+#[ignore = "needs a mail relay: run scripts/test"]
 fn what_was_long_due_is_not_sent_unless_somebody_wants_it() {
     let dir = temp_dir();
     let relay = Relay::start(dir.path());
@@ -69,7 +107,9 @@ fn what_was_long_due_is_not_sent_unless_somebody_wants_it() {
         assert_eq!(answer.status, 400, "{answer:?}");
         assert!(answer.body.contains("needs a mail relay"), "{answer:?}");
     }
-    assert_eq!(send(service.address, "POST", &format!("{old}/retry"), None).status, 409);
+    for path in [&format!("{old}/retry"), "/notifications/retry?state=expired"] {
+        assert_eq!(send(service.address, "POST", path, None).status, 409);
+    }
     assert_eq!(service.terminate(), Some(0));
 
     let service = start(&data, &relay, &[]);

@@ -1,5 +1,7 @@
 //! Notifications are delivered once and in time, whatever happens to the service.
 
+use std::net::TcpListener;
+
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -129,6 +131,27 @@ fn nothing_is_lost_by_kill_9_while_sending() {
     assert_eq!(ids.len(), count, "a receiver that drops doubles has each once");
     // A kill repeats what was at work, and no more.
     assert!(accepted.len() <= count + 5 * 4, "{} mails for {count}", accepted.len());
+}
+
+#[test]
+#[ignore = "needs a mail relay: run scripts/test"]
+fn a_mail_that_was_claimed_by_a_killed_service_is_sent_after_a_restart() {
+    let dir = temp_dir();
+    let mut relay = Relay::start(dir.path());
+    let data = dir.path().join("data");
+    // Nobody answers there, so the mail stays claimed.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = std::mem::replace(&mut relay.port, silent.local_addr().unwrap().port());
+    let service = start(&data, &relay, &[]);
+    relay.port = port;
+    let path = make(&service, &notification("somebody@example.org", 0));
+    wait_for_state(&service, &path, "sending");
+    service.kill();
+    drop(silent);
+    let service = start(&data, &relay, &[]);
+    let sent = wait_for_state(&service, &path, "sent");
+    assert_eq!(sent["attempts"], 1, "the one that was cut off is not counted");
+    assert_eq!(relay.accepted().len(), 1);
 }
 
 #[test]

@@ -93,14 +93,11 @@ pub(super) fn parse_retry(query: &str) -> Result<StateName, Vec<FieldError>> {
         };
         problems.push(FieldError { field, message: message.into() });
     }
-    let state = match state.as_deref().map(str::parse) {
-        Some(Ok(state @ (StateName::Failed | StateName::Expired))) => Some(state),
-        _ => {
-            problems
-                .push(FieldError { field: "state", message: "must be failed or expired".into() });
-            None
-        }
-    };
+    let state = state.as_deref().and_then(|state| state.parse().ok());
+    let state = state.filter(|state| matches!(state, StateName::Failed | StateName::Expired));
+    if state.is_none() {
+        problems.push(FieldError { field: "state", message: "must be failed or expired".into() });
+    }
     state.filter(|_| problems.is_empty()).ok_or(problems)
 }
 
