@@ -31,8 +31,9 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// The documents of a page by ascending id, in one state of the store.
     fn list(&self, page: Page) -> StoreFuture<'_, Listing>;
 
-    /// The documents that a search finds, by the time of the events and then by id. `None` if
-    /// [`Search::after`] names no event that is stored and has no key.
+    /// The documents that a search finds, by the time of the events; the order of those at one
+    /// time is the engine's own, and does not change while they are stored. Damaged documents
+    /// are left out. `None` if [`Search::after`] names no event that is stored and has no key.
     fn search(&self, search: Search) -> StoreFuture<'_, Option<Found>>;
 
     /// The documents that have, by ascending id, with their deliveries if they have one. Without

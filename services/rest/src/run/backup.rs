@@ -2,12 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use store::{BackupError, BackupSummary};
+use store::BackupSummary;
 
 use super::args::BackupCommand;
-use super::error::RunError;
+use super::error::{CopyError, RunError};
 use super::serve::settings;
 use crate::data_dir::DataDir;
 use crate::file::NewFile;
@@ -15,20 +15,6 @@ use crate::resource::Resource;
 
 /// The file that stands for standard input or output.
 const STANDARD: &str = "-";
-
-/// Why a backup was not made or restored. What was there before is unchanged.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum CopyError {
-    /// The backup's file cannot be opened.
-    #[error("{} cannot be read: {source}", path.display())]
-    Unreadable { path: PathBuf, source: io::Error },
-    /// The backup's file cannot be written.
-    #[error("{} cannot be written: {source}", path.display())]
-    Unwritable { path: PathBuf, source: io::Error },
-    /// The backup or the data is not as it should be.
-    #[error("{}: {source}", path.display())]
-    Failed { path: PathBuf, source: BackupError },
-}
 
 /// Carries out a command, and logs what it did.
 pub(super) fn run<R: Resource>(command: &BackupCommand) -> Result<(), RunError> {

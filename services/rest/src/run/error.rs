@@ -2,13 +2,27 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::backup::CopyError;
 use crate::access::AccessError;
 use crate::control::ControlError;
 use crate::data_dir::DataDirError;
 use store::{BackupError, StoreError};
+
+/// Why a backup was not made or restored. What was there before is unchanged.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CopyError {
+    /// The backup's file cannot be opened.
+    #[error("{} cannot be read: {source}", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    /// The backup's file cannot be written.
+    #[error("{} cannot be written: {source}", path.display())]
+    Unwritable { path: PathBuf, source: io::Error },
+    /// The backup or the data is not as it should be.
+    #[error("{}: {source}", path.display())]
+    Failed { path: PathBuf, source: BackupError },
+}
 
 /// Why a command of the service failed.
 #[derive(Debug, thiserror::Error)]

@@ -17,14 +17,17 @@ pub(super) fn search(shared: &Shared, search: &Search) -> Result<Option<Found>, 
     let Some(mut rows) = found else { return Ok(None) };
     let has_more = rows.len() > search.limit;
     rows.truncate(search.limit);
-    let last = rows.last().filter(|_| has_more).map(|(key, _)| *key);
-    let documents = rows.into_iter().map(|(_, document)| shared.sound(document));
-    let documents = documents.collect::<Result<Vec<_>, _>>()?;
-    let next = documents.last().and_then(|document| {
-        let key = last?;
-        Some(Cursor { id: document.id, key: Some(key) })
+    let last = rows.last().filter(|_| has_more).map(|(key, document)| {
+        let id = document.as_ref().map_or_else(|id| *id, |document| document.id);
+        Cursor { id, key: Some(*key) }
     });
-    Ok(Some(Found { documents, next }))
+    // A damaged one is logged, and does not hide the others.
+    let sound = |(_, document)| match shared.sound(document) {
+        Err(StoreError::DamagedDocument { .. }) => None,
+        sound => Some(sound),
+    };
+    let documents = rows.into_iter().filter_map(sound).collect::<Result<Vec<_>, _>>()?;
+    Ok(Some(Found { documents, next: last }))
 }
 
 type Rows = Vec<(i64, Result<crate::Document, ObjectId>)>;
@@ -108,7 +111,7 @@ fn query(connection: &Connection, search: &Search) -> rusqlite::Result<Query> {
     let place = search.place.iter().filter_map(|it| word(Of::Place, it));
     let mut tokens: Vec<_> = words.chain(place).collect();
     tokens.sort_unstable();
-    tokens.dedup();
+    without_beginnings(&mut tokens);
     let mut terms = Vec::with_capacity(tokens.len() + 1);
     for token in tokens {
         let Some(term) = term(connection, &token)? else { return Ok(Query::Nothing) };
@@ -133,4 +136,28 @@ fn term(connection: &Connection, token: &str) -> rusqlite::Result<Option<String>
         1..=MAX_WORDS => Some(format!("(\"{}\")", found.join("\" OR \""))),
         _ => Some(beginning),
     })
+}
+
+/// Leaves out what begins another word, since it is found with that one. This bounds how many
+/// words there can be. The tokens are sorted.
+fn without_beginnings(tokens: &mut Vec<String>) {
+    tokens.dedup_by(|next, token| {
+        let begins = next.starts_with(token.as_str());
+        if begins {
+            std::mem::swap(next, token);
+        }
+        begins
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_that_begin_others_are_not_asked_for() {
+        let mut tokens = ["pm", "wa", "wm", "wmus", "wmusic"].map(String::from).to_vec();
+        without_beginnings(&mut tokens);
+        assert_eq!(tokens, ["pm", "wa", "wmusic"]);
+    }
 }
