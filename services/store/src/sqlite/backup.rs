@@ -122,6 +122,7 @@ fn read_deliveries(connection: &Connection, after: Option<ObjectId>) -> rusqlite
 
 /// Puts a backup in the place of what a folder has, which the caller has locked. Without
 /// `replace` it is an error if it has data. What was there stays if this fails or is cut off.
+/// Mails that were sent since the backup stay sent.
 pub fn restore(
     folder: &Path,
     settings: &Settings,
@@ -135,7 +136,9 @@ pub fn restore(
     let mut lines = backup::Reader::new(reader, Some(settings.collection))?;
     let new = path.with_extension("restoring");
     remove_database(&new)?;
-    let built = build(&new, settings, &mut lines).and_then(|summary| {
+    // What cannot be read of it is no reason to keep a backup from being restored.
+    let former = connect(&path, Use::Scan).ok();
+    let built = build(&new, settings, &mut lines, former).and_then(|summary| {
         put_in_place(&new, &path)?;
         Ok(summary)
     });
@@ -150,11 +153,12 @@ fn build(
     path: &Path,
     settings: &Settings,
     lines: &mut backup::Reader<'_>,
+    former: Option<Connection>,
 ) -> Result<BackupSummary, BackupError> {
     create(path)?;
     let mut connection = connect(path, Use::Writer)?;
     prepare(&mut connection, path, settings.collection, MIGRATIONS)?;
-    let summary = Restorer::new(connection, path, settings)?.restore(lines)?;
+    let summary = Restorer::new(connection, path, settings, former)?.restore(lines)?;
     let connection = connect(path, Use::Writer)?;
     // One file that is whole by itself, so that a rename puts all of it in its place.
     connection

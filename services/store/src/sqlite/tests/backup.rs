@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::sqlite::{back_up_folder, restore};
-use crate::{BackupError, BackupSummary, DeliveryState, Search, backup};
+use crate::{BackupError, BackupSummary, DeliveryState, Search, StateName, backup};
 
 const JSON: Settings = Settings { facts: json_facts, ..SETTINGS };
 
@@ -65,6 +65,36 @@ async fn a_restored_store_has_what_was_backed_up() {
     store.check_file().unwrap();
     let again = back_up(&store).1;
     assert_eq!((again.documents, again.deliveries), (40, 40));
+}
+
+#[tokio::test]
+async fn an_older_backup_has_no_mail_sent_again() {
+    let Fixture { store, folder } = filled().await;
+    let (backup, _) = back_up(&store);
+    for claim in store.claim(3, Duration::from_secs(60)).await.unwrap() {
+        let sent = DeliveryState::Sent { time: 8, attempts: 2 };
+        assert!(store.settle(&claim, sent).await.unwrap());
+    }
+    // This one was replaced since: the backup's mail is another, which was not sent.
+    put(&store, 4, "4|4|another|place|topic|a@b.org|4").await;
+    store.close().await.unwrap();
+    drop(store);
+    restore(folder.path(), &JSON, &mut backup.as_slice(), true).unwrap();
+    let store = SqliteStore::open(folder.path(), &JSON).unwrap();
+    let sent = async |n| match store.delivery(id(n)).await.unwrap().unwrap().1.unwrap().state {
+        DeliveryState::Sent { time, .. } => Some(time),
+        _ => None,
+    };
+    let times = [sent(1).await, sent(3).await, sent(4).await, sent(5).await, sent(6).await];
+    assert_eq!(times, [Some(7), Some(8), None, Some(8), None]);
+    assert_eq!(store.statistics().deliveries[2], (StateName::Sent, 3));
+
+    // A database that cannot be read keeps no backup from being restored.
+    drop(store);
+    std::fs::write(folder.path().join("data.sqlite"), "rubbish").unwrap();
+    restore(folder.path(), &JSON, &mut backup.as_slice(), true).unwrap();
+    let store = SqliteStore::open(folder.path(), &JSON).unwrap();
+    assert_eq!(store.statistics().deliveries[2], (StateName::Sent, 1));
 }
 
 #[tokio::test]

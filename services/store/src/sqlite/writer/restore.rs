@@ -3,18 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::Settings;
 use super::super::failure::translate;
 use super::super::pool::Pool;
 use super::super::shared::{Shared, now};
+use super::super::state::{COLUMNS, delivery};
 use super::super::totals::Totals;
 use super::deliveries::{MAIL_SINCE, set_meta};
 use super::{Failure, Writer};
 use crate::backup::{self, Item};
 use crate::{
-    BackupError, BackupSummary, Delivery, DeliveryState, Facts, ObjectId, StoreError, Tag,
+    BackupError, BackupSummary, Delivery, DeliveryState, Facts, ObjectId, StateName, StoreError,
+    Tag,
 };
 
 /// Documents in one transaction.
@@ -25,6 +27,8 @@ pub(in super::super) struct Restorer {
     writer: Writer,
     path: PathBuf,
     facts: fn(&[u8]) -> Facts,
+    /// The database that is replaced.
+    former: Option<Connection>,
 }
 
 impl Restorer {
@@ -32,12 +36,13 @@ impl Restorer {
         connection: Connection,
         path: &Path,
         settings: &Settings,
+        former: Option<Connection>,
     ) -> Result<Self, StoreError> {
         let pool = Pool::new(path)?;
         let shared = Shared::new(path.into(), settings.collection, pool, Totals::default())?;
         // Limits are for clients: what was stored once is restored.
         let writer = Writer::new(connection, Arc::new(shared), super::super::Limits::default())?;
-        Ok(Self { writer, path: path.into(), facts: settings.facts })
+        Ok(Self { writer, path: path.into(), facts: settings.facts, former })
     }
 
     /// Reads the whole backup into the database.
@@ -108,7 +113,8 @@ impl Restorer {
         let Some((due, _)) = scheduled.filter(|(_, tag)| *tag == delivery.tag) else {
             return Ok(());
         };
-        let state = match delivery.state {
+        let sent = self.sent_since(id, delivery.tag);
+        let state = match sent.unwrap_or(delivery.state) {
             DeliveryState::Scheduled { due: 0, failures } => {
                 let due = due.map_or_else(now, |due| u64::try_from(due).unwrap_or(0));
                 DeliveryState::Scheduled { due, failures }
@@ -118,6 +124,17 @@ impl Restorer {
         let known = self.writer.known(id)?.map(|known| known.state.name());
         self.writer.change(id, known.unwrap_or(state.name()), &state)?;
         Ok(())
+    }
+
+    /// How the database that is replaced has sent the same mail, if it has: an older backup must
+    /// not have it sent again.
+    fn sent_since(&self, id: ObjectId, tag: Tag) -> Option<DeliveryState> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM deliveries v WHERE v.id = ?1 AND v.tag = ?2 AND v.state = ?3"
+        );
+        let mut select = self.former.as_ref()?.prepare_cached(&sql).ok()?;
+        let row = select.query_row(params![id, tag, StateName::Sent], |row| delivery(row, 0));
+        row.ok()?.map(|sent| sent.state)
     }
 
     fn failed(&self, failure: Failure) -> StoreError {
