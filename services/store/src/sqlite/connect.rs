@@ -1,7 +1,7 @@
 //! Opens connections to the file.
 
-use std::fs::{self, File};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -38,6 +38,8 @@ pub(super) fn file_in(folder: &Path) -> Result<PathBuf, StoreError> {
 /// Creates an empty file that only its owner can use, if there is none.
 pub(super) fn create(path: &Path) -> Result<(), StoreError> {
     if path.exists() {
+        // Something may have opened it to others.
+        make_private(path);
         return Ok(());
     }
     let folder = path.parent().unwrap_or(Path::new("."));
@@ -66,9 +68,24 @@ pub(super) fn connect_beside(path: &Path) -> Result<Connection, StoreError> {
     let open = || -> rusqlite::Result<Connection> {
         let connection = Connection::open_with_flags(path, flags)?;
         set_up(&connection, Use::Scan)?;
+        // Reading is what creates the files beside it.
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         Ok(connection)
     };
-    open().map_err(|error| failed(path, &error))
+    let connection = open().map_err(|error| failed(path, &error))?;
+    make_private(path);
+    Ok(connection)
+}
+
+/// Takes the database and the files beside it away from others. SQLite creates these with the
+/// mode of the database, or with what the umask leaves.
+fn make_private(path: &Path) {
+    for ending in ["", "-wal", "-shm"] {
+        let mut file = path.as_os_str().to_owned();
+        file.push(ending);
+        // Files of another user, or that do not exist, stay as they are.
+        let _ = fs::set_permissions(Path::new(&file), Permissions::from_mode(0o600));
+    }
 }
 
 /// At this point only another program can be in the way.
