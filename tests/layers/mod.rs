@@ -25,9 +25,6 @@ const CRATES: [&str; 9] = [
 /// The crates whose documentation lists their modules in the order of imports.
 const ORDERED: [&str; 2] = ["src", "services/rest/src"];
 
-/// Files and folders that the storage's successor replaces: what they import does not count.
-const REPLACED: [&str; 2] = ["services/rest/src/store", "services/rest/src/follow.rs"];
-
 /// Names of modules that stand beside each other, and those that each imports.
 type Siblings = BTreeMap<String, BTreeSet<String>>;
 
@@ -48,19 +45,9 @@ fn is_rust(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == "rs")
 }
 
-/// Which modules of a crate import which, without what is replaced.
+/// Which modules of a crate import which.
 fn imports(folder: &str) -> Imports {
-    let mut imports = Sources::read(&root().join(folder)).imports();
-    let is_replaced = |module: &Module| {
-        let path = format!("{folder}/{}", module.join("/"));
-        REPLACED.iter().any(|it| Path::new(&path).starts_with(it.trim_end_matches(".rs")))
-    };
-    for (module, imported) in &mut imports {
-        if is_replaced(module) {
-            imported.clear();
-        }
-    }
-    imports
+    Sources::read(&root().join(folder)).imports()
 }
 
 /// The modules directly inside a parent, and which of each other they import, at any depth. What
@@ -209,9 +196,8 @@ fn no_source_file_is_longer_than_400_lines() {
     for path in FOLDERS.into_iter().flat_map(|folder| files(&root().join(folder))) {
         let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
         let below = path.strip_prefix(root()).unwrap();
-        let replaced = REPLACED.iter().any(|folder| below.starts_with(folder));
         let lines = text.lines().count();
-        if is_source(&path, &text) && lines > 400 && !replaced {
+        if is_source(&path, &text) && lines > 400 {
             long.push(format!("{}: {lines}", below.display()));
         }
     }
