@@ -228,8 +228,12 @@ fn requests_writes_and_connections_are_counted() {
         assert_eq!(service.metric(sample), value, "{sample}");
     }
     service.wait_for_metric("eventpost_connections ", 1);
-    let size = std::fs::metadata(dir.path().join("log")).unwrap().len();
-    assert_eq!(service.metric("eventpost_store_bytes"), size);
+    for (sample, file) in
+        [("eventpost_store_bytes", "data.sqlite"), ("eventpost_store_log_bytes", "data.sqlite-wal")]
+    {
+        let size = std::fs::metadata(dir.path().join(file)).unwrap().len();
+        assert_eq!(service.metric(sample), size);
+    }
     let answer = send(service.address, "GET", "/metrics", None);
     assert!(answer.header("content-type").unwrap().starts_with("text/plain; version=0.0.4"));
 }

@@ -90,9 +90,11 @@ fn damaged_data_are_not_backed_up_and_the_backup_of_before_stays() {
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     let (before, listed) = (fs::read(&file).unwrap(), names(world.path()));
 
-    let log = world.data("events").join("log");
-    let log = fs::File::options().write(true).open(log).unwrap();
-    log.write_all_at(b"#", 70).unwrap();
+    let data = world.data("events").join("data.sqlite");
+    let bytes = fs::read(&data).unwrap();
+    let at = bytes.windows(20).position(|it| it == &[b'd'; 20]).unwrap();
+    let data = fs::File::options().write(true).open(data).unwrap();
+    data.write_all_at(b"e", at as u64).unwrap();
     let failed = world.run(&backup);
     world.assert_shown("backup", "backup-of-damaged-data", &failed);
     assert_eq!(fs::read(&file).unwrap(), before);

@@ -33,7 +33,7 @@ fn every_answered_write_survives_every_kill_9() {
     let kills = std::env::var("EVENTPOST_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
     let dir = temp_dir();
     let mut known: Vec<Known> = (0..CLIENTS).map(|_| Known::default()).collect();
-    let (mut answered, mut doubtful, mut rewrites) = (0, 0, 0);
+    let (mut answered, mut doubtful, mut checkpoints) = (0, 0, 0);
     for kill in 0..kills {
         let service = Service::start("events", dir.path());
         doubtful += check(&service, &mut known);
@@ -46,7 +46,7 @@ fn every_answered_write_survives_every_kill_9() {
             // Now earlier, now later, so that each kill meets another moment.
             let enough = 50 + kill * 97 % 400;
             wait_for("some writes", || (count.load(Ordering::Relaxed) > enough).then_some(()));
-            rewrites += service.metric("eventpost_store_rewrites_total");
+            checkpoints += service.metric("eventpost_store_checkpoints_total");
             service.kill();
         });
         answered += count.load(Ordering::Relaxed);
@@ -56,7 +56,7 @@ fn every_answered_write_survives_every_kill_9() {
     doubtful += check(&service, &mut known);
     println!(
         "crash: {kills} kills, {answered} answered writes all there, {doubtful} unanswered ones \
-         whole or not there, {rewrites} rewrites, last start {:.1?}",
+         whole or not there, {checkpoints} checkpoints, last start {:.1?}",
         begin.elapsed()
     );
 }

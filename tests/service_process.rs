@@ -68,22 +68,24 @@ fn files_of_a_service_are_private_with_any_umask() {
 }
 
 #[test]
-fn damaged_data_are_refused_with_file_and_offset_and_left_alone() {
+fn damaged_data_are_refused_with_their_file_and_left_alone() {
     let dir = temp_dir();
     let service = Service::start("events", dir.path());
     for _ in 0..3 {
         assert_eq!(send(service.address, "POST", "/events", Some(EVENT)).status, 201);
     }
     assert_eq!(service.terminate(), Some(0));
-    let log = dir.path().join("log");
-    let mut bytes = fs::read(&log).unwrap();
+    let file = dir.path().join("data.sqlite");
+    let mut bytes = fs::read(&file).unwrap();
+    // The kind of the first page.
     bytes[100] ^= 1;
-    fs::write(&log, &bytes).unwrap();
+    fs::write(&file, &bytes).unwrap();
     let output = run_service("events", &["--listen", "127.0.0.1:0"], dir.path());
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(65), "{stderr}");
-    assert!(stderr.contains("log is damaged at byte 32"), "{stderr}");
-    assert_eq!(fs::read(&log).unwrap(), bytes);
+    assert!(stderr.contains(&format!("{} is damaged", file.display())), "{stderr}");
+    assert!(stderr.contains("restore a backup"), "{stderr}");
+    assert_eq!(fs::read(&file).unwrap(), bytes);
 }
 
 #[test]
@@ -93,7 +95,7 @@ fn data_of_another_service_are_refused() {
     let output = run_service("notifications", &["--listen", "127.0.0.1:0"], dir.path());
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(65), "{stderr}");
-    assert!(stderr.contains("it holds events"), "{stderr}");
+    assert!(stderr.contains("a database of events"), "{stderr}");
 }
 
 #[test]

@@ -1,31 +1,37 @@
-//! The data of the real services: a file size limit, damage, and copies.
+//! The data of the real services: how much they may hold, and copies.
 
 use std::fs;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use crate::harness::http::{send, try_send};
-use crate::harness::{EVENT, Service, program, run_service, temp_dir};
+use crate::harness::http::{Answer, send};
+use crate::harness::{
+    EVENT, Service, long_event, post_many, program, run_service, temp_dir, wait_for,
+};
 
-/// Writes until the service says that it is full, and returns how many it has taken.
-pub(crate) fn fill(service: &Service) -> usize {
-    for n in 0.. {
-        let answer = send(service.address, "POST", "/events", Some(EVENT));
+/// Stores events until the service says that it is full, and returns their paths.
+pub(crate) fn fill(service: &Service, event: &str) -> Vec<String> {
+    let mut stored = Vec::new();
+    loop {
+        let answer = send(service.address, "POST", "/events", Some(event));
         match answer.status {
-            201 => {}
+            201 => stored.push(answer.header("location").unwrap().to_owned()),
             507 => {
                 assert_eq!(answer.header("retry-after"), Some("10"));
-                return n;
+                return stored;
             }
             _ => panic!("{answer:?}"),
         }
     }
-    unreachable!("no disk is endless")
 }
 
 pub(crate) fn count(service: &Service) -> usize {
     send(service.address, "GET", "/events", None).json().as_array().unwrap().len()
+}
+
+/// Starts a service without a reserve, which disks of tests do not have.
+pub(crate) fn start_without_reserve(data: &Path) -> Service {
+    Service::start_with("events", data, &["--reserve-bytes", "0"], Stdio::null())
 }
 
 #[test]
@@ -38,41 +44,96 @@ fn a_limit_on_file_sizes_is_a_full_disk() {
         command.args(["-c", &run]).arg(program("events"));
         Service::start_command(command, dir.path())
     };
-    let service = limited(64);
-    let stored = fill(&service);
-    assert!(stored > 100, "{stored}");
+    let service = limited(2 << 10);
+    let stored = fill(&service, &long_event()).len();
+    assert!(stored > 50, "{stored}");
     assert_eq!(count(&service), stored);
     service.kill();
-    let service = limited(128);
+    let service = limited(6 << 10);
     assert_eq!(count(&service), stored, "nothing of the refused write is left");
-    assert!(fill(&service) > 100);
+    assert!(fill(&service, &long_event()).len() > 50);
+}
+
+/// What a limit leaves possible: everything that does not need more than there is.
+fn assert_full(service: &Service, paths: &[String], error: &str) {
+    let ask = |method, path: &str, body| send(service.address, method, path, body);
+    let refused = ask("POST", "/events", Some(EVENT));
+    let says = |answer: &Answer| answer.json()["error"].as_str().unwrap().to_owned();
+    assert_eq!((refused.status, says(&refused).as_str()), (507, error), "{refused:?}");
+    assert_eq!(refused.header("retry-after"), Some("10"));
+    assert_eq!(ask("GET", "/readyz", None).status, 200, "it is as ready as before");
+    assert_eq!(ask("GET", &paths[0], None).status, 200);
+    assert_eq!(ask("PUT", &paths[0], Some(EVENT)).status, 200, "it needs no more than before");
+    assert_eq!(ask("DELETE", &paths[0], None).status, 200);
 }
 
 #[test]
-fn a_damaged_resource_is_reported_and_never_served() {
+fn a_limit_on_resources_refuses_more_of_them_until_one_is_removed() {
+    let dir = temp_dir();
+    let args = ["--max-resources", "3"];
+    let service = Service::start_with("events", dir.path(), &args, Stdio::null());
+    let paths = fill(&service, EVENT);
+    assert_eq!(paths.len(), 3);
+    let longer = send(service.address, "PUT", &paths[1], Some(&long_event()));
+    assert_eq!(longer.status, 200, "{longer:?}");
+    assert_full(&service, &paths, "The service holds as much as it may; nothing was changed.");
+    assert_eq!(fill(&service, EVENT).len(), 1);
+}
+
+#[test]
+fn a_limit_on_bytes_refuses_what_would_exceed_it() {
+    let dir = temp_dir();
+    let args = ["--max-bytes", "12000"];
+    let service = Service::start_with("events", dir.path(), &args, Stdio::null());
+    assert_eq!(fill(&service, &long_event()).len(), 2);
+    let paths = fill(&service, EVENT);
+    assert!(paths.len() > 5, "{paths:?}");
+    let longer = send(service.address, "PUT", &paths[1], Some(&long_event()));
+    assert_eq!(longer.status, 507, "{longer:?}");
+    assert_full(&service, &paths, "The service holds as much as it may; nothing was changed.");
+    assert!(service.metric("eventpost_store_live_bytes") <= 12_000);
+    assert_eq!(fill(&service, EVENT).len(), 1);
+}
+
+#[test]
+fn a_reserve_of_the_disk_stays_free() {
+    let dir = temp_dir();
+    let service = start_without_reserve(dir.path());
+    let paths = post_many(&service, 2, EVENT);
+    assert_eq!(service.terminate(), Some(0));
+    let args = ["--reserve-bytes", "9000000000000000"];
+    let service = Service::start_with("events", dir.path(), &args, Stdio::null());
+    assert_full(&service, &paths, "The disk is full; nothing was changed.");
+    assert_eq!(count(&service), 1);
+}
+
+#[test]
+fn the_log_is_bounded_while_a_list_is_held_open_and_many_write() {
+    const LIMIT: u64 = 64 << 20;
+    /// What one commit adds at most: a megabyte of documents, and their index.
+    const BATCH: u64 = 16 << 20;
     let dir = temp_dir();
     let service = Service::start("events", dir.path());
-    let ids: Vec<String> = (0..3)
-        .map(|_| {
-            let event = send(service.address, "POST", "/events", Some(EVENT)).json();
-            event["id"].as_str().unwrap().into()
-        })
-        .collect();
-    let log = dir.path().join("log");
-    let bytes = fs::read(&log).unwrap();
-    let at = bytes.windows(24).rposition(|text| text == ids[1].as_bytes()).unwrap();
-    let file = fs::File::options().write(true).open(&log).unwrap();
-    file.write_all_at(b"X", at as u64 + 40).unwrap();
-    let path = |id: &str| format!("/events/{id}");
-    assert_eq!(send(service.address, "GET", &path(&ids[1]), None).status, 500);
-    assert_eq!(send(service.address, "GET", &path(&ids[0]), None).status, 200);
-    // The list cannot be whole: it is refused, not served with a hole.
-    assert!(
-        !matches!(try_send(service.address, "GET", "/events", None), Ok(list) if list.status == 200)
-    );
-    // What replaces it is as good as new.
-    assert_eq!(send(service.address, "PUT", &path(&ids[1]), Some(EVENT)).status, 200);
-    assert_eq!(count(&service), 3);
+    post_many(&service, 4000, &long_event());
+    let held = crate::readers::ask("GET /events", &service);
+    wait_for("the list to be open", || {
+        (service.metric("eventpost_store_open_lists") == 1).then_some(())
+    });
+    let log = dir.path().join("data.sqlite-wal");
+    let mut largest = 0;
+    while service.metric("eventpost_store_open_lists") == 1 {
+        post_many(&service, 200, &long_event());
+        largest = largest.max(fs::metadata(&log).unwrap().len());
+        assert!(largest < LIMIT + BATCH, "{largest}");
+    }
+    assert!(largest > LIMIT / 4, "the list was ended early: {largest}");
+    assert!(!crate::readers::is_whole(held), "the list has broken off");
+    // The log's file shrinks again, and the next list is whole.
+    wait_for("the log to shrink", || {
+        post_many(&service, 20, &long_event());
+        (fs::metadata(&log).unwrap().len() < LIMIT / 4).then_some(())
+    });
+    assert!(crate::readers::is_whole(crate::readers::ask("GET /events", &service)));
 }
 
 fn copy(command: &str, args: &[&str], data: &Path) -> Output {
@@ -93,18 +154,15 @@ fn a_running_service_is_copied_and_the_copy_put_back() {
     let file = file.to_str().unwrap();
     // Others write meanwhile: the copy is of some moment, and whole.
     let output = std::thread::scope(|scope| {
-        let writer = scope.spawn(|| {
-            for _ in 0..200 {
-                send(service.address, "POST", "/events", Some(EVENT));
-            }
-        });
+        let writer = scope.spawn(|| post_many(&service, 200, EVENT));
         let output = copy("backup", &[file], &data);
         writer.join().unwrap();
         output
     });
     assert!(output.status.success(), "{output:?}");
     let piped = copy("backup", &["-"], &data);
-    assert!(piped.stdout.starts_with(b"EventPost copy1\n"), "{piped:?}");
+    let header = b"{\"eventpost backup\": 1, \"collection\": \"events\"}\n";
+    assert!(piped.stdout.starts_with(header), "{piped:?}");
 
     let output = copy("restore", &[file], &data);
     assert_eq!(output.status.code(), Some(75), "a running service's data stay: {output:?}");
@@ -114,6 +172,8 @@ fn a_running_service_is_copied_and_the_copy_put_back() {
     let text = send(restored.address, "GET", "/events", None).body;
     let begin = list.strip_suffix(']').unwrap();
     assert!(text.starts_with(begin), "what was answered before the copy began is in it");
+    let found = send(restored.address, "GET", "/events?q=ddddd", None).json();
+    assert_eq!(found.as_array().unwrap().len(), count(&restored), "all of it is found");
     assert_eq!(restored.terminate(), Some(0));
 
     let output = copy("restore", &[file], &other);
@@ -138,7 +198,7 @@ fn a_copy_that_was_cut_short_is_named_and_changes_nothing() {
     let output = copy("restore", &[file.to_str().unwrap(), "--replace"], &data);
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(65), "{stderr}");
-    assert!(stderr.contains("without its end mark"), "{stderr}");
+    assert!(stderr.contains("the backup is cut off after line 2"), "{stderr}");
     let missing = copy("restore", &["no-such-file", "--replace"], &data);
     assert_eq!(missing.status.code(), Some(66), "{missing:?}");
     let nowhere = copy("backup", &["no-such-folder/copy"], &data);
@@ -151,10 +211,7 @@ fn a_copy_that_was_cut_short_is_named_and_changes_nothing() {
 fn a_copy_to_a_reader_that_leaves_fails() {
     let dir = temp_dir();
     let service = Service::start("events", dir.path());
-    for _ in 0..300 {
-        let event = EVENT.replace(&"d".repeat(20), &"d".repeat(400));
-        assert_eq!(send(service.address, "POST", "/events", Some(&event)).status, 201);
-    }
+    post_many(&service, 300, &long_event());
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let status = Command::new(program("events"))

@@ -74,18 +74,29 @@ impl Service {
     }
 
     /// Starts a service by a command that also says where to listen and where its messages go.
-    pub(crate) fn start_with_arguments(mut command: Command, data: &Path) -> Self {
+    pub(crate) fn start_with_arguments(command: Command, data: &Path) -> Self {
+        Self::try_start(command, data).unwrap_or_else(|output| panic!("{output:?}"))
+    }
+
+    /// As [`Self::start_with_arguments`], or how the process ended that should listen.
+    pub(crate) fn try_start(mut command: Command, data: &Path) -> Result<Self, Output> {
         command.arg("--data").arg(data);
-        let process = command.spawn().unwrap();
+        let mut process = command.spawn().unwrap();
         // The command may hold the writing end of a pipe that is read to its end.
         drop(command);
         let pid = process.id();
         // The lock file of a run before this one may name another process.
-        let address = wait_for("the service to say where it listens", || {
-            let holder = DataDir::holder(data).ok().flatten()?;
-            (holder.pid == pid).then_some(holder.address)
+        let address = wait_for("the service to say where it listens, or to end", || {
+            let holder = DataDir::holder(data).ok().flatten();
+            match holder.filter(|holder| holder.pid == pid) {
+                Some(holder) => Some(Some(holder.address)),
+                None => process.try_wait().unwrap().map(|_| None),
+            }
         });
-        Self { process, address }
+        match address {
+            Some(address) => Ok(Self { process, address }),
+            None => Err(process.wait_with_output().unwrap()),
+        }
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -109,8 +120,17 @@ impl Service {
 
     /// Resident memory, in bytes.
     pub(crate) fn memory(&self) -> u64 {
+        self.memory_of("VmRSS:")
+    }
+
+    /// The most resident memory that there was, in bytes.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        self.memory_of("VmHWM:")
+    }
+
+    fn memory_of(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix("kB"));
+        let kib = status.lines().find_map(|line| line.strip_prefix(name)?.strip_suffix("kB"));
         kib.unwrap().trim().parse::<u64>().unwrap() << 10
     }
 
@@ -201,6 +221,30 @@ pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T 
 /// A valid event of some 150 bytes.
 pub(crate) const EVENT: &str = r#"{"title": "t", "description": "dddddddddddddddddddd",
     "date": "2020-12-12", "time": "20:50:12"}"#;
+
+/// A valid event of some 5,000 bytes as it is stored.
+pub(crate) fn long_event() -> String {
+    EVENT.replace(&"d".repeat(20), &"\u{1f389}".repeat(400))
+}
+
+/// Stores an event many times, by several clients. Returns the paths.
+pub(crate) fn post_many(service: &Service, count: usize, event: &str) -> Vec<String> {
+    const CLIENTS: usize = 16;
+    let post = |client: usize| {
+        let mut connection = http::Client::connect(service.address).unwrap();
+        let mine = (client..count).step_by(CLIENTS);
+        mine.map(|_| {
+            let made = connection.send("POST", "/events", event).unwrap();
+            assert_eq!(made.status, 201, "{made:?}");
+            made.header("location").unwrap().to_owned()
+        })
+        .collect::<Vec<_>>()
+    };
+    std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS).map(|n| scope.spawn(move || post(n))).collect();
+        clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
+    })
+}
 
 /// A folder beside the built programs, so that they can be linked into it.
 pub(crate) fn temp_dir() -> TempDir {

@@ -1,0 +1,112 @@
+//! What was answered is on the disk: kill -9 cannot show that, since it keeps the page cache, so
+//! the system calls of the service are looked at.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::harness::http::Client;
+use crate::harness::{EVENT, Service, program, temp_dir};
+
+/// What a service did for a request, in the order of its system calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// It has read the request.
+    Read,
+    /// It has written to the log of commits.
+    Written,
+    /// What was written to the log before this began is on the disk.
+    Synced,
+    /// It begins to answer that the write was made.
+    Answered,
+}
+
+/// The process of a line of strace, and the rest of the line.
+fn process(line: &str) -> (&str, &str) {
+    line.split_once(' ').map(|(process, rest)| (process, rest.trim_start())).unwrap_or_default()
+}
+
+/// The steps in what strace has written. Calls that take longer than others are on two lines.
+fn steps(trace: &str) -> Vec<Step> {
+    let mut syncing = HashSet::new();
+    let mut steps = Vec::new();
+    for (process, call) in trace.lines().map(process) {
+        let is_sync = call.starts_with("fdatasync(") || call.starts_with("fsync(");
+        let of_log = call.contains("data.sqlite-wal>");
+        let resumed =
+            call.starts_with("<... fdatasync resumed>") || call.starts_with("<... fsync resumed>");
+        if is_sync && of_log && call.ends_with("<unfinished ...>") {
+            syncing.insert(process);
+        } else if ((is_sync && of_log) || (resumed && syncing.remove(process)))
+            && call.ends_with("= 0")
+        {
+            steps.push(Step::Synced);
+        } else if call.starts_with("pwrite64(") && of_log {
+            steps.push(Step::Written);
+        } else if ["POST /events", "PUT /events", "DELETE /events"]
+            .iter()
+            .any(|it| call.contains(it))
+        {
+            steps.push(Step::Read);
+        } else if call.contains("\"HTTP/1.1 20") {
+            steps.push(Step::Answered);
+        }
+    }
+    steps
+}
+
+/// Starts a service that strace watches.
+fn start_traced(data: &Path, trace: &Path) -> Service {
+    let mut command = Command::new("strace");
+    // The service is the child of the test, and not of strace.
+    command.args(["-D", "-f", "-qq", "-y", "-s", "64", "-o"]).arg(trace);
+    command.args(["-e", "trace=read,recvfrom,write,writev,sendto,pwrite64,fsync,fdatasync"]);
+    command.arg(program("events"));
+    Service::start_command(command, data)
+}
+
+/// Makes, replaces and removes events, one request after the other. Returns how many there were.
+fn change(service: &Service) -> usize {
+    let mut client = Client::connect(service.address).unwrap();
+    let mut requests = 0;
+    let mut send = |method: &str, path: &str, body: &str| {
+        let answer = client.send(method, path, body).unwrap();
+        assert!([200, 201].contains(&answer.status), "{answer:?}");
+        requests += 1;
+        answer.header("location").map(str::to_owned)
+    };
+    for _ in 0..20 {
+        let path = send("POST", "/events", EVENT).unwrap();
+        send("PUT", &path, &EVENT.replace("\"t\"", "\"u\""));
+        send("DELETE", &path, "");
+    }
+    requests
+}
+
+#[test]
+#[expect(clippy::print_stderr, reason = "whoever runs the tests is to see it")]
+fn every_write_is_on_the_disk_before_it_is_answered() {
+    if !Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_ok_and(|it| it.success())
+    {
+        eprintln!(
+            "SKIPPED: strace is not installed, so nothing shows that answers wait for the disk"
+        );
+        return;
+    }
+    let dir = temp_dir();
+    let trace = dir.path().join("trace");
+    let service = start_traced(&dir.path().join("data"), &trace);
+    let requests = change(&service);
+    assert_eq!(service.terminate(), Some(0));
+    let steps = steps(&fs::read_to_string(&trace).unwrap());
+    let begins: Vec<_> = (0..steps.len()).filter(|at| steps[*at] == Step::Read).collect();
+    assert_eq!(begins.len(), requests);
+    for begin in begins {
+        let mut of_request = steps[begin + 1..].to_vec();
+        of_request.truncate(1 + of_request.iter().position(|it| *it == Step::Answered).unwrap());
+        // Repetitions tell nothing.
+        of_request.dedup();
+        assert_eq!(of_request, [Step::Written, Step::Synced, Step::Answered], "{begin}");
+    }
+}

@@ -1,0 +1,134 @@
+//! Clients that ask for much and read nothing, or slowly: memory and disk stay bounded, and
+//! others are answered meanwhile.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::Stdio;
+
+use crate::harness::http::{Answer, connect, read_answer, send};
+use crate::harness::{EVENT, Service, long_event, post_many, temp_dir, wait_for};
+
+/// What answers may take in memory, as the service sets it.
+const BUDGET: u64 = 32 << 20;
+/// How many lists may be open at once, as the store sets it.
+const LISTS: usize = 32;
+
+/// Sends a request, like `GET /events`, and reads nothing of the answer.
+pub(crate) fn ask(request: &str, service: &Service) -> TcpStream {
+    let mut stream = connect(service.address);
+    let request = format!("{request} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    stream
+}
+
+/// Reads the answer to its end: whether it is as long as it says.
+pub(crate) fn is_whole(mut stream: TcpStream) -> bool {
+    let mut text = Vec::new();
+    // A connection that breaks off may be reset.
+    let _ = stream.read_to_end(&mut text);
+    let text = String::from_utf8(text).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    length.unwrap().parse::<usize>().unwrap() == body.len()
+}
+
+/// The status of an answer, of which nothing else is read.
+fn status(stream: &TcpStream) -> u16 {
+    let mut head = [0; 12];
+    let mut stream: &TcpStream = stream;
+    stream.read_exact(&mut head).unwrap();
+    std::str::from_utf8(&head[9..]).unwrap().parse().unwrap()
+}
+
+/// Has a hundred clients ask for something and read nothing, while others are answered. Returns
+/// how much memory that took beyond what the service had, and how many were answered 200.
+fn unread(service: &Service, path: &str) -> (u64, usize) {
+    let event = send(service.address, "POST", "/events", Some(EVENT));
+    let one = event.header("location").unwrap();
+    let idle = service.memory();
+    let held: Vec<_> = (0..100)
+        .map(|_| {
+            // Each list is another one: none is shared.
+            let changed = send(service.address, "PUT", one, Some(EVENT));
+            assert_eq!(changed.status, 200, "{changed:?}");
+            ask(&format!("GET {path}"), service)
+        })
+        .collect();
+    let statuses: Vec<_> = held.iter().map(status).collect();
+    let served = statuses.iter().filter(|status| **status == 200).count();
+    let busy = statuses.iter().filter(|status| **status == 503).count();
+    assert_eq!(served + busy, 100, "{statuses:?}");
+    assert_eq!(send(service.address, "GET", one, None).status, 200);
+    assert_eq!(send(service.address, "GET", "/healthz", None).status, 200);
+    assert_eq!(send(service.address, "DELETE", one, None).status, 200);
+    (service.peak_memory() - idle, served)
+}
+
+#[test]
+fn clients_that_read_nothing_take_no_more_than_the_budget() {
+    /// What is being read from the store before it is known how long it is: one page by each of
+    /// eight threads, as documents and as a list.
+    const READING: u64 = 8 * 2 * (5 << 20);
+    let dir = temp_dir();
+    // A list of four megabytes, and pages of five.
+    for (count, path) in [
+        (800, "/events"),
+        (1200, "/events?limit=1000"),
+        (1200, "/events?q=t&limit=1000"),
+        (4000, "/events"),
+    ] {
+        let data = dir.path().join(format!("{count}{}", path.len()));
+        let service = Service::start("events", &data);
+        post_many(&service, count, &long_event());
+        let (taken, served) = unread(&service, path);
+        println!("{count} {path}: {} KiB, {served} served", taken >> 10);
+        assert!(served > 0, "{path}");
+        assert!(taken < BUDGET + READING, "{path}: {taken} bytes");
+    }
+}
+
+#[test]
+fn lists_beyond_those_that_may_be_open_are_told_to_come_back() {
+    let dir = temp_dir();
+    let service = Service::start("events", dir.path());
+    post_many(&service, 4000, &long_event());
+    let held: Vec<_> = (0..LISTS).map(|_| ask("GET /events", &service)).collect();
+    wait_for("all of them to be open", || {
+        (service.metric("eventpost_store_open_lists") == LISTS as u64).then_some(())
+    });
+    for _ in 0..8 {
+        let refused: Answer = read_answer(&mut ask("GET /events", &service)).unwrap();
+        assert_eq!(refused.status, 503, "{refused:?}");
+        assert_eq!(refused.header("retry-after"), Some("10"));
+    }
+    // Pages, searches and writes need no list.
+    for path in ["/events?limit=5", "/events?q=t&limit=5"] {
+        assert_eq!(send(service.address, "GET", path, None).status, 200);
+    }
+    let made = send(service.address, "POST", "/events", Some(EVENT));
+    assert_eq!(made.status, 201, "{made:?}");
+    let mut held = held.into_iter();
+    assert!(is_whole(held.next().unwrap()), "those that were begun are whole");
+    drop(held);
+    wait_for("the lists of clients that have left to end", || {
+        (service.metric("eventpost_store_open_lists") == 0).then_some(())
+    });
+    assert!(is_whole(ask("GET /events", &service)));
+}
+
+#[test]
+fn a_list_that_is_read_too_slowly_breaks_off() {
+    let dir = temp_dir();
+    let args = ["--idle-timeout", "600"];
+    let service = Service::start_with("events", dir.path(), &args, Stdio::null());
+    post_many(&service, 4000, &long_event());
+    let held = ask("GET /events", &service);
+    wait_for("the list to be open", || {
+        (service.metric("eventpost_store_open_lists") == 1).then_some(())
+    });
+    // The client stays, and its list ends all the same.
+    wait_for("the list to be ended", || {
+        (service.metric("eventpost_store_open_lists") == 0).then_some(())
+    });
+    assert!(!is_whole(held), "the rest of it is missing");
+}
