@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::harness::http::{connect, read_answer, send, statuses};
-use crate::harness::{EVENT, Service, temp_dir, wait_for};
+use crate::harness::{Service, long_event, post_many, temp_dir, wait_for};
 
 /// The limit on request bodies, in bytes.
 const LIMIT: usize = 64 << 10;
@@ -132,10 +132,7 @@ fn a_client_that_takes_nothing_of_its_answers_is_let_go() {
     let dir = temp_dir();
     let args = ["--idle-timeout", "1"];
     let service = Service::start_with("events", dir.path(), &args, Stdio::null());
-    let event = EVENT.replace(&"d".repeat(20), &"\u{1f389}".repeat(400));
-    for _ in 0..100 {
-        assert_eq!(send(service.address, "POST", "/events", Some(&event)).status, 201);
-    }
+    post_many(&service, 100, &long_event());
     // Half a megabyte each, far more than all buffers on the way hold.
     let mut stream = connect(service.address);
     let request = "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(100);

@@ -12,13 +12,13 @@ const CLIENTS: usize = 32;
 
 /// An event with many topics, none of which another event has.
 fn with_topics(n: usize) -> String {
-    let topics: Vec<_> = (0..8).map(|topic| format!("{n:x}x{topic}")).collect();
+    let topics: Vec<_> = (0..6).map(|topic| format!("{n:x}x{topic}")).collect();
     let event = json!({"title": format!("title {n}"), "description": "d".repeat(20),
         "date": "2026-01-02", "time": "03:04:05", "topics": topics.join(",")});
     event.to_string()
 }
 
-/// Stores events, has `after` look at the service, and removes them again.
+/// Stores events and removes them again.
 fn come_and_go(service: &Service, count: usize) {
     let client = |client: usize| {
         let mut connection = Client::connect(service.address).unwrap();
@@ -50,7 +50,7 @@ fn topics_of_removed_events_are_gone() {
     come_and_go(&service, 20_000);
     let taken = service.memory().saturating_sub(before);
     assert!(taken < 32 << 20, "{taken} bytes");
-    for query in ["topic=7x0", "topic=4e1fx7", "q=title", "q=t", "from=2026-01-01"] {
+    for query in ["topic=7x0", "topic=4e1fx5", "q=title", "q=t", "from=2026-01-01"] {
         let found = send(service.address, "GET", &format!("/events?{query}"), None);
         assert_eq!(found.body, "[]", "{query}");
     }

@@ -83,6 +83,13 @@ pub(crate) fn not_modified(tag: Tag, encoding: Encoding) -> Answer {
     answer
 }
 
+/// It was done, and there is nothing to show.
+pub(crate) fn no_content() -> Answer {
+    let mut answer = Response::new(Content::from(Bytes::new()));
+    *answer.status_mut() = StatusCode::NO_CONTENT;
+    answer
+}
+
 /// Adds the location of the resource that was created.
 pub(crate) fn with_location(mut answer: Answer, collection: &str, id: ObjectId) -> Answer {
     let path = [b"/", collection.as_bytes(), b"/", &id.hex()].concat();

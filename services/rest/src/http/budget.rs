@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use store::StoreError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 /// The memory of all answers under way, in bytes. Answers that are shared do not count.
 const BUDGET_BYTES: usize = 32 << 20;
@@ -15,22 +16,42 @@ const UNIT: usize = 1 << 10;
 pub(crate) const STREAM_BYTES: usize = 192 << 10;
 /// Shorter answers do not count: there are no more of them than connections.
 const SMALL: usize = 8 << 10;
+/// Resources that may be read for pages at once: what a page takes is known only when its
+/// resources are in memory.
+const PAGED: usize = 2000;
 
 /// The memory that answers may take.
 #[derive(Debug, Clone)]
-pub(crate) struct AnswerBudget(Arc<Semaphore>);
+pub(crate) struct AnswerBudget {
+    memory: Arc<Semaphore>,
+    paged: Arc<Semaphore>,
+}
 
-/// The memory of one answer, until it is dropped.
-#[derive(Debug)]
-pub(crate) struct BudgetPermit(#[expect(dead_code, reason = "it is held")] OwnedSemaphorePermit);
+/// The memory of one answer, until the last clone is dropped.
+#[derive(Debug, Clone)]
+pub(crate) struct BudgetPermit {
+    _memory: Arc<OwnedSemaphorePermit>,
+}
+
+/// Bytes with the permit for them.
+struct Held {
+    bytes: Bytes,
+    _permit: BudgetPermit,
+}
 
 impl Default for AnswerBudget {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(BUDGET_BYTES / UNIT)))
+        let memory = Arc::new(Semaphore::new(BUDGET_BYTES / UNIT));
+        Self { memory, paged: Arc::new(Semaphore::new(PAGED)) }
     }
 }
 
 impl AnswerBudget {
+    /// As [`Self::take`], for a length of any size.
+    pub(crate) fn take_length(&self, length: u64) -> Result<Option<BudgetPermit>, StoreError> {
+        self.take(usize::try_from(length).unwrap_or(usize::MAX))
+    }
+
     /// Takes the memory of an answer; `None` if it is small.
     pub(crate) fn take(&self, bytes: usize) -> Result<Option<BudgetPermit>, StoreError> {
         if bytes <= SMALL {
@@ -39,10 +60,31 @@ impl AnswerBudget {
         // One that is longer than the whole budget waits for all others to end.
         let units = bytes.div_ceil(UNIT).min(BUDGET_BYTES / UNIT);
         let units = u32::try_from(units).unwrap_or(u32::MAX);
-        match Arc::clone(&self.0).try_acquire_many_owned(units) {
-            Ok(permit) => Ok(Some(BudgetPermit(permit))),
+        match Arc::clone(&self.memory).try_acquire_many_owned(units) {
+            Ok(permit) => Ok(Some(BudgetPermit { _memory: Arc::new(permit) })),
             Err(_) => Err(StoreError::Busy { why: "too many long answers are being read" }),
         }
+    }
+
+    /// Waits until a page of so many resources may be read. It has been read when the permit is
+    /// dropped.
+    pub(crate) async fn read_page(&self, limit: usize) -> Option<SemaphorePermit<'_>> {
+        let limit = u32::try_from(limit.min(PAGED)).unwrap_or(u32::MAX);
+        self.paged.acquire_many(limit).await.ok()
+    }
+}
+
+impl BudgetPermit {
+    /// The same bytes, which hold the permit until the last copy of them is dropped: the
+    /// connection that sends them has them longer than the body that they come from.
+    pub(crate) fn hold(&self, bytes: Bytes) -> Bytes {
+        Bytes::from_owner(Held { bytes, _permit: self.clone() })
+    }
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
@@ -59,7 +101,9 @@ mod tests {
         assert!(budget.take(SMALL + 1).is_err());
         drop(half);
         assert!(budget.take(SMALL + 1).is_ok());
-        drop(rest);
+        let sent = rest.unwrap().hold(Bytes::from_static(b"sent"));
+        assert!(budget.take(BUDGET_BYTES / 2 + 1).is_err(), "it is being sent");
+        drop(sent);
         assert!(budget.take(10 * BUDGET_BYTES).is_ok());
     }
 }

@@ -15,11 +15,7 @@ pub(crate) type ChunkSource = Box<dyn Iterator<Item = Result<Bytes, StoreError>>
 
 /// The body of an answer.
 #[derive(Debug)]
-pub struct Content {
-    inner: Inner,
-    /// Its share of the memory for answers, until it has been sent.
-    _permit: Option<BudgetPermit>,
-}
+pub struct Content(Inner);
 
 #[derive(Debug)]
 enum Inner {
@@ -33,6 +29,8 @@ struct Stream {
     state: StreamState,
     /// The bytes that are left, if known.
     left: Option<u64>,
+    /// Its share of the memory for answers.
+    permit: Option<BudgetPermit>,
 }
 
 enum StreamState {
@@ -55,19 +53,28 @@ pub enum ContentError {
 impl Content {
     /// A body that is read while it is sent, of `length` bytes if known.
     pub(crate) fn stream(chunks: ChunkSource, length: Option<u64>) -> Self {
-        let stream = Stream { state: StreamState::Idle(chunks), left: length };
-        Self { inner: Inner::Stream(stream), _permit: None }
+        Self(Inner::Stream(Stream { state: StreamState::Idle(chunks), left: length, permit: None }))
     }
 
     /// Holds a share of the memory for answers until it has been sent.
     pub(crate) fn with_permit(self, permit: Option<BudgetPermit>) -> Self {
-        Self { _permit: permit, ..self }
+        Self(match self.0 {
+            Inner::Whole(bytes) => Inner::Whole(held(bytes, permit.as_ref())),
+            Inner::Stream(stream) => Inner::Stream(Stream { permit, ..stream }),
+        })
     }
 }
 
 impl From<Bytes> for Content {
     fn from(bytes: Bytes) -> Self {
-        Self { inner: Inner::Whole(bytes), _permit: None }
+        Self(Inner::Whole(bytes))
+    }
+}
+
+fn held(bytes: Bytes, permit: Option<&BudgetPermit>) -> Bytes {
+    match permit {
+        Some(permit) => permit.hold(bytes),
+        None => bytes,
     }
 }
 
@@ -79,7 +86,7 @@ impl Body for Content {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ContentError>>> {
-        match &mut self.get_mut().inner {
+        match &mut self.get_mut().0 {
             Inner::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Inner::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Inner::Stream(stream) => stream.poll_chunk(cx).map(|chunk| {
@@ -93,14 +100,14 @@ impl Body for Content {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.inner {
+        match &self.0 {
             Inner::Whole(bytes) => bytes.is_empty(),
             Inner::Stream(stream) => matches!(stream.state, StreamState::Ended),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.inner {
+        match &self.0 {
             Inner::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Inner::Stream(stream) => stream.left.map_or_else(SizeHint::new, SizeHint::with_exact),
         }
@@ -125,7 +132,7 @@ impl Stream {
                     let chunk = chunk?;
                     self.left = self.left.map(|left| left.saturating_sub(chunk.len() as u64));
                     self.state = StreamState::Idle(chunks);
-                    return Poll::Ready(Some(Ok(chunk)));
+                    return Poll::Ready(Some(Ok(held(chunk, self.permit.as_ref()))));
                 }
             }
         }

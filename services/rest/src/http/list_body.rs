@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::{Mutex, OnceCell};
 
+use super::budget::AnswerBudget;
 use super::content::ChunkSource;
 use super::encoding;
 use crate::json;
@@ -27,6 +28,7 @@ pub(crate) struct CachedList {
     pub(crate) revision: Revision,
     pub(crate) plain: Bytes,
     gzip: OnceCell<Bytes>,
+    budget: AnswerBudget,
 }
 
 /// A list to answer with.
@@ -36,8 +38,14 @@ pub(crate) enum CachedOrStreamed {
 }
 
 impl ListCache {
-    /// The list of everything, no older than this call.
-    pub(crate) async fn get(&self, store: &dyn Store) -> Result<CachedOrStreamed, StoreError> {
+    /// The list of everything, no older than this call. Clients that read former lists keep them
+    /// in memory, so each list needs its share of the memory for answers; without it, or if it is
+    /// long, it is streamed.
+    pub(crate) async fn get(
+        &self,
+        store: &dyn Store,
+        budget: &AnswerBudget,
+    ) -> Result<CachedOrStreamed, StoreError> {
         let wanted = store.revision();
         let mut current = self.current.lock().await;
         // A list that was read while this call waited may be older than the store is by now,
@@ -45,15 +53,18 @@ impl ListCache {
         if let Some(list) = current.as_ref().filter(|list| list.revision >= wanted) {
             return Ok(CachedOrStreamed::Cached(Arc::clone(list)));
         }
+        *current = None;
         let listing = store.list(Page::ALL).await?;
-        if length(&listing).is_none_or(|length| length > MAX_CACHED_BYTES) {
-            *current = None;
+        let length = length(&listing).filter(|length| *length <= MAX_CACHED_BYTES);
+        let Some(Ok(permit)) = length.map(|length| budget.take_length(length)) else {
             return Ok(CachedOrStreamed::Streamed(listing));
-        }
+        };
+        let (revision, plain) = (listing.revision, read(listing).await?);
         let list = Arc::new(CachedList {
-            revision: listing.revision,
-            plain: read(listing).await?,
+            revision,
+            plain: permit.map_or_else(|| plain.clone(), |permit| permit.hold(plain.clone())),
             gzip: OnceCell::new(),
+            budget: budget.clone(),
         });
         *current = Some(Arc::clone(&list));
         Ok(CachedOrStreamed::Cached(list))
@@ -63,9 +74,11 @@ impl ListCache {
 impl CachedList {
     /// The list compressed, at the first call.
     pub(crate) async fn gzip(&self) -> Result<Bytes, StoreError> {
-        let compress = || {
+        let compress = || async {
             let plain = self.plain.clone();
-            blocking(move || Ok(encoding::gzip_whole(&plain)))
+            let gzip = blocking(move || Ok(encoding::gzip_whole(&plain))).await?;
+            let permit = self.budget.take(gzip.len())?;
+            Ok(permit.map_or_else(|| gzip.clone(), |permit| permit.hold(gzip.clone())))
         };
         self.gzip.get_or_try_init(compress).await.cloned()
     }

@@ -6,7 +6,7 @@ use super::problem::Problem;
 use crate::fields::FieldError;
 
 /// The greatest limit of a page. Longer lists are read page by page, or as a whole.
-const MAX_LIMIT: usize = 1000;
+pub(crate) const MAX_LIMIT: usize = 1000;
 
 /// Parses `limit` and `after`. Other parameters are ignored: they may be for the extension, or
 /// make the URL unique.

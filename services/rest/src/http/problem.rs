@@ -108,6 +108,7 @@ fn status_of(error: &StoreError) -> StatusCode {
         StoreError::Busy { .. }
         | StoreError::Stopped { .. }
         | StoreError::Interrupted
+        | StoreError::Damaged { .. }
         | StoreError::DamagedDocument { .. } => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
@@ -123,6 +124,7 @@ fn message_of(error: &StoreError) -> &'static str {
         }
         StoreError::Busy { .. } | StoreError::Interrupted => BUSY,
         StoreError::Stopped { .. } => READ_ONLY,
+        StoreError::Damaged { .. } => "The data are damaged on the disk.",
         StoreError::DamagedDocument { .. } => "The resource is damaged on the disk.",
         _ => "The storage failed.",
     }

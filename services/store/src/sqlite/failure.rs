@@ -49,9 +49,12 @@ fn is_write(extended: i32) -> bool {
 /// why, so a write of our own finds out.
 fn of_write(path: &Path, error: &Error) -> StoreError {
     let probe = path.with_extension("probe");
-    let length = std::fs::metadata(path).map_or(0, |file| file.len());
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let length = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+    let length = length(path).max(length(Path::new(&log)));
     let written = std::fs::File::create(&probe).and_then(|mut file| {
-        // Beyond the database's own size, which a limit on file sizes is about.
+        // Beyond the size of the database and its log, which a limit on file sizes is about.
         std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(length))?;
         file.write_all(&[0; 8192])
     });

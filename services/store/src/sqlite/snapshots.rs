@@ -201,7 +201,8 @@ impl Drop for Snapshot<'_> {
 }
 
 fn lists(open: &[Arc<Slot>]) -> usize {
-    open.iter().filter(|slot| slot.reader == Reader::List).count()
+    // One that has ended holds nothing any more, although its client may still be there.
+    open.iter().filter(|slot| slot.reader == Reader::List && !slot.has_ended()).count()
 }
 
 const fn too_many() -> StoreError {

@@ -1,4 +1,5 @@
-//! `DELETE /{collection}/{id}`: deletes a resource, and answers with what it was.
+//! `DELETE /{collection}/{id}`: deletes a resource, and answers with what it was, unless
+//! that was damaged on the disk.
 
 use hyper::{HeaderMap, StatusCode};
 use store::{Condition, ObjectId, Write};
@@ -29,7 +30,9 @@ impl Delete {
         let Self { id, condition } = self;
         let removed = written(api.store.write(Write::Remove { id, condition }).await?)?;
         api.extension.written();
-        let document = removed.ok_or(Problem::NoSuchResource)?;
-        Ok(answer::json(StatusCode::OK, document.bytes))
+        Ok(match removed {
+            Some(document) => answer::json(StatusCode::OK, document.bytes),
+            None => answer::no_content(),
+        })
     }
 }

@@ -36,10 +36,11 @@ impl<'a> List<'a> {
         self,
         api: &Api<R, E>,
     ) -> Result<Answer, Problem> {
-        if let Some(query) = self.query
-            && let Some(selection) = api.extension.select(query, self.page).await?
-        {
-            return selected(api, selection);
+        if let Some(query) = self.query {
+            let _reading = api.budget.read_page(self.page.limit.unwrap_or(paging::MAX_LIMIT)).await;
+            if let Some(selection) = api.extension.select(query, self.page).await? {
+                return selected(api, selection);
+            }
         }
         // The tag of a list changes with every commit, and tells nothing of its length.
         let tag = api.store.revision().tag();
@@ -50,8 +51,8 @@ impl<'a> List<'a> {
     }
 
     async fn all<R, E>(&self, api: &Api<R, E>) -> Result<Answer, Problem> {
-        match api.list.get(&*api.store).await? {
-            CachedOrStreamed::Streamed(listing) => self.streamed(api, listing),
+        match api.list.get(&*api.store, &api.budget).await? {
+            CachedOrStreamed::Streamed(listing) => self.streamed(api, listing, STREAM_BYTES as u64),
             CachedOrStreamed::Cached(list) => {
                 let length = list.plain.len() as u64;
                 let encoding = Encoding::choose(self.headers, length);
@@ -66,16 +67,19 @@ impl<'a> List<'a> {
     }
 
     async fn one_page<R: Resource, E>(&self, api: &Api<R, E>) -> Result<Answer, Problem> {
+        // Without a limit it is read while it is sent.
+        let _reading = api.budget.read_page(self.page.limit.unwrap_or(1)).await;
         let listing = api.store.list(self.page).await?;
         let (next, limit) = (listing.next_after, self.page.limit);
         let answer = match list_body::length(&listing) {
             Some(length) if Encoding::choose(self.headers, length) == Encoding::Identity => {
-                let permit = api.budget.take(usize::try_from(length).unwrap_or(usize::MAX))?;
+                let permit = api.budget.take_length(length)?;
                 let tag = listing.revision.tag();
                 let body = Content::from(list_body::read(listing).await?).with_permit(permit);
                 answer::tagged(StatusCode::OK, body, tag, Encoding::Identity, length)
             }
-            _ => self.streamed(api, listing)?,
+            // The resources of a page are in memory until they have been sent.
+            length => self.streamed(api, listing, length.unwrap_or_default())?,
         };
         Ok(match next.zip(limit) {
             Some((after, limit)) => {
@@ -85,9 +89,14 @@ impl<'a> List<'a> {
         })
     }
 
-    /// A list that is read while it is sent.
-    fn streamed<R, E>(&self, api: &Api<R, E>, listing: Listing) -> Result<Answer, Problem> {
-        let permit = api.budget.take(STREAM_BYTES)?;
+    /// A list that is read while it is sent, and takes so much memory meanwhile.
+    fn streamed<R, E>(
+        &self,
+        api: &Api<R, E>,
+        listing: Listing,
+        memory: u64,
+    ) -> Result<Answer, Problem> {
+        let permit = api.budget.take_length(memory.max(STREAM_BYTES as u64))?;
         let (length, tag) = (list_body::length(&listing), listing.revision.tag());
         let encoding = Encoding::choose(self.headers, length.unwrap_or(u64::MAX));
         let chunks = list_body::json_chunks(listing.chunks);

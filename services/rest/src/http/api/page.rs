@@ -35,7 +35,8 @@ impl<'a> ShowPage<'a> {
         {
             return Ok(answer::as_page(not_modified, &page));
         }
+        let permit = if page.immutable { None } else { api.budget.take(page.body.len())? };
         let answer = answer::document(page.status, page.body.clone(), tag, headers);
-        Ok(answer::as_page(answer, &page))
+        Ok(answer::as_page(answer.map(|body| body.with_permit(permit)), &page))
     }
 }
