@@ -154,7 +154,7 @@ fn ten_thousand_connections_are_kept() {
         room.maximum
     );
     let dir = temp_dir();
-    let args = ["--idle-timeout", "600"];
+    let args = ["--idle-timeout", "600", "--max-connections", "16384"];
     let service = Service::start_with("events", dir.path(), &args, Stdio::null());
     let files = service.open_files();
     let open: Vec<_> = (0..CONNECTIONS)

@@ -61,10 +61,12 @@ fn unread(service: &Service, path: &str) -> (u64, usize) {
             // Each list is another one: none is shared.
             let changed = send(service.address, "PUT", one, Some(EVENT));
             assert_eq!(changed.status, 200, "{changed:?}");
-            ask(&format!("GET {path}"), service)
+            let stream = ask(&format!("GET {path}"), service);
+            let status = status(&stream);
+            (stream, status)
         })
         .collect();
-    let statuses: Vec<_> = held.iter().map(status).collect();
+    let statuses: Vec<_> = held.iter().map(|(_, status)| *status).collect();
     let served = statuses.iter().filter(|status| **status == 200).count();
     let busy = statuses.iter().filter(|status| **status == 503).count();
     assert_eq!(served + busy, 100, "{statuses:?}");

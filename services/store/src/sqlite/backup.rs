@@ -13,6 +13,7 @@ use super::schema::{MIGRATIONS, level, prepare};
 use super::shared::Shared;
 use super::snapshots::{Reader, Snapshot};
 use super::state::{COLUMNS, delivery};
+use super::totals::Totals;
 use super::writer::{MAIL_SINCE, Restorer, meta};
 use super::{Settings, list};
 use crate::backup::{self, Writer};
@@ -29,7 +30,7 @@ pub(super) fn back_up(
 ) -> Result<BackupSummary, BackupError> {
     damage(shared.check())?;
     let snapshot = Snapshot::begin(&shared.snapshots, Reader::Backup)?;
-    let summary = write(shared.collection, out, |read| {
+    let summary = write(&shared.path, shared.collection, out, |read| {
         snapshot.read(|connection| read(connection).map_err(|error| shared.translate(&error)))
     })?;
     // Damage that was found meanwhile may be in what was written.
@@ -48,7 +49,7 @@ pub fn back_up_folder(
     let failed = |error: rusqlite::Error| translate(&path, &error);
     level(&connection, &path, collection, rows_u32(MIGRATIONS.len()))?;
     connection.execute_batch("BEGIN; SELECT commits FROM totals;").map_err(failed)?;
-    write(collection, out, |read| read(&connection).map_err(failed))
+    write(&path, collection, out, |read| read(&connection).map_err(failed))
 }
 
 /// Only damage keeps a store from being backed up.
@@ -65,15 +66,21 @@ enum Part {
     Documents(Vec<Result<crate::Document, ObjectId>>),
     Deliveries(Vec<(ObjectId, Option<Delivery>)>),
     MailSince(Option<i64>),
+    Totals(Totals),
 }
 
 /// Writes what `read` reads from one state.
 fn write(
+    path: &Path,
     collection: &str,
     out: &mut dyn io::Write,
     read: impl Fn(&dyn Fn(&Connection) -> rusqlite::Result<Part>) -> Result<Part, StoreError>,
 ) -> Result<BackupSummary, BackupError> {
     let mut writer = Writer::new(out, collection)?;
+    let mut missing = match read(&|connection| Totals::load(connection).map(Part::Totals))? {
+        Part::Totals(totals) => totals.documents,
+        _ => 0,
+    };
     let mut after = None;
     loop {
         let documents = |connection: &Connection| {
@@ -87,7 +94,13 @@ fn write(
             let document = document.map_err(|id| StoreError::DamagedDocument { id })?;
             after = Some(document.id);
             writer.document(&document)?;
+            // Wraps if there are more than there should be.
+            missing = missing.wrapping_sub(1);
         }
+    }
+    if missing != 0 {
+        let what = "documents are missing from the index by id".into();
+        return Err(StoreError::Damaged { path: path.into(), what }.into());
     }
     let mut after = None;
     loop {

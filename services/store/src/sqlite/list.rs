@@ -67,10 +67,12 @@ fn in_chunks(documents: Vec<Document>) -> Chunks {
 fn begin(shared: &Arc<Shared>, after: Option<ObjectId>) -> Result<Listing, StoreError> {
     let slot = shared.snapshots.begin(Reader::List)?;
     // From here on the state ends whatever happens.
-    let reading = Reading { shared: Arc::clone(shared), slot, after, is_done: false };
+    let mut reading =
+        Reading { shared: Arc::clone(shared), slot, after, is_done: false, missing: None };
     let totals = reading
         .slot
         .read(|connection| Totals::load(connection).map_err(|error| shared.translate(&error)))?;
+    reading.missing = after.is_none().then_some(totals.documents);
     shared.log.wake();
     let is_all = after.is_none();
     Ok(Listing {
@@ -88,6 +90,19 @@ struct Reading {
     slot: Arc<Slot>,
     after: Option<ObjectId>,
     is_done: bool,
+    /// How many documents are still to come, if that is known.
+    missing: Option<u64>,
+}
+
+impl Reading {
+    /// Compares what was read with how many documents there are: damage of the tree can hide
+    /// some.
+    fn check_count(&self) -> Result<(), StoreError> {
+        match self.missing {
+            None | Some(0) => Ok(()),
+            Some(_) => Err(self.shared.damaged("documents are missing from the index by id")),
+        }
+    }
 }
 
 impl Iterator for Reading {
@@ -108,9 +123,12 @@ impl Iterator for Reading {
             Ok(documents) if documents.is_empty() => {
                 self.is_done = true;
                 self.shared.snapshots.end(&self.slot);
-                None
+                self.check_count().err().map(Err)
             }
             Ok(documents) => {
+                // Wraps if there are more than there should be.
+                let count = documents.len() as u64;
+                self.missing = self.missing.map(|missing| missing.wrapping_sub(count));
                 self.after = documents.last().map(|document| document.id);
                 Some(Ok(documents))
             }

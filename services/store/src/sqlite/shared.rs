@@ -135,6 +135,13 @@ impl Shared {
         error
     }
 
+    /// The error for a structure that is not as it was written, which is remembered.
+    pub(super) fn damaged(&self, what: &str) -> StoreError {
+        let error = StoreError::Damaged { path: self.path.clone(), what: what.to_owned() };
+        self.stop_writes(&error);
+        error
+    }
+
     /// Whether reads have not waited for the disk recently.
     pub(super) fn reads_are_fast(&self) -> bool {
         let slow = self.slow.load(Ordering::Relaxed);
