@@ -116,8 +116,8 @@ fn a_long_list_breaks_off_at_a_damaged_event() {
     let service = Service::start("events", dir.path());
     assert!(!readers::is_whole(readers::ask("GET /events", &service)));
     // Pages before it are whole.
-    let first = get(&service, "/events?limit=1000");
-    assert_eq!(first.json().as_array().unwrap().len(), 1000);
+    let first = get(&service, "/events?limit=20");
+    assert_eq!(first.json().as_array().unwrap().len(), 20);
 }
 
 /// Whether everything that a service answers is as it was stored, or an error.

@@ -93,7 +93,6 @@ fn clients_that_read_nothing_take_no_more_than_the_budget() {
         let service = Service::start("events", &data);
         post_many(&service, count, &long_event());
         let (taken, served) = unread(&service, path);
-        println!("{count} {path}: {} KiB, {served} served", taken >> 10);
         assert!(served > 0, "{path}");
         assert!(taken < BUDGET + READING, "{path}: {taken} bytes");
     }

@@ -38,6 +38,9 @@ fn read_page(
     let (totals, mut rows) = state().map_err(|error| shared.translate(&error))?;
     let has_more = rows.len() > limit;
     rows.truncate(limit);
+    if after.is_none() && !has_more && rows.len() as u64 != totals.documents {
+        return Err(shared.damaged("documents are missing from the index by id"));
+    }
     let documents = rows.into_iter().map(|row| shared.sound(row)).collect::<Result<Vec<_>, _>>()?;
     Ok(Listing {
         count: Some(documents.len() as u64),

@@ -9,8 +9,10 @@ use rusqlite::Connection;
 
 use super::mutex::lock;
 
+/// Bytes of a page.
+pub(super) const PAGE: u64 = 4096;
 /// Bytes of a page in the log, with its header.
-const FRAME: u64 = 4096 + 24;
+const FRAME: u64 = PAGE + 24;
 /// From this size on, a thread moves commits to the file.
 const CHECKPOINT: u64 = 4 << 20;
 /// From this size on, reads of an old state are ended, the oldest first.

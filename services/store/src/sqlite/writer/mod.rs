@@ -21,12 +21,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
 use rusqlite::ffi::ErrorCode;
+use rusqlite::{Connection, ffi};
 use tokio::sync::mpsc;
 
 use super::failure::{code, leaves_doubt};
-use super::log::{LARGEST, Progress};
+use super::log::{LARGEST, PAGE, Progress};
 use super::shared::Shared;
 use super::snapshots::Reader;
 use super::totals::Totals;
@@ -241,8 +241,20 @@ impl Writer {
             self.totals.commits += 1;
             self.totals.save(&self.connection)?;
         }
+        self.take_room()?;
         self.connection.execute_batch("COMMIT")?;
         Ok(results)
+    }
+
+    /// Takes the space on the disk that the file will have after the transaction in progress.
+    fn take_room(&mut self) -> rusqlite::Result<()> {
+        let mut select = self.connection.prepare_cached("PRAGMA page_count")?;
+        let pages: i64 = select.query_row([], |row| row.get(0))?;
+        let checkpoints = self.shared.log.checkpoints.load(Ordering::Relaxed);
+        if self.room.take(pages.cast_unsigned() * PAGE, checkpoints) {
+            return Ok(());
+        }
+        Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_FULL), None))
     }
 
     /// Undoes the transaction, and decides whether writing can go on.

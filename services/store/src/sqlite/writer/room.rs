@@ -5,6 +5,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
+
 use super::super::Limits;
 use super::super::shared::Shared;
 use super::super::totals::Totals;
@@ -16,6 +19,8 @@ const SPARE: &str = "spare";
 const SPARE_BYTES: u64 = 4 << 20;
 /// How often the disk is looked at to take up the space again.
 const RETRY: Duration = Duration::from_secs(5);
+/// By how much the file's space on the disk grows at once.
+const GROWTH: u64 = 1 << 20;
 
 /// Limits and room.
 #[derive(Debug)]
@@ -27,6 +32,13 @@ pub(super) struct Room {
     looked: Instant,
     /// Free bytes of the disk, if they matter.
     free: u64,
+    /// The database's file, to take space for it. It stays open as long as the connections: when
+    /// any descriptor of a file is closed, the process loses its locks on it.
+    file: Option<File>,
+    /// Bytes of the disk that the file has, as far as they were taken here.
+    taken: u64,
+    /// Checkpoints when `taken` was noted: they may give up space behind the file's end.
+    checkpoints: u64,
 }
 
 impl Room {
@@ -38,6 +50,9 @@ impl Room {
             has_spare: false,
             looked: Instant::now(),
             free: u64::MAX,
+            file: File::options().write(true).open(database).ok(),
+            taken: 0,
+            checkpoints: 0,
         };
         room.take_spare();
         room
@@ -86,6 +101,33 @@ impl Room {
         Ok(())
     }
 
+    /// Takes the space on the disk that a file of `bytes` will need when the log is moved to it.
+    /// Otherwise a disk that is full by then would keep the log from ever starting again, and
+    /// removals with it. False if there is none.
+    pub(super) fn take(&mut self, bytes: u64, checkpoints: u64) -> bool {
+        if self.checkpoints != checkpoints {
+            (self.taken, self.checkpoints) = (0, checkpoints);
+        }
+        let Some(file) = self.file.as_ref().filter(|_| bytes > self.taken) else { return true };
+        let Ok(length) = file.metadata().map(|file| file.len()) else { return true };
+        if bytes <= length {
+            return true;
+        }
+        for wanted in [bytes.next_multiple_of(GROWTH), bytes] {
+            let taken = fallocate(file, FallocateFlags::KEEP_SIZE, length, wanted - length);
+            match taken {
+                Ok(()) => {
+                    self.taken = wanted;
+                    return true;
+                }
+                Err(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => {}
+                // A file system that cannot take space ahead.
+                Err(_) => return true,
+            }
+        }
+        false
+    }
+
     /// Gives up the space for removals. False if it was given up already.
     pub(super) fn give_up_spare(&mut self) -> bool {
         let had = std::mem::take(&mut self.has_spare);
@@ -104,17 +146,12 @@ impl Room {
         if free(&self.database).is_none_or(|free| free < 4 * SPARE_BYTES) {
             return;
         }
-        let allocated =
-            File::options().write(true).create_new(true).mode(0o600).open(&self.spare).and_then(
-                |file| {
-                    Ok(rustix::fs::fallocate(
-                        &file,
-                        rustix::fs::FallocateFlags::empty(),
-                        0,
-                        SPARE_BYTES,
-                    )?)
-                },
-            );
+        let allocated = File::options()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&self.spare)
+            .and_then(|file| Ok(fallocate(&file, FallocateFlags::empty(), 0, SPARE_BYTES)?));
         self.has_spare = allocated.is_ok();
         if !self.has_spare {
             // A file system that cannot reserve space keeps none.
