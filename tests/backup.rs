@@ -92,7 +92,7 @@ fn damaged_data_are_not_backed_up_and_the_backup_of_before_stays() {
 
     let data = world.data("events").join("data.sqlite");
     let bytes = fs::read(&data).unwrap();
-    let at = bytes.windows(20).position(|it| it == &[b'd'; 20]).unwrap();
+    let at = bytes.windows(20).position(|it| it == [b'd'; 20]).unwrap();
     let data = fs::File::options().write(true).open(data).unwrap();
     data.write_all_at(b"e", at as u64).unwrap();
     let failed = world.run(&backup);

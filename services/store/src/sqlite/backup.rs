@@ -3,11 +3,16 @@
 use std::fs::{self, File};
 use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
 use super::connect::{FILE, Use, connect, connect_beside, create};
 use super::failure::translate;
+use super::log::{LARGEST, Log};
+use super::mutex::lock;
 use super::read::{after_bytes, rows};
 use super::schema::{MIGRATIONS, level, prepare};
 use super::shared::Shared;
@@ -19,6 +24,9 @@ use super::{Settings, list};
 use crate::backup::{self, Writer};
 use crate::{BackupError, BackupSummary, Delivery, ObjectId, StoreError};
 
+const SLOW_READER: &str = "the backup was not read in time, and kept the service from writing";
+/// How long a backup may keep the service from writing, in seconds.
+const MAX_BLOCKED_SECONDS: u32 = 10;
 /// Bytes of documents, and deliveries, that are read at once.
 const PART_BYTES: usize = 256 * 1024;
 const PART_ROWS: usize = 1000;
@@ -49,7 +57,32 @@ pub fn back_up_folder(
     let failed = |error: rusqlite::Error| translate(&path, &error);
     level(&connection, &path, collection, rows_u32(MIGRATIONS.len()))?;
     connection.execute_batch("BEGIN; SELECT commits FROM totals;").map_err(failed)?;
-    write(&path, collection, out, |read| read(&connection).map_err(failed))
+    let log = Log::new(&path);
+    let snapshot = Mutex::new(Some(connection));
+    thread::scope(|scope| {
+        let (done, ended) = mpsc::channel::<()>();
+        let (log, held) = (&log, &snapshot);
+        scope.spawn(move || watch(log, held, &ended));
+        let written = write(&path, collection, out, |read| match &*lock(&snapshot) {
+            Some(connection) => read(connection).map_err(failed),
+            None => Err(StoreError::Busy { why: SLOW_READER }),
+        });
+        drop(done);
+        written
+    })
+}
+
+/// Ends a snapshot that keeps the service from writing: its log cannot start again as long as
+/// an old state is being read, and nobody reads what this process writes, or not fast enough.
+fn watch(log: &Log, snapshot: &Mutex<Option<Connection>>, ended: &mpsc::Receiver<()>) {
+    let mut blocked = 0;
+    while let Err(mpsc::RecvTimeoutError::Timeout) = ended.recv_timeout(Duration::from_secs(1)) {
+        blocked = if log.file_bytes() < LARGEST { 0 } else { blocked + 1 };
+        if blocked >= MAX_BLOCKED_SECONDS {
+            lock(snapshot).take();
+            return;
+        }
+    }
 }
 
 /// Only damage keeps a store from being backed up.

@@ -65,6 +65,8 @@ pub(super) struct Writer {
     /// sent.
     expiry: Option<u64>,
     claims: i64,
+    /// Readers have kept the log from starting again for as long as writes wait.
+    is_blocked: bool,
 }
 
 /// Why a task was not done.
@@ -112,6 +114,7 @@ impl Writer {
             expiry,
             // Claims of a former process are void, so numbers may repeat after a start.
             claims: i64::from(getrandom::u32().unwrap_or_default()) << 20,
+            is_blocked: false,
         })
     }
 
@@ -154,6 +157,10 @@ impl Writer {
         let results = match self.commit(&tasks) {
             Ok(results) => results,
             Err(error) if tasks.len() == 1 => vec![self.commit_in_spare_room(tasks[0], error)],
+            // Each of them would only wait again.
+            Err(error @ StoreError::Busy { .. }) => {
+                tasks.iter().map(|_| Err(error.clone())).collect()
+            }
             Err(_) => {
                 let alone = |task: &&Task| match self.commit(&[task]) {
                     Ok(mut results) => results.pop().expect("one result for each task"),
@@ -197,7 +204,8 @@ impl Writer {
     fn commit(&mut self, tasks: &[&Task]) -> Result<Results, StoreError> {
         self.shared.check()?;
         self.wait_for_log()?;
-        self.room.look(&self.shared);
+        let free_pages = self.free_pages().map_err(|error| self.shared.translate(&error))?;
+        self.room.look(&self.shared, free_pages * PAGE);
         let begun = Instant::now();
         let before = self.totals;
         let committed = self.transact(tasks);
@@ -246,6 +254,12 @@ impl Writer {
         Ok(results)
     }
 
+    /// Pages of the file that removals have left unused.
+    fn free_pages(&self) -> rusqlite::Result<u64> {
+        let mut select = self.connection.prepare_cached("PRAGMA freelist_count")?;
+        select.query_row([], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned)
+    }
+
     /// Takes the space on the disk that the file will have after the transaction in progress.
     fn take_room(&mut self) -> rusqlite::Result<()> {
         let mut select = self.connection.prepare_cached("PRAGMA page_count")?;
@@ -272,9 +286,11 @@ impl Writer {
         self.shared.translate(error)
     }
 
-    /// Waits while the log is as large as it may be.
-    fn wait_for_log(&self) -> Result<(), StoreError> {
+    /// Waits while the log is as large as it may be. If it has waited for too long before, it only tries:
+    /// whoever keeps the log from starting again may do so for long.
+    fn wait_for_log(&mut self) -> Result<(), StoreError> {
         let begun = Instant::now();
+        let was_blocked = std::mem::take(&mut self.is_blocked);
         while self.shared.log.bytes() >= LARGEST {
             let snapshots = &self.shared.snapshots;
             snapshots.end_oldest(&[Reader::List, Reader::Check]);
@@ -285,7 +301,8 @@ impl Writer {
             if progress.is_ok_and(Progress::is_complete) {
                 return Ok(());
             }
-            if begun.elapsed() > LOG_TIMEOUT {
+            if was_blocked || begun.elapsed() > LOG_TIMEOUT {
+                self.is_blocked = true;
                 return Err(StoreError::Busy { why: "reads of an old state have not ended" });
             }
             std::thread::sleep(LOG_RETRY);

@@ -58,10 +58,12 @@ impl Room {
         room
     }
 
-    /// Looks at the disk before a commit.
-    pub(super) fn look(&mut self, shared: &Shared) {
+    /// Looks at the disk before a commit. `unused` are the bytes of the file that removals have
+    /// left: what is stored next takes these.
+    pub(super) fn look(&mut self, shared: &Shared, unused: u64) {
         if self.limits.reserve_bytes > 0 {
-            self.free = free(&self.database).unwrap_or(u64::MAX);
+            let free = free(&self.database).unwrap_or(u64::MAX);
+            self.free = free.saturating_add(unused);
         }
         if !self.has_spare && self.looked.elapsed() > RETRY {
             self.take_spare();
