@@ -1,7 +1,7 @@
 //! Limits, free space on the disk, and the space that is kept for removals on a full disk.
 
-use std::fs::{self, File};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -142,6 +142,8 @@ impl Room {
         self.looked = Instant::now();
         if fs::metadata(&self.spare).is_ok_and(|file| file.len() == SPARE_BYTES) {
             self.has_spare = true;
+            // Something may have opened it to others.
+            let _ = fs::set_permissions(&self.spare, Permissions::from_mode(0o600));
             return;
         }
         let _ = fs::remove_file(&self.spare);
