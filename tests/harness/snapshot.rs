@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::cli::{Ran, World};
 
 /// Patterns of what differs between runs, and what a snapshot has instead.
-const VOLATILE: [(&str, &str); 11] = [
+const VOLATILE: [(&str, &str); 12] = [
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[WHEN]"),
     (r"\bpid \d+", "pid [PID]"),
     // Of a row of `status`: the columns PID and UPTIME.
@@ -19,6 +19,7 @@ const VOLATILE: [(&str, &str); 11] = [
     (r"PID +UPTIME +", "PID    UPTIME  "),
     (r"\((\d+ m )?\d+(\.\d+)? m?s\)", "([TIME])"),
     (r"\b[0-9a-f]{64}\b", "[SHA-256]"),
+    (r"\b[0-9a-f]{24}\b", "[ID]"),
     (r"\d+ % full", "[N] % full"),
     (r"\bi-[0-9a-f]{17}\b", "[INSTANCE]"),
     (r"`up` took [^.]+(\.\d+)? s", "`up` took [TIME]"),
