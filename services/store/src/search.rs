@@ -5,7 +5,9 @@ use crate::{Document, ObjectId};
 /// What is searched for. A document is found if all of it is true.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Search {
-    /// Each of these folded words begins a word of the document.
+    /// Each of these folded words begins a word of the document. A word that begins another of
+    /// them adds nothing. If more than 32 are left, with those of the place, only the 32 longest
+    /// count.
     pub words: Vec<String>,
     /// Each of these folded words begins a word of its place.
     pub place: Vec<String>,

@@ -1,5 +1,8 @@
 //! Searches documents, in the order of time.
 
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::read::{document, rows};
@@ -7,13 +10,36 @@ use super::shared::Shared;
 use super::writer::{Of, first_key, is_indexed, last_key, topic, word};
 use crate::{Cursor, Found, ObjectId, Search, StoreError};
 
-/// Words that are searched for one by one. More that begin alike are rare each.
-const MAX_WORDS: usize = 500;
+/// Words that one search looks for one by one, of all the beginnings that it names. Each takes
+/// memory of its own while it is being read.
+const MAX_LISTED: usize = 512;
+/// Beginnings that a search looks for.
+const MAX_WORDS: usize = 32;
+/// After this time a search is interrupted, so that it does not keep others from the disk.
+const TIME_LIMIT: Duration = Duration::from_secs(2);
 
 /// Runs a search. Waits for the disk.
 pub(super) fn search(shared: &Shared, search: &Search) -> Result<Option<Found>, StoreError> {
-    let connection = shared.pool.take()?;
-    let found = find(&connection, search).map_err(|error| shared.translate(&error))?;
+    search_within(shared, search, TIME_LIMIT)
+}
+
+/// Runs a search, which is interrupted after this time.
+pub(super) fn search_within(
+    shared: &Shared,
+    search: &Search,
+    time: Duration,
+) -> Result<Option<Found>, StoreError> {
+    let mut connection = shared.pool.take()?;
+    let is_over = connection.limit_time(time).map_err(|error| shared.translate(&error))?;
+    let found = find(&connection, search).map_err(|error| {
+        // Whatever FTS5 makes of an interruption: it is no damage.
+        if is_over.load(Ordering::Relaxed) {
+            StoreError::Busy { why: "the search takes too long" }
+        } else {
+            shared.translate(&error)
+        }
+    })?;
+    drop(connection);
     let Some(mut rows) = found else { return Ok(None) };
     let has_more = rows.len() > search.limit;
     rows.truncate(search.limit);
@@ -112,34 +138,50 @@ fn query(connection: &Connection, search: &Search) -> rusqlite::Result<Query> {
     let mut tokens: Vec<_> = words.chain(place).collect();
     tokens.sort_unstable();
     without_beginnings(&mut tokens);
+    keep_longest(&mut tokens);
     let mut terms = Vec::with_capacity(tokens.len() + 1);
+    let mut listed = 0;
     for token in tokens {
-        let Some(term) = term(connection, &token)? else { return Ok(Query::Nothing) };
+        let Some(term) = term(connection, &token, &mut listed)? else { return Ok(Query::Nothing) };
         terms.push(term);
     }
     terms.extend(search.topic.iter().map(|it| format!("\"{}\"", topic(it))));
     Ok(if terms.is_empty() { Query::All } else { Query::Terms(terms.join(" AND ")) })
 }
 
-/// What finds the words that begin with a token; none if there are none.
-fn term(connection: &Connection, token: &str) -> rusqlite::Result<Option<String>> {
+/// What finds the words that begin with a token; none if there are none. `listed` counts the
+/// words that the search looks for one by one.
+fn term(
+    connection: &Connection,
+    token: &str,
+    listed: &mut usize,
+) -> rusqlite::Result<Option<String>> {
     let beginning = format!("\"{token}\" *");
     if is_indexed(token) {
         return Ok(Some(beginning));
     }
     let sql = "SELECT token FROM words WHERE token >= ?1 AND token < ?1 || char(0x10FFFF) LIMIT ?2";
     let mut select = connection.prepare_cached(sql)?;
-    let found = select.query_map(params![token, rows(MAX_WORDS + 1)], |row| row.get(0))?;
+    let left = MAX_LISTED - *listed;
+    let found = select.query_map(params![token, rows(left + 1)], |row| row.get(0))?;
     let found = found.collect::<rusqlite::Result<Vec<String>>>()?;
-    Ok(match found.len() {
-        0 => None,
-        1..=MAX_WORDS => Some(format!("(\"{}\")", found.join("\" OR \""))),
-        _ => Some(beginning),
-    })
+    if found.is_empty() {
+        return Ok(None);
+    }
+    if found.len() > left {
+        return Ok(Some(beginning));
+    }
+    *listed += found.len();
+    Ok(Some(format!("(\"{}\")", found.join("\" OR \""))))
 }
 
-/// Leaves out what begins another word, since it is found with that one. This bounds how many
-/// words there can be. The tokens are sorted.
+/// Puts the longest first, which begin the fewest words, and leaves out the shortest of too many.
+fn keep_longest(tokens: &mut Vec<String>) {
+    tokens.sort_by_key(|token| std::cmp::Reverse(token.chars().count()));
+    tokens.truncate(MAX_WORDS);
+}
+
+/// Leaves out what begins another word, since it is found with that one. The tokens are sorted.
 fn without_beginnings(tokens: &mut Vec<String>) {
     tokens.dedup_by(|next, token| {
         let begins = next.starts_with(token.as_str());
@@ -159,5 +201,29 @@ mod tests {
         let mut tokens = ["pm", "wa", "wm", "wmus", "wmusic"].map(String::from).to_vec();
         without_beginnings(&mut tokens);
         assert_eq!(tokens, ["pm", "wa", "wmusic"]);
+    }
+
+    #[test]
+    fn the_longest_of_too_many_words_are_asked_for() {
+        let mut tokens: Vec<_> = (0..40).map(|n| format!("w{}", "x".repeat(n + 1))).collect();
+        keep_longest(&mut tokens);
+        assert_eq!(tokens.len(), MAX_WORDS);
+        assert_eq!((tokens[0].len(), tokens[MAX_WORDS - 1].len()), (41, 10));
+    }
+
+    #[test]
+    fn the_words_of_all_beginnings_together_are_bounded() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE words (token TEXT PRIMARY KEY)").unwrap();
+        for n in 0..300 {
+            let sql = "INSERT INTO words VALUES ('walpha' || ?1), ('wbravo' || ?1)";
+            connection.execute(sql, [n]).unwrap();
+        }
+        let mut listed = 0;
+        let mut terms = |token| term(&connection, token, &mut listed).unwrap().unwrap();
+        assert_eq!(terms("walpha").matches(" OR ").count(), 299);
+        assert_eq!(terms("wbravo"), "\"wbravo\" *");
+        assert_eq!(terms("wbravo1").matches(" OR ").count(), 110);
+        assert_eq!(listed, 411);
     }
 }

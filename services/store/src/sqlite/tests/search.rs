@@ -1,11 +1,13 @@
 //! Searches, also compared with looking at each document.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::sqlite::maintenance::forget_words;
+use crate::sqlite::search::search_within;
 use crate::{Cursor, Search};
 
 fn search(words: &[&str]) -> Search {
@@ -128,6 +130,27 @@ async fn more_words_that_begin_alike_than_are_listed_are_found() {
     fixture.insert(2, "2|2|concert|place|topic").await;
     assert_eq!(found(&fixture, search(&["concert"])).await, [1, 2]);
     assert_eq!(found(&fixture, search(&["concert59"])).await, [1]);
+}
+
+#[tokio::test]
+async fn a_search_that_takes_too_long_is_interrupted_and_leaves_no_trace() {
+    let fixture = Fixture::new();
+    let writes: Vec<_> = (0..500)
+        .map(|n| fixture.store.write(insert(n, &format!("{n}|{n}|concert|place|topic"))))
+        .collect();
+    for write in writes {
+        write.await.unwrap();
+    }
+    let shared = &fixture.store.shared;
+    for search in [search(&["concert"]), search(&["co"]), search(&[])] {
+        let search = Search { limit: 1000, ..search };
+        let interrupted = search_within(shared, &search, Duration::ZERO);
+        assert_eq!(interrupted, Err(StoreError::Busy { why: "the search takes too long" }));
+        // It is the only connection, and was returned without a transaction.
+        assert!(shared.pool.take_idle().unwrap().is_autocommit());
+        assert_eq!(found(&fixture, search).await.len(), 500);
+        assert_eq!(fixture.store.check(), Ok(()));
+    }
 }
 
 /// What a test does to a store.
