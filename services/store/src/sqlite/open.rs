@@ -28,7 +28,20 @@ pub struct SqliteStore {
 
 impl SqliteStore {
     /// Opens the store in a folder that the caller has locked, or makes an empty one.
+    ///
+    /// On a full disk it gives up the space that is kept for removals, since opening needs some
+    /// room itself: for the shared memory beside the file, and to release former attempts.
     pub fn open(folder: &Path, settings: &Settings) -> Result<Self, StoreError> {
+        match Self::try_open(folder, settings) {
+            Err(StoreError::Full { path }) if writer::give_up_spare_in(folder) => {
+                tracing::warn!(file = %path.display(), "the disk is full: removals have no room");
+                Self::try_open(folder, settings)
+            }
+            opened => opened,
+        }
+    }
+
+    fn try_open(folder: &Path, settings: &Settings) -> Result<Self, StoreError> {
         let path = file_in(folder)?;
         create(&path)?;
         let mut connection = connect(&path, Use::Writer)?;

@@ -94,3 +94,22 @@ async fn a_disk_that_something_else_fills_and_leaves_is_used_again() {
     }
     store.check_file().unwrap();
 }
+
+#[tokio::test]
+async fn a_store_opens_on_a_full_disk() {
+    let Some(disk) = Disk::mount(32) else { return };
+    let spare = disk.0.path().join("spare");
+    let store = SqliteStore::open(disk.0.path(), &SETTINGS).unwrap();
+    let text = "0|0|text|place|topic|a@b.org|10";
+    store.write(insert(0, text)).await.unwrap();
+    assert_eq!(store.claim(1, std::time::Duration::from_secs(60)).await.unwrap().len(), 1);
+    drop(store);
+    let mut file = std::fs::File::create(disk.0.path().join("other")).unwrap();
+    while std::io::Write::write_all(&mut file, &[1; 4096]).is_ok() {}
+    assert!(spare.exists());
+    let store = SqliteStore::open(disk.0.path(), &SETTINGS).unwrap();
+    assert!(!spare.exists());
+    assert!(store.get(id(0)).await.unwrap().is_some());
+    let remove = Write::Remove { id: id(0), condition: Condition::default() };
+    assert!(store.write(remove).await.is_ok());
+}

@@ -39,6 +39,7 @@ use index::Index;
 pub(super) use index::{Of, is_indexed, topic, word};
 pub(super) use restore::Restorer;
 use room::Room;
+pub(super) use room::give_up_spare_in;
 pub(super) use task::{Answer, Job, Task};
 
 /// Jobs that wait at once; further ones wait where they come from.

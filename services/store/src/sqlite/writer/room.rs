@@ -164,6 +164,11 @@ impl Room {
     }
 }
 
+/// Gives up the space for removals in a folder that no store has open. False if there is none.
+pub(in super::super) fn give_up_spare_in(folder: &Path) -> bool {
+    fs::remove_file(folder.join(SPARE)).is_ok()
+}
+
 /// Bytes that this user can still write to the disk of a file.
 fn free(path: &Path) -> Option<u64> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
