@@ -69,6 +69,27 @@ async fn a_claim_ends_with_its_lease_and_with_its_process() {
 }
 
 #[tokio::test]
+async fn attempts_of_a_former_process_are_released_with_their_numbers_or_not_at_all() {
+    let fixture = Fixture::new();
+    fixture.insert(1, &mail(1, "a@b.org", 10)).await;
+    assert_eq!(claim(&fixture).await.len(), 1);
+    let Fixture { store, folder } = fixture;
+    drop(store);
+    let connection = rusqlite::Connection::open(folder.path().join("data.sqlite")).unwrap();
+    let sql = "CREATE TEMP TRIGGER refuse BEFORE UPDATE ON main.totals
+               BEGIN SELECT RAISE(ABORT, 'refused'); END";
+    connection.execute_batch(sql).unwrap();
+    assert!(crate::sqlite::writer::release(&connection).is_err());
+    let sending = "SELECT count(*) FROM deliveries WHERE state = 1";
+    let sending = connection.query_row(sending, [], |row| row.get::<_, u32>(0)).unwrap();
+    assert_eq!((sending, connection.is_autocommit()), (1, true));
+    drop(connection);
+    let fixture = Fixture { store: SqliteStore::open(folder.path(), &SETTINGS).unwrap(), folder };
+    assert_eq!(count(&fixture, StateName::Scheduled), 1);
+    assert_eq!(count(&fixture, StateName::Sending), 0);
+}
+
+#[tokio::test]
 async fn what_is_removed_or_replaced_while_it_is_sent_is_not_settled() {
     let fixture = Fixture::new();
     for n in 1..=3 {

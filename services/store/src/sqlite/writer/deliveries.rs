@@ -21,18 +21,20 @@ const MAIL_EXPIRY: &str = "mail expiry";
 
 /// Makes the attempts of a former process due again: it can no longer settle them.
 pub(in super::super) fn release(connection: &Connection) -> rusqlite::Result<()> {
-    let released = connection.execute(
+    // In one transaction: the totals have to agree with the rows even after a crash.
+    let transaction = connection.unchecked_transaction()?;
+    let released = transaction.execute(
         "UPDATE deliveries SET state = ?1, due = ?3, claim = NULL WHERE state = ?2",
         params![StateName::Scheduled, StateName::Sending, signed(now())],
     )?;
     if released > 0 {
-        connection.execute(
+        transaction.execute(
             "UPDATE totals SET scheduled = scheduled + sending, sending = 0,
              commits = commits + 1",
             [],
         )?;
     }
-    Ok(())
+    transaction.commit()
 }
 
 /// How late a notification may be when it is first seen, if mails are sent.
