@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
+use super::failure::readable;
 use super::read::{after_bytes, document, rows};
 use super::shared::Shared;
 use super::state::{COLUMNS, delivery};
@@ -34,7 +35,7 @@ pub(super) fn get(
         connection.prepare_cached(&sql)?.query_row([id], found).optional()
     };
     let row = read().map_err(|error| shared.translate(&error))?;
-    row.map(|(document, delivery)| Ok((shared.sound(document)?, delivery))).transpose()
+    row.flatten().map(|(document, delivery)| Ok((shared.sound(document)?, delivery))).transpose()
 }
 
 /// When a delivery is due next. Waits for the disk.
@@ -72,9 +73,15 @@ fn read(connection: &Connection, filter: &DeliveryFilter) -> rusqlite::Result<Ve
         },
         found,
     )?;
-    rows.collect()
+    rows.filter_map(Result::transpose).collect()
 }
 
-fn found(row: &Row<'_>) -> rusqlite::Result<Found> {
-    Ok((document(row, 0)?, delivery(row, 3)?))
+/// None if not even the id can be read. A damaged delivery counts as a damaged document.
+fn found(row: &Row<'_>) -> rusqlite::Result<Option<Found>> {
+    let Some(id) = readable(row.get(0))? else { return Ok(None) };
+    let document = document(row, 0)?;
+    Ok(Some(match readable(delivery(row, 3))? {
+        Some(delivery) => (document, delivery),
+        None => (Err(id), None),
+    }))
 }

@@ -18,6 +18,28 @@ pub(super) fn code(error: &Error) -> Option<(ErrorCode, i32)> {
     }
 }
 
+/// Whether a value is none that was ever written in its column. SQLite itself found nothing wrong.
+pub(super) const fn is_of_a_value(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::FromSqlConversionFailure(..)
+            | Error::IntegralValueOutOfRange(..)
+            | Error::InvalidColumnType(..)
+            | Error::Utf8Error(..)
+    )
+}
+
+/// A value that was read; none if it is none that was ever written.
+pub(super) fn readable<T>(value: rusqlite::Result<T>) -> rusqlite::Result<Option<T>> {
+    match value {
+        Err(error) if is_of_a_value(&error) => {
+            tracing::error!(%error, "a damaged value was read");
+            Ok(None)
+        }
+        value => value.map(Some),
+    }
+}
+
 /// What an error means that a read or a write met.
 pub(super) fn translate(path: &Path, error: &Error) -> StoreError {
     let file = path.to_path_buf();

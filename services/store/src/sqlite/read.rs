@@ -7,6 +7,7 @@ use bytes::Bytes;
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use super::failure::readable;
 use super::shared::Shared;
 use crate::{Document, ObjectId, StoreError, Tag};
 
@@ -50,8 +51,11 @@ pub(super) fn document(
     row: &Row<'_>,
     first: usize,
 ) -> rusqlite::Result<Result<Document, ObjectId>> {
-    let (id, tag): (ObjectId, Tag) = (row.get(first)?, row.get(first + 1)?);
-    let body = row.get_ref(first + 2)?.as_blob()?;
+    let id: ObjectId = row.get(first)?;
+    let values = || -> rusqlite::Result<(Tag, &[u8])> {
+        Ok((row.get(first + 1)?, row.get_ref(first + 2)?.as_blob()?))
+    };
+    let Some((tag, body)) = readable(values())? else { return Ok(Err(id)) };
     // A document that names its id has to be that of its row: an index with a flipped bit leads
     // to a row that is whole, but another one.
     let is_its_own = ObjectId::of_document(body).is_none_or(|own| own == id);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::cache::Cache;
-use super::failure::translate;
+use super::failure::{is_of_a_value, translate};
 use super::log::Log;
 use super::mutex::lock;
 use super::pool::Pool;
@@ -126,13 +126,17 @@ impl Shared {
         }
     }
 
-    /// What an error of SQLite means. Damage is remembered.
+    /// What an error of SQLite means. Damage is remembered, unless it is of one value only, which
+    /// keeps nothing else from being read and written.
     pub(super) fn translate(&self, error: &rusqlite::Error) -> StoreError {
-        let error = translate(&self.path, error);
-        if matches!(error, StoreError::Damaged { .. }) {
-            self.stop_writes(&error);
+        let meaning = translate(&self.path, error);
+        if is_of_a_value(error) {
+            self.counters.damaged.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(error = %meaning, "a damaged value was read");
+        } else if matches!(meaning, StoreError::Damaged { .. }) {
+            self.stop_writes(&meaning);
         }
-        error
+        meaning
     }
 
     /// The error for a structure that is not as it was written, which is remembered.

@@ -90,6 +90,37 @@ async fn attempts_of_a_former_process_are_released_with_their_numbers_or_not_at_
 }
 
 #[tokio::test]
+async fn a_damaged_delivery_is_not_sent_and_keeps_nothing_else_from_being_sent() {
+    let fixture = Fixture::new();
+    for n in 1..=4 {
+        fixture.insert(n, &mail(n, "a@b.org", u64::from(n))).await;
+    }
+    let connection = rusqlite::Connection::open(fixture.path().join("data.sqlite")).unwrap();
+    let sql = "UPDATE deliveries SET state = 17 WHERE id = ?1";
+    connection.execute(sql, [id(1)]).unwrap();
+    let sql = "UPDATE deliveries SET tag = tag + 1 WHERE id = ?1";
+    connection.execute(sql, [id(2)]).unwrap();
+    for table in ["documents", "deliveries"] {
+        let sql = format!("UPDATE {table} SET id = substr(id, 1, 11) WHERE id = ?1");
+        connection.execute(&sql, [id(3)]).unwrap();
+    }
+    let claims = fixture.store.claim(1, LEASE).await.unwrap();
+    let ids: Vec<_> = claims.iter().map(|claim| number(claim.document.id)).collect();
+    assert_eq!(ids, [4]);
+    let damaged = StoreError::DamagedDocument { id: id(1) };
+    assert_eq!(fixture.store.delivery(id(1)).await, Err(damaged));
+    let filter = |state| DeliveryFilter { recipient: None, state, after: None, limit: 9 };
+    let found = fixture.store.deliveries(filter(Some(StateName::Scheduled))).await.unwrap();
+    let ids: Vec<_> = found.iter().map(|(document, _)| number(document.id)).collect();
+    assert_eq!(ids, [2]);
+    assert_eq!(fixture.store.check(), Ok(()));
+    fixture.insert(1, &mail(1, "a@b.org", 5)).await;
+    assert_eq!(state(&fixture, 1).await, DeliveryState::Scheduled { due: 5, failures: None });
+    fixture.remove(1).await.unwrap();
+    assert_eq!(fixture.store.check(), Ok(()));
+}
+
+#[tokio::test]
 async fn what_is_removed_or_replaced_while_it_is_sent_is_not_settled() {
     let fixture = Fixture::new();
     for n in 1..=3 {

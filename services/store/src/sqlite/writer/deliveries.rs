@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
+use super::super::failure::readable;
 use super::super::read::{self, after_bytes};
 use super::super::shared::now;
 use super::super::state::{COLUMNS, columns, delivery, name, signed};
 use super::{Answer, Failure, Writer};
 use crate::delivery::millis;
 use crate::{
-    Claim, Delivery, DeliveryState, ObjectId, RetryOutcome, Schedule, StateName, StoreError, Tag,
+    Claim, Delivery, DeliveryState, Document, ObjectId, RetryOutcome, Schedule, StateName,
+    StoreError, Tag,
 };
 
 /// Deliveries that one transaction expires or retries.
@@ -18,6 +20,9 @@ const STEP: i64 = 1000;
 /// Since when mails are sent, and how late a notification may be when it is first seen.
 pub(in super::super) const MAIL_SINCE: &str = "mail since";
 const MAIL_EXPIRY: &str = "mail expiry";
+
+/// A document that was read, and its delivery.
+type Due = (Result<Document, ObjectId>, Delivery);
 
 /// Makes the attempts of a former process due again: it can no longer settle them.
 pub(in super::super) fn release(connection: &Connection) -> rusqlite::Result<()> {
@@ -69,11 +74,10 @@ impl Writer {
         let known = self.known(id)?;
         let before = known.as_ref().map(|known| known.state.name());
         let Some(schedule) = schedule else {
-            if known.is_some() {
-                let sql = "DELETE FROM deliveries WHERE id = ?1";
-                self.connection.prepare_cached(sql)?.execute([id])?;
-                self.totals.count(before, None);
-            }
+            // Also one that cannot be read.
+            let sql = "DELETE FROM deliveries WHERE id = ?1";
+            self.connection.prepare_cached(sql)?.execute([id])?;
+            self.totals.count(before, None);
             return Ok(());
         };
         let now = now();
@@ -102,7 +106,8 @@ impl Writer {
     pub(super) fn known(&self, id: ObjectId) -> rusqlite::Result<Option<Delivery>> {
         let sql = format!("SELECT {COLUMNS} FROM deliveries v WHERE id = ?1");
         let mut select = self.connection.prepare_cached(&sql)?;
-        Ok(select.query_row([id], |row| delivery(row, 0)).optional()?.flatten())
+        let known = readable(select.query_row([id], |row| delivery(row, 0)).optional())?;
+        Ok(known.flatten().flatten())
     }
 
     /// Begins to send, in steps: the last one notes that it has begun.
@@ -137,26 +142,43 @@ impl Writer {
         Ok(Answer::Some(0, None))
     }
 
+    /// What is due, the longest due first. What is damaged itself is left out, and does not count.
+    fn due(&self, limit: usize, now: u64) -> rusqlite::Result<Vec<Due>> {
+        // Those whose claim has ended are among them.
+        let sql = format!(
+            "SELECT d.id, d.tag, d.body, {COLUMNS} FROM deliveries v INDEXED BY deliveries_by_due
+             CROSS JOIN documents d USING (id) WHERE v.due <= ?1 ORDER BY v.due"
+        );
+        let mut select = self.connection.prepare_cached(&sql)?;
+        let mut rows = select.query([signed(now)])?;
+        let mut found = Vec::new();
+        while found.len() < limit
+            && let Some(row) = rows.next()?
+        {
+            let Some(id) = readable(row.get::<_, ObjectId>(0))? else { continue };
+            let Some(delivery) = readable(delivery(row, 3))?.flatten() else {
+                tracing::error!(%id, "the delivery is damaged: its mail is not sent");
+                continue;
+            };
+            let document = read::document(row, 0)?;
+            if document.as_ref().is_ok_and(|document| document.tag != delivery.tag) {
+                tracing::error!(%id, "a delivery is of another document: its mail is not sent");
+                continue;
+            }
+            found.push((document, delivery));
+        }
+        Ok(found)
+    }
+
     pub(super) fn claim(
         &mut self,
         limit: usize,
         lease: Duration,
         now: u64,
     ) -> Result<Answer, Failure> {
-        // Those whose claim has ended are among them.
-        let sql = format!(
-            "SELECT d.id, d.tag, d.body, {COLUMNS} FROM deliveries v JOIN documents d USING (id)
-             WHERE v.due <= ?1 ORDER BY v.due LIMIT ?2"
-        );
-        let mut select = self.connection.prepare_cached(&sql)?;
-        let rows = select.query_map(params![signed(now), read::rows(limit)], |row| {
-            Ok((read::document(row, 0)?, delivery(row, 3)?))
-        })?;
-        let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
-        drop(select);
+        let rows = self.due(limit, now)?;
         let mut claims = Vec::with_capacity(rows.len());
         for (document, delivery) in rows {
-            let Some(delivery) = delivery else { continue };
             let document = match self.shared.sound(document) {
                 Ok(document) => document,
                 Err(StoreError::DamagedDocument { id }) => {
