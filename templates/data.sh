@@ -4,8 +4,9 @@
 #      read-only: refuses writes from now on for $3 seconds; ends when none is under way
 #      read-write: accepts writes again
 #      backup: a copy of the data as they are, to standard output; the service goes on
-#      replace: the data of the copy in $copy, in place of those there are; these are kept
-#      undo: what replace kept, in its place again
+#      replace: the data of the copy in $copy, in place of those there are; these are kept,
+#        unless they cannot be read
+#      undo: what replace kept, in its place again; fails if it could keep nothing
 #      forget: removes what was kept
 #   $2 the container
 set -eu
@@ -14,6 +15,8 @@ step=$1 name=$2
 copies=/var/lib/eventpost/copies
 copy=$copies/$name.copy
 before=$copies/$name.before
+# There instead of it if data that could not be read were replaced.
+unkept=$copies/$name.unkept
 umask 077
 mkdir -p "$copies"
 
@@ -30,16 +33,33 @@ run() { # ARGUMENTS...: the service's program where it runs, or alone where it d
     # shellcheck disable=SC2086 # an entry point is several words
     if is_running; then docker exec "$name" $program "$@"; else alone "$@"; fi
 }
+keep() { # What cannot be read cannot be kept, and is no reason to keep a copy from replacing it.
+    # An earlier run that was cut off may have left others.
+    rm -f "$before" "$before.part" "$unkept"
+    status=0
+    alone backup - --data /data >"$before.part" || status=$?
+    case $status in
+    0) mv "$before.part" "$before" ;;
+    65 | 74) # damaged, or on a disk that fails
+        rm -f "$before.part"
+        echo "$name: its data cannot be read, and are not kept" >&2
+        : >"$unkept"
+        ;;
+    *) exit "$status" ;;
+    esac
+}
 restore_from() { # FILE
     docker stop -t 30 "$name" >/dev/null
     # However it ends, the service goes on with whole data: a copy is verified before any
     # of it takes the place of what there is.
     trap 'docker start "$name" >/dev/null' EXIT
-    if [ "$1" != "$before" ]; then
-        alone backup - --data /data >"$before.part"
-        mv "$before.part" "$before"
-    fi
-    alone restore - --replace --data /data <"$1"
+    if [ "$1" != "$before" ]; then keep; fi
+    alone restore - --replace --data /data <"$1" || {
+        status=$?
+        # The data are still those from before.
+        rm -f "$unkept"
+        exit "$status"
+    }
 }
 
 case $step in
@@ -56,7 +76,13 @@ replace) restore_from "$copy" ;;
 undo)
     # Nothing was kept where nothing had been replaced yet.
     [ ! -e "$before" ] || restore_from "$before"
-    rm -f "$copy" "$before" "$before.part"
+    lost=false
+    [ ! -e "$unkept" ] || lost=true
+    rm -f "$copy" "$before" "$before.part" "$unkept"
+    if $lost; then
+        echo "$name keeps the new data: those from before could not be read and were not kept" >&2
+        exit 1
+    fi
     ;;
-forget) rm -f "$copy" "$before" ;;
+forget) rm -f "$copy" "$before" "$unkept" ;;
 esac
