@@ -2,8 +2,10 @@
 
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::*;
+use crate::DeliveryState;
 
 /// A small disk, until it is dropped.
 struct Disk(TempDir);
@@ -30,6 +32,14 @@ impl Drop for Disk {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
     }
+}
+
+/// A file that leaves no room on the disk.
+fn fill_with_another(disk: &Disk) -> std::path::PathBuf {
+    let path = disk.0.path().join("other");
+    let mut file = std::fs::File::create(&path).unwrap();
+    while std::io::Write::write_all(&mut file, &[1; 4096]).is_ok() {}
+    path
 }
 
 /// Writes until the disk is full. Returns how many were stored.
@@ -70,10 +80,7 @@ async fn a_disk_that_something_else_fills_and_leaves_is_used_again() {
     let Some(disk) = Disk::mount(32) else { return };
     let store = Arc::new(SqliteStore::open(disk.0.path(), &SETTINGS).unwrap());
     store.write(insert(0, "0|0|before|place|topic")).await.unwrap();
-    let other = disk.0.path().join("other");
-    let mut file = std::fs::File::create(&other).unwrap();
-    while std::io::Write::write_all(&mut file, &[1; 8192]).is_ok() {}
-    drop(file);
+    let other = fill_with_another(&disk);
     let text = "1|1|".to_owned() + &"new ".repeat(2000);
     let refused: Vec<_> = (1..50).map(|n| store.write(insert(n, &text))).collect();
     let mut full = 0;
@@ -102,14 +109,34 @@ async fn a_store_opens_on_a_full_disk() {
     let store = SqliteStore::open(disk.0.path(), &SETTINGS).unwrap();
     let text = "0|0|text|place|topic|a@b.org|10";
     store.write(insert(0, text)).await.unwrap();
-    assert_eq!(store.claim(1, std::time::Duration::from_secs(60)).await.unwrap().len(), 1);
+    assert_eq!(store.claim(1, Duration::from_secs(60)).await.unwrap().len(), 1);
     drop(store);
-    let mut file = std::fs::File::create(disk.0.path().join("other")).unwrap();
-    while std::io::Write::write_all(&mut file, &[1; 4096]).is_ok() {}
+    fill_with_another(&disk);
     assert!(spare.exists());
     let store = SqliteStore::open(disk.0.path(), &SETTINGS).unwrap();
     assert!(!spare.exists());
     assert!(store.get(id(0)).await.unwrap().is_some());
     let remove = Write::Remove { id: id(0), condition: Condition::default() };
     assert!(store.write(remove).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_sent_mail_is_recorded_on_a_full_disk() {
+    let Some(disk) = Disk::mount(32) else { return };
+    let store = SqliteStore::open(disk.0.path(), &SETTINGS).unwrap();
+    let count: u32 = 40;
+    for n in 0..count {
+        store.write(insert(n, &format!("{n}|{n}|text|place|topic|a@b.org|{n}"))).await.unwrap();
+    }
+    let claims = store.claim(count as usize, Duration::from_secs(600)).await.unwrap();
+    assert_eq!(claims.len(), count as usize);
+    fill_with_another(&disk);
+    // What is left in the log is used up too.
+    fill(&store, 20_000).await;
+    for claim in &claims {
+        let sent = DeliveryState::Sent { time: 7, attempts: 1 };
+        assert_eq!(store.settle(claim, sent).await, Ok(true));
+    }
+    let (_, delivery) = store.delivery(id(0)).await.unwrap().unwrap();
+    assert!(matches!(delivery.unwrap().state, DeliveryState::Sent { .. }));
 }

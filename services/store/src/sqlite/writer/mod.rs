@@ -7,7 +7,7 @@
 //! index      changes of the search index, in the order that FTS5 wants
 //! deliveries changes of deliveries
 //! restore    fills an empty database from a backup
-//! room       limits, free space, and the space that is kept for removals
+//! room       limits, free space, and the space that is kept for a full disk
 //! ```
 
 mod apply;
@@ -176,13 +176,13 @@ impl Writer {
         }
     }
 
-    /// Does a removal that met a full disk in the room that the log has or that is kept for it.
+    /// Does what met a full disk in the room that the log has, or in what is kept for such tasks.
     fn commit_in_spare_room(
         &mut self,
         task: &Task,
         mut error: StoreError,
     ) -> Result<Answer, StoreError> {
-        if !task.frees_space() {
+        if !task.may_use_spare() {
             return Err(error);
         }
         for give_up in [false, true] {

@@ -71,8 +71,9 @@ impl Task {
         }
     }
 
-    /// Whether it leaves more room than there was.
-    pub(super) const fn frees_space(&self) -> bool {
-        matches!(self, Self::Write(Write::Remove { .. }))
+    /// Whether it may use the room that is kept for a full disk: a removal frees some, and a mail
+    /// that was sent and is not recorded would be sent again.
+    pub(super) const fn may_use_spare(&self) -> bool {
+        matches!(self, Self::Write(Write::Remove { .. }) | Self::Settle { .. })
     }
 }
