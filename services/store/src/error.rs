@@ -70,8 +70,8 @@ pub enum StoreError {
     },
     /// The folder has the data of a version that stored it in a log.
     #[error(
-        "{path} was written by an older version, which this one cannot read: make a backup with \
-         that version and restore it with this one, or choose another folder with --data"
+        "{path} was written by an older version, which this one cannot read: create the resources \
+         again from what that version answers, or choose another folder with --data"
     )]
     OldLog {
         /// The log.
