@@ -3,7 +3,7 @@
 use std::io::{BufRead, Read};
 
 use bytes::Bytes;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use sha2::{Digest, Sha256};
 
 use super::lines::{DeliveryLine, EndLine, Header, MailSince};
@@ -11,7 +11,7 @@ use super::{BackupError, BackupSummary, VERSION};
 use crate::{Delivery, Document, ObjectId, hex};
 
 /// Longer lines are nobody's documents.
-const MAX_LINE: u64 = 16 << 20;
+pub(super) const MAX_LINE: u64 = 1 << 20;
 
 /// A line of a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +92,7 @@ impl<'a> Reader<'a> {
             if self.last.0.is_some_and(|last| last >= id) || self.summary.deliveries > 0 {
                 return Err(self.damaged("a document is not at its place"));
             }
+            self.check_json(line)?;
             self.last.0 = Some(id);
             self.summary.documents += 1;
             return Ok(Item::Document(Document::new(id, Bytes::copy_from_slice(line))));
@@ -132,13 +133,21 @@ impl<'a> Reader<'a> {
         limited.read_until(b'\n', &mut line).map_err(BackupError::Read)?;
         if line.last() != Some(&b'\n') {
             return Err(if line.len() as u64 == MAX_LINE {
-                self.damaged("the line has no end")
+                BackupError::Damaged { line: self.line + 1, problem: "it is too long".into() }
             } else {
                 BackupError::CutOff { line: self.line }
             });
         }
         self.line += 1;
         Ok(line)
+    }
+
+    /// Checks that a line that begins as an object does is a whole one.
+    fn check_json(&self, line: &[u8]) -> Result<(), BackupError> {
+        // What is ignored is not checked for being UTF-8.
+        let text = std::str::from_utf8(line).map_err(|error| self.damaged(&error.to_string()))?;
+        let checked = serde_json::from_str::<IgnoredAny>(text);
+        checked.map(drop).map_err(|error| self.damaged(&error.to_string()))
     }
 
     fn parse<T: DeserializeOwned>(&self, line: &[u8]) -> Result<T, BackupError> {

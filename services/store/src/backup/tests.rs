@@ -83,3 +83,52 @@ fn a_foreign_a_newer_and_a_longer_backup_are_named() {
     let longer = [backup(), b"more".to_vec()].concat();
     assert!(matches!(verify(&mut longer.as_slice(), None), Err(BackupError::Damaged { .. })));
 }
+
+/// A backup with one document, whatever that is.
+fn backup_of(document: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut writer = Writer::new(&mut out, "events").unwrap();
+    writer.document(&Document::new(id(1), document.to_vec())).unwrap();
+    writer.finish().unwrap();
+    out
+}
+
+#[test]
+fn what_is_no_document_is_refused_with_its_line() {
+    let begin = format!("{{\"id\": \"{}\"", id(1));
+    for rest in
+        ["", "x", ", \"title\"}", ", \"title\": [}", "} {}", "}}", ", \"title\": \"\u{1}\"}"]
+    {
+        let backup = backup_of(format!("{begin}{rest}").as_bytes());
+        let refused = verify(&mut backup.as_slice(), None);
+        assert!(
+            matches!(refused, Err(BackupError::Damaged { line: 2, .. })),
+            "{rest}: {refused:?}"
+        );
+    }
+    let not_utf8 = [begin.as_bytes(), b", \"title\": \"\xff\"}"].concat();
+    let refused = verify(&mut backup_of(&not_utf8).as_slice(), None);
+    assert!(matches!(refused, Err(BackupError::Damaged { line: 2, .. })), "{refused:?}");
+    assert_eq!(
+        verify(&mut backup_of(format!("{begin}}}").as_bytes()).as_slice(), None).unwrap().documents,
+        1
+    );
+}
+
+#[test]
+fn a_line_that_is_too_long_is_refused_and_not_read_to_its_end() {
+    let max = usize::try_from(read::MAX_LINE).unwrap();
+    let of_length = |length: usize| {
+        let begin = format!("{{\"id\": \"{}\", \"title\": \"", id(1));
+        let title = "t".repeat(length - begin.len() - 2);
+        backup_of(format!("{begin}{title}\"}}").as_bytes())
+    };
+    // With its end it is one byte longer.
+    assert!(verify(&mut of_length(max - 1).as_slice(), None).is_ok());
+    let refused = verify(&mut of_length(max).as_slice(), None);
+    assert!(matches!(refused, Err(BackupError::Damaged { line: 2, .. })), "{refused:?}");
+    let backup = of_length(3 * max);
+    let mut input = backup.as_slice();
+    assert!(verify(&mut input, None).is_err());
+    assert!(input.len() > max, "{}", input.len());
+}

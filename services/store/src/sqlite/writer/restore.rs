@@ -19,8 +19,10 @@ use crate::{
     Tag,
 };
 
-/// Documents in one transaction.
+/// Lines of a backup in one transaction, and bytes of their documents: the index keeps the words
+/// of a transaction in memory.
 const BATCH: u64 = 2000;
+const BATCH_BYTES: usize = 4 << 20;
 
 /// Fills an empty database. It is the writer, without its thread and its queue.
 pub(in super::super) struct Restorer {
@@ -50,11 +52,12 @@ impl Restorer {
         mut self,
         lines: &mut backup::Reader<'_>,
     ) -> Result<BackupSummary, BackupError> {
-        let (mut count, mut since) = (0_u64, None);
+        let (mut count, mut bytes, mut since) = (0, 0, None);
         self.begin()?;
         let summary = loop {
             match lines.read()? {
                 Item::Document(document) => {
+                    bytes += document.bytes.len();
                     let facts = (self.facts)(&document.bytes);
                     let put = self.writer.put(&document, &facts, None);
                     put.map_err(|failure| self.failed(failure))?;
@@ -66,9 +69,10 @@ impl Restorer {
                 Item::End(summary) => break summary,
             }
             count += 1;
-            if count.is_multiple_of(BATCH) {
+            if count >= BATCH || bytes >= BATCH_BYTES {
                 self.commit()?;
                 self.begin()?;
+                (count, bytes) = (0, 0);
             }
         };
         if let Some(since) = since {
