@@ -30,6 +30,8 @@ const MAX_BLOCKED_SECONDS: u32 = 10;
 /// Bytes of documents, and deliveries, that are read at once.
 const PART_BYTES: usize = 256 * 1024;
 const PART_ROWS: usize = 1000;
+/// What the file that is being restored has in place of the database's extension.
+const RESTORING: &str = "restoring";
 
 /// Writes a backup of an open store.
 pub(super) fn back_up(
@@ -180,7 +182,7 @@ pub fn restore(
         return Err(BackupError::Exists(folder.into()));
     }
     let mut lines = backup::Reader::new(reader, Some(settings.collection))?;
-    let new = path.with_extension("restoring");
+    let new = path.with_extension(RESTORING);
     remove_database(&new)?;
     // What cannot be read of it is no reason to keep a backup from being restored.
     let former = connect(&path, Use::Scan).ok();
@@ -217,16 +219,10 @@ fn build(
     Ok(summary)
 }
 
-/// Puts a database that is whole in the place of another.
+/// Puts a database that is whole in the place of another, which stays if this fails.
 fn put_in_place(new: &Path, path: &Path) -> Result<(), StoreError> {
+    empty_log(path)?;
     let place = || -> io::Result<()> {
-        // The log of the former database must not be taken for one of the new: it becomes part
-        // of the former one first, or goes with it if that is no database any more.
-        if path.exists()
-            && let Ok(connection) = connect(path, Use::Writer)
-        {
-            let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
-        }
         for side in sides(path) {
             remove(&side)?;
         }
@@ -234,6 +230,33 @@ fn put_in_place(new: &Path, path: &Path) -> Result<(), StoreError> {
         File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
     };
     place().map_err(|error| StoreError::io(path, &error))
+}
+
+/// Moves the log of a database that is to be replaced to its file: the log must not be taken for
+/// one of the new database, and without it the old one would lack its last writes.
+fn empty_log(path: &Path) -> Result<(), StoreError> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let checkpoint = || -> Result<bool, StoreError> {
+        let connection = connect(path, Use::Writer)?;
+        let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let is_busy = connection.query_row(sql, [], |row| row.get(0));
+        is_busy.map_err(|error| translate(path, &error))
+    };
+    match checkpoint() {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(StoreError::Locked { path: path.into() }),
+        // It is no database any more: there is nothing to lose.
+        Err(StoreError::Damaged { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes what a restore that was killed has left beside a database. The caller has locked the
+/// folder.
+pub(super) fn remove_leftovers(path: &Path) -> Result<(), StoreError> {
+    remove_database(&path.with_extension(RESTORING))
 }
 
 /// The files that SQLite has beside a database.

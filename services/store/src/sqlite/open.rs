@@ -6,6 +6,7 @@ use std::thread::{self, JoinHandle};
 
 use tokio::sync::mpsc;
 
+use super::backup::remove_leftovers;
 use super::connect::{Use, connect, create, file_in};
 use super::mutex::lock;
 use super::pool::Pool;
@@ -43,6 +44,7 @@ impl SqliteStore {
 
     fn try_open(folder: &Path, settings: &Settings) -> Result<Self, StoreError> {
         let path = file_in(folder)?;
+        remove_leftovers(&path)?;
         create(&path)?;
         let mut connection = connect(&path, Use::Writer)?;
         prepare(&mut connection, &path, settings.collection, MIGRATIONS)?;

@@ -165,3 +165,48 @@ async fn what_is_no_whole_backup_replaces_nothing() {
     assert_eq!(names, ["data.sqlite", "spare"]);
     assert_eq!(SqliteStore::open(folder.path(), &JSON).unwrap().statistics().documents, 40);
 }
+
+#[tokio::test]
+async fn what_a_restore_that_was_killed_has_left_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    for ending in ["", "-wal", "-shm", "-journal"] {
+        std::fs::write(folder.path().join(format!("data.restoring{ending}")), "half").unwrap();
+    }
+    drop(SqliteStore::open(folder.path(), &JSON).unwrap());
+    let names = std::fs::read_dir(folder.path()).unwrap().map(|it| it.unwrap().file_name());
+    for name in names {
+        assert!(!name.to_str().unwrap().starts_with("data.restoring"), "{name:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_moved_to_its_file_keeps_the_data() {
+    let (fixture, other) = (filled().await, Fixture::with(JSON));
+    let (backup, _) = back_up(&other.store);
+    // A program that reads an old state keeps the log in use.
+    let reader = rusqlite::Connection::open(fixture.path().join("data.sqlite")).unwrap();
+    reader.execute_batch("BEGIN; SELECT * FROM totals;").unwrap();
+    put(&fixture.store, 41, "41|41|last|place|topic").await;
+    let refused = restore(fixture.path(), &JSON, &mut backup.as_slice(), true);
+    assert!(matches!(refused, Err(BackupError::Store(StoreError::Locked { .. }))), "{refused:?}");
+    drop(reader);
+    let fixture = fixture.reopened();
+    assert_eq!(fixture.store.statistics().documents, 41);
+}
+
+#[tokio::test]
+async fn large_documents_are_restored_in_several_transactions() {
+    let fixture = Fixture::with(JSON);
+    let text = "word ".repeat(100_000);
+    for n in 1..=20 {
+        put(&fixture.store, n, &format!("{n}|{n}|{text}|place|topic")).await;
+    }
+    let (backup, summary) = back_up(&fixture.store);
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(restore(folder.path(), &JSON, &mut backup.as_slice(), false).unwrap(), summary);
+    let path = folder.path().join("data.sqlite");
+    let commits = "SELECT commits FROM totals";
+    let connection = rusqlite::Connection::open(path).unwrap();
+    let commits: u32 = connection.query_row(commits, [], |row| row.get(0)).unwrap();
+    assert_eq!(commits, 3);
+}
