@@ -50,7 +50,7 @@ pub struct HistogramReading {
 
 /// Counts whole numbers in `N` buckets and one for greater values, without a lock.
 #[derive(Debug)]
-pub(crate) struct Histogram<const N: usize> {
+pub struct Histogram<const N: usize> {
     bounds: &'static [u64; N],
     buckets: [AtomicU64; N],
     greater: AtomicU64,
@@ -60,7 +60,9 @@ pub(crate) struct Histogram<const N: usize> {
 }
 
 impl<const N: usize> Histogram<N> {
-    pub(crate) const fn new(bounds: &'static [u64; N], scale: u32) -> Self {
+    /// An empty histogram with ascending bounds. `scale` is the number of recorded units in one
+    /// unit of the reading.
+    pub const fn new(bounds: &'static [u64; N], scale: u32) -> Self {
         Self {
             bounds,
             buckets: [const { AtomicU64::new(0) }; N],
@@ -70,7 +72,8 @@ impl<const N: usize> Histogram<N> {
         }
     }
 
-    pub(crate) fn record(&self, value: u64) {
+    /// Counts a value.
+    pub fn record(&self, value: u64) {
         let bucket = self.bounds.iter().position(|bound| value <= *bound);
         let bucket = bucket.map_or(&self.greater, |bucket| &self.buckets[bucket]);
         bucket.fetch_add(1, Ordering::Relaxed);
@@ -78,11 +81,12 @@ impl<const N: usize> Histogram<N> {
     }
 
     /// Records a time in microseconds.
-    pub(crate) fn record_time(&self, time: Duration) {
+    pub fn record_time(&self, time: Duration) {
         self.record(u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
     }
 
-    pub(crate) fn read(&self) -> HistogramReading {
+    /// Its present state.
+    pub fn read(&self) -> HistogramReading {
         let scaled = |value: u64| {
             #[expect(clippy::cast_precision_loss, reason = "2^53 µs are 285 years")]
             let value = value as f64;

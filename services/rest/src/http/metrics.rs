@@ -10,9 +10,10 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
+use store::Histogram;
 
 use super::route::Route;
-use crate::metrics::{Histogram, MICROSECONDS};
+use crate::metrics::{MICROSECONDS, Reading};
 
 const ROUTES: [&str; 9] =
     ["list", "item", "healthz", "readyz", "metrics", "action", "openapi", "page", "unknown"];
@@ -96,7 +97,8 @@ impl Collector for RequestMetrics {
         for (route, method, counters) in self.counters() {
             let time = counters.time.read();
             if time.count > 0 {
-                time.encode(family.encode_family(&[("route", route), ("method", method)])?)?;
+                Reading(&time)
+                    .encode(family.encode_family(&[("route", route), ("method", method)])?)?;
             }
         }
         Ok(())

@@ -1,5 +1,5 @@
 //! Metrics for Prometheus, with the registry and the text format of `prometheus-client`.
-//! Histograms are implemented here, because its own lock a mutex for each value.
+//! Histograms are those of the store, because its own lock a mutex for each value.
 
 mod histogram;
 mod store;
@@ -12,7 +12,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
 pub(crate) use self::store::StoreMetrics;
-pub(crate) use histogram::{Histogram, HistogramReading};
+pub(crate) use histogram::Reading;
 
 /// The media type of the text format.
 pub(crate) const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;

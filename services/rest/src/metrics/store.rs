@@ -6,7 +6,7 @@ use ::store::Statistics;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
-use super::{HistogramReading, counter, gauge, metric};
+use super::{Reading, counter, gauge, metric};
 
 /// The statistics of a store, for a registry.
 #[derive(Debug)]
@@ -21,15 +21,10 @@ impl Collector for StoreMetrics {
         let help = "Size of the log of recent commits.";
         gauge(out, "eventpost_store_log_bytes", help, of.log_bytes)?;
         gauge(out, "eventpost_store_open_lists", "Lists that are being read.", of.open_lists)?;
-        let reading = |it: &::store::HistogramReading| HistogramReading {
-            buckets: it.buckets.clone(),
-            count: it.count,
-            sum: it.sum,
-        };
-        let writes = reading(&of.batch_writes);
+        let writes = Reading(&of.batch_writes);
         metric(out, "eventpost_store_batch_writes", "Writes in one commit.", &writes)?;
         let help = "Time to make a commit durable.";
-        metric(out, "eventpost_store_sync_seconds", help, &reading(&of.commit_seconds))?;
+        metric(out, "eventpost_store_sync_seconds", help, &Reading(&of.commit_seconds))?;
         counter(out, "eventpost_store_failed_commits", "Commits that failed.", of.failed_commits)?;
         let help = "Times that commits were moved from the log to the database.";
         counter(out, "eventpost_store_checkpoints", help, of.checkpoints)?;

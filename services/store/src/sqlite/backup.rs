@@ -245,10 +245,9 @@ fn empty_log(path: &Path) -> Result<(), StoreError> {
         is_busy.map_err(|error| translate(path, &error))
     };
     match checkpoint() {
-        Ok(false) => Ok(()),
         Ok(true) => Err(StoreError::Locked { path: path.into() }),
-        // It is no database any more: there is nothing to lose.
-        Err(StoreError::Damaged { .. }) => Ok(()),
+        // One that is no database any more has nothing to lose.
+        Ok(false) | Err(StoreError::Damaged { .. }) => Ok(()),
         Err(error) => Err(error),
     }
 }
