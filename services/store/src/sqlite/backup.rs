@@ -246,7 +246,7 @@ fn empty_log(path: &Path) -> Result<(), StoreError> {
     };
     match checkpoint() {
         Ok(true) => Err(StoreError::Locked { path: path.into() }),
-        // One that is no database any more has nothing to lose.
+        // A damaged one is what a backup is to replace: there is nothing to keep.
         Ok(false) | Err(StoreError::Damaged { .. }) => Ok(()),
         Err(error) => Err(error),
     }
