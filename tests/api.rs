@@ -111,6 +111,8 @@ fn pages_follow_each_other_to_the_end() {
     let details = bad.json()["details"].clone();
     let fields: Vec<_> = details.as_array().unwrap().iter().map(|d| &d["field"]).collect();
     assert_eq!(fields, ["limit", "after"]);
+    let many = send(service.address, "GET", "/events?limit=1001", None);
+    assert_eq!((many.status, &many.json()["details"][0]["field"]), (422, &"limit".into()));
 }
 
 #[test]

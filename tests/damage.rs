@@ -46,7 +46,8 @@ fn flip_bit_of(data: &Path, n: usize) {
 /// Starts a service whose messages go to a file.
 fn start_logging(data: &Path, log: &Path) -> Service {
     let mut command = Command::new(program("events"));
-    command.args(["--listen", "127.0.0.1:0"]).stderr(File::create(log).unwrap());
+    command.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::null());
+    command.stderr(File::create(log).unwrap());
     Service::start_with_arguments(command, data)
 }
 
@@ -163,7 +164,7 @@ fn damage_anywhere_in_the_file_is_reported_or_does_no_harm() {
         fs::write(copy.path().join(FILE), bytes).unwrap();
         let args = ["--listen", "127.0.0.1:0"];
         let mut command = Command::new(program("events"));
-        command.args(args).stderr(Stdio::piped());
+        command.args(args).stdout(Stdio::null()).stderr(Stdio::piped());
         let what = format!("byte {at}, page {}", at / PAGE);
         match Service::try_start(command, copy.path()) {
             Ok(service) => {

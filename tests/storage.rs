@@ -41,7 +41,7 @@ fn a_limit_on_file_sizes_is_a_full_disk() {
         // The shell sets the limit; the service takes its place.
         let run = format!("ulimit -f {kib} && exec \"$0\" \"$@\"");
         let mut command = Command::new("bash");
-        command.args(["-c", &run]).arg(program("events"));
+        command.args(["-c", &run]).arg(program("events")).stdout(Stdio::null());
         Service::start_command(command, dir.path())
     };
     let service = limited(2 << 10);
