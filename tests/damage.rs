@@ -205,7 +205,7 @@ fn a_log_of_an_older_version_is_refused_by_name() {
     let dir = temp_dir();
     fs::write(dir.path().join("log"), "EventPost log").unwrap();
     let log = dir.path().join("log").display().to_string();
-    refused(dir.path(), 65, &[&log, "older version", "backup"]);
+    refused(dir.path(), 65, &[&log, "older version", "--data"]);
     assert_eq!(fs::read(dir.path().join("log")).unwrap(), b"EventPost log");
     let (code, message) = back_up(dir.path());
     assert_eq!(code, Some(65), "{message}");
