@@ -212,15 +212,6 @@ pub fn check_copy(folder: &Path, service: &str) -> Result<(), String> {
     verified.map(drop).map_err(|error| error.to_string())
 }
 
-/// Counts and hashes a copy in a file.
-pub fn part_of(folder: &Path, service: &str) -> Result<Part, BackupError> {
-    let path = copy_in(folder, service);
-    let mut copy = CopyWriter::without_file();
-    let read = File::open(&path).and_then(|mut file| each_chunk(&mut file, |it| copy.push(it)));
-    read.map_err(|source| io_error(&path, source))??;
-    Ok(copy.finish(service))
-}
-
 /// Reads to the end in chunks, or until `take` fails.
 fn each_chunk<E>(
     from: &mut impl Read,

@@ -17,7 +17,7 @@ fn what_was_packed_is_unpacked() {
     let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let manifest = unpack(&backup(from.path()), BOTH, to.path()).unwrap();
     assert_eq!(manifest.stack, "s");
-    assert_eq!(manifest.services[1], part_of(from.path(), "notifications").unwrap());
+    assert_eq!(manifest.services[1], part_of(from.path(), "notifications"));
     assert_eq!(fs::read(copy_in(to.path(), "events")).unwrap(), b"one");
     let mode = fs::metadata(copy_in(to.path(), "events")).unwrap().mode();
     assert_eq!(mode & 0o777, 0o600);
@@ -213,7 +213,7 @@ fn a_copy_with_a_greeting_before_it_is_not_taken_for_one() {
 fn a_backup_that_was_written_is_compared_with_what_was_copied() {
     let dir = tempfile::tempdir().unwrap();
     let file = backup(dir.path());
-    let mut parts: Vec<_> = BOTH.iter().map(|it| part_of(dir.path(), it).unwrap()).collect();
+    let mut parts: Vec<_> = BOTH.iter().map(|it| part_of(dir.path(), it)).collect();
     verify(&file, File::open(&file).unwrap(), &parts).unwrap();
     parts[1].sha256 = "0".repeat(64);
     let error = verify(&file, File::open(&file).unwrap(), &parts).unwrap_err().to_string();

@@ -42,5 +42,5 @@ pub use id::{IdGenerator, InvalidId, ObjectId};
 pub use list::{Chunks, Listing, Page, Revision};
 pub use search::{Cursor, Found, Search};
 pub use sqlite::{Limits, Settings, SqliteStore, back_up_folder, restore};
-pub use statistics::{Histogram, HistogramReading, Statistics};
+pub use statistics::{Histogram, HistogramReading, MICROSECONDS, Statistics};
 pub use store::{Store, StoreFuture};

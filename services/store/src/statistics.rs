@@ -5,6 +5,13 @@ use std::time::Duration;
 
 use crate::StateName;
 
+/// Bucket bounds of times, in microseconds, from what a cached read takes to what a client
+/// gives up on.
+pub const MICROSECONDS: [u64; 15] = [
+    50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
+    1_000_000, 10_000_000,
+];
+
 /// What a store has counted and measured so far.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statistics {

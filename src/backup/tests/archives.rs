@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use support::digest::hexadecimal;
 use tar::EntryType;
 
-use super::super::{BackupError, CopyWriter, MANIFEST, Manifest, pack, unpack};
+use super::super::{BackupError, CopyWriter, MANIFEST, Manifest, Part, copy_in, pack, unpack};
 
 pub(super) const BOTH: &[&str] = &["events", "notifications"];
 
@@ -26,6 +26,13 @@ pub(super) fn backup(folder: &Path) -> PathBuf {
     let mut open = File::create(&file).unwrap();
     pack("s", "2026-01-01T00:00:00Z".into(), parts, folder, &mut open).unwrap();
     file
+}
+
+/// What a manifest says of the copy of a service in a folder.
+pub(super) fn part_of(folder: &Path, service: &str) -> Part {
+    let copy = fs::read(copy_in(folder, service)).unwrap();
+    let sha256 = hexadecimal(&Sha256::digest(&copy));
+    Part { service: service.into(), bytes: copy.len() as u64, sha256 }
 }
 
 /// An entry of an archive that is written with no check at all.

@@ -3,7 +3,7 @@
 use futures_util::future::try_join_all;
 
 use super::create::{Created, create};
-use super::rollout::{Purpose, Rollout, hosts_with_services, plan};
+use super::rollout::{Purpose, Rollout, plan};
 use super::switch::{Row, switch_all};
 use crate::cli::TokenArgs;
 use crate::deploy::Artifact;
@@ -27,11 +27,7 @@ pub(crate) async fn run<'a, T>(
     outcome: &'static str,
     finish: impl AsyncFnOnce(Executed<'_, 'a>, &Grants) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let connections = session.connect_all(hosts).await?;
-    let pairs = hosts_with_services(&connections);
-    let tokens = session.planned_tokens(args, &pairs, purpose.ensures_token()).await?;
-    let token = session.token(args)?;
-    let rollouts = plan(session, connections, &tokens, token.as_ref(), purpose).await?;
+    let (rollouts, tokens) = plan(session, hosts, args, purpose).await?;
     let grants = session.grant(args, tokens, purpose.ensures_token())?;
     let (new, running) = rollouts.split_at(rollouts.partition_point(Rollout::is_new));
     let created = new.iter().map(|rollout| create(session, rollout, &grants, purpose));

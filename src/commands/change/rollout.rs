@@ -79,19 +79,24 @@ impl Rollout<'_> {
     }
 }
 
-/// Compares the hosts with what is wanted. The result is in the order of execution. Fails if one
-/// of the hosts is in a state that the command does not change.
-pub(crate) async fn plan<'a>(
+/// Compares the hosts with what is wanted. The rollouts are in the order of execution. Fails if
+/// one of the hosts is in a state that the command does not change.
+pub(super) async fn plan<'a>(
     session: &'a Session,
-    connections: Vec<Connection<'a>>,
-    tokens: &HostTokens,
-    token: Option<&Token>,
+    hosts: &'a [ServiceHost],
+    args: &TokenArgs,
     purpose: Purpose<'_>,
-) -> Result<Vec<Rollout<'a>>, Error> {
-    let plans = connections.into_iter().map(|it| plan_one(session, it, tokens, token, purpose));
+) -> Result<(Vec<Rollout<'a>>, HostTokens), Error> {
+    let connections = session.connect_all(hosts).await?;
+    let pairs = hosts_with_services(&connections);
+    let tokens = session.planned_tokens(args, &pairs, purpose.ensures_token()).await?;
+    let token = session.token(args)?;
+    let plans = connections
+        .into_iter()
+        .map(|connection| plan_one(session, connection, &tokens, token.as_ref(), purpose));
     let mut rollouts = try_join_all(plans).await?;
     rollouts.sort_by_key(|rollout| !rollout.is_new());
-    Ok(rollouts)
+    Ok((rollouts, tokens))
 }
 
 async fn plan_one<'a>(
@@ -138,9 +143,7 @@ async fn missing_fixtures(
 }
 
 /// The hosts of connections, each with its service.
-pub(crate) fn hosts_with_services<'c>(
-    connections: &'c [Connection<'_>],
-) -> Vec<(&'c Host, &'c Service)> {
+fn hosts_with_services<'c>(connections: &'c [Connection<'_>]) -> Vec<(&'c Host, &'c Service)> {
     connections.iter().map(|connection| (&connection.host, connection.service)).collect()
 }
 
@@ -151,11 +154,7 @@ pub(crate) async fn preview(
     args: &TokenArgs,
     purpose: Purpose<'_>,
 ) -> Result<Plan, Error> {
-    let connections = session.connect_all(hosts).await?;
-    let pairs = hosts_with_services(&connections);
-    let tokens = session.planned_tokens(args, &pairs, purpose.ensures_token()).await?;
-    let token = session.token(args)?;
-    let rollouts = plan(session, connections, &tokens, token.as_ref(), purpose).await?;
+    let (rollouts, _) = plan(session, hosts, args, purpose).await?;
     let operations = rollouts.into_iter().flat_map(|rollout| {
         rollout.connection.reporter.done("compared");
         rollout.operations

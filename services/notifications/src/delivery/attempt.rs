@@ -34,13 +34,12 @@ impl Attempt {
         let before = &self.claim.delivery.state;
         let state = if begins {
             let outcome = self.send(context).await;
-            before.after(outcome, now(), context.settings.retry, jitter())
+            let state = before.after(outcome, now(), context.settings.retry, jitter());
+            log(self.claim.document.id, &state);
+            state
         } else {
             DeliveryState::Scheduled { due: now(), failures: before.failures().cloned() }
         };
-        if begins {
-            log(self.claim.document.id, &state);
-        }
         self.settle(context, state).await;
     }
 

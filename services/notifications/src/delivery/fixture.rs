@@ -1,4 +1,4 @@
-//! A store and a context for tests, with a relay that nobody is at.
+//! A store and a context for tests, with a relay that does not exist.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -6,13 +6,12 @@ use hyper::header::{
     HeaderValue, LINK, LOCATION, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
+use store::{ObjectId, Tag};
 
 use super::content::Content;
 use super::encoding::{self, Encoding};
 use super::entity_tag::entity_tag;
 use crate::extension::PageResponse;
-use store::ObjectId;
-use store::Tag;
 
 pub(crate) type Answer = Response<Content>;
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use store::StoreError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
-/// The memory of all answers under way, in bytes. Answers that are shared do not count.
+/// The memory of all answers under way, in bytes.
 const BUDGET_BYTES: usize = 32 << 20;
 /// What one permit stands for, in bytes.
 const UNIT: usize = 1 << 10;

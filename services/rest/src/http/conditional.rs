@@ -3,12 +3,12 @@
 
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
+use store::{Condition, Tag, Tags};
 
 use super::answer::{self, Answer};
 use super::encoding::Encoding;
 use super::entity_tag::parse_tag;
 use super::problem::Problem;
-use store::{Condition, Tag, Tags};
 
 /// The condition in a request's headers.
 pub(crate) fn condition(headers: &HeaderMap) -> Condition {

@@ -1,10 +1,9 @@
 //! Formats and parses entity tags (RFC 9110, section 8.8.3).
 
 use hyper::header::HeaderValue;
+use store::{Tag, hex};
 
 use super::encoding::Encoding;
-use store::Tag;
-use store::hex;
 
 /// The suffix of the entity tags of compressed bytes: they are another representation, which a
 /// cache must not confuse with the plain one.

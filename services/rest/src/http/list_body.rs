@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use store::{Chunks, Listing, Page, Revision, Store, StoreError};
 use tokio::sync::{Mutex, OnceCell};
 
 use super::budget::AnswerBudget;
 use super::content::ChunkSource;
 use super::encoding;
 use crate::json;
-use store::{Chunks, Listing, Page, Revision, Store, StoreError};
 
 /// The longest list that is cached, in bytes: some ten thousand resources.
 pub(crate) const MAX_CACHED_BYTES: u64 = 4 << 20;

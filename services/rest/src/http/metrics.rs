@@ -10,10 +10,10 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
-use store::Histogram;
+use store::{Histogram, MICROSECONDS};
 
 use super::route::Route;
-use crate::metrics::{MICROSECONDS, Reading};
+use crate::metrics::Reading;
 
 const ROUTES: [&str; 9] =
     ["list", "item", "healthz", "readyz", "metrics", "action", "openapi", "page", "unknown"];

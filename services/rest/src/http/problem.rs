@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use hyper::StatusCode;
 use hyper::header::{CONNECTION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use store::{Document, StoreError, WriteOutcome};
 
 use super::answer::{self, Answer};
 use super::body::BodyError;
@@ -12,7 +13,6 @@ use crate::access::tokens::Role;
 use crate::extension::SelectError;
 use crate::fields::FieldError;
 use crate::json::ObjectWriter;
-use store::{Document, StoreError, WriteOutcome};
 
 /// Seconds after which a client may try again when the service cannot write or is busy.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("10");

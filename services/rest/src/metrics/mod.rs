@@ -17,13 +17,6 @@ pub(crate) use histogram::Reading;
 /// The media type of the text format.
 pub(crate) const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
 
-/// Bucket bounds of times, in microseconds, from what a cached read takes to what a client
-/// gives up on.
-pub(crate) const MICROSECONDS: [u64; 15] = [
-    50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
-    1_000_000, 10_000_000,
-];
-
 /// Appends the metrics of a registry to a text, in Prometheus's text format 0.0.4.
 pub(crate) fn encode(text: &mut String, registry: &Registry) {
     prometheus_text::encode(text, registry).expect("writing to a string cannot fail");

@@ -4,11 +4,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use store::{BackupError, StoreError};
 
 use crate::access::AccessError;
 use crate::control::ControlError;
 use crate::data_dir::DataDirError;
-use store::{BackupError, StoreError};
 
 /// Why a backup was not made or restored. What was there before is unchanged.
 #[derive(Debug, thiserror::Error)]

@@ -16,7 +16,7 @@ pub(super) struct Migration {
     /// What is run.
     pub(super) sql: &'static str,
     /// The oldest schema that a program has to know to use the file still. Going back by one
-    /// release has to work, so a step that an older program cannot bear comes a release after
+    /// release has to work, so a step that an older program cannot work with comes a release after
     /// the program that can.
     pub(super) oldest: u32,
 }

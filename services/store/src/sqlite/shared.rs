@@ -12,16 +12,11 @@ use super::mutex::lock;
 use super::pool::Pool;
 use super::snapshots::Snapshots;
 use super::totals::Totals;
-use crate::statistics::Histogram;
+use crate::statistics::{Histogram, MICROSECONDS};
 use crate::{Revision, StoreError};
 
 /// Bucket bounds of the number of writes in a commit.
 const WRITES: [u64; 10] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
-/// Bucket bounds of times in microseconds.
-const MICROSECONDS: [u64; 15] = [
-    50, 100, 250, 500, 1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
-    1_000_000, 2_500_000,
-];
 /// A read that takes longer is one that waits for the disk.
 const SLOW: Duration = Duration::from_millis(2);
 /// After so many slow reads in a second, none is made on a thread that must not wait until a

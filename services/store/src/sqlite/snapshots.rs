@@ -27,7 +27,7 @@ const CLOSE_RETRY: Duration = Duration::from_millis(100);
 pub(super) enum Reader {
     /// A list, which ends when it takes too long or the log is large.
     List,
-    /// A backup or a check of the whole file, which ends when writes would have to fail.
+    /// A backup, which ends when writes would have to fail.
     Backup,
     /// A check of the whole file, which is made again later.
     Check,

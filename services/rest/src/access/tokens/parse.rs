@@ -14,10 +14,10 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use store::hex;
 
 use super::list::{Entry, TokenList, TokenListError};
 use super::{MAX_NAME_LENGTH, is_name};
-use store::hex;
 
 /// No list is changed more often.
 const MAX_SERIAL: u64 = 1 << 40;

@@ -2,13 +2,13 @@
 //! extension on a resource, or on all that a query selects.
 
 use hyper::StatusCode;
+use store::ObjectId;
 
 use super::Api;
 use crate::extension::{ActionError, ActionOutcome, Extension};
 use crate::http::answer::{self, Answer};
 use crate::http::problem::Problem;
 use crate::resource::Resource;
-use store::ObjectId;
 
 /// An action on a resource.
 pub(super) struct Action {

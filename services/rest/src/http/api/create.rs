@@ -26,13 +26,11 @@ impl<R: Resource> Create<R> {
     pub(super) async fn apply<E: Extension>(self, api: &Api<R, E>) -> Result<Answer, Problem> {
         let _permit = api.begin_write()?;
         let id = api.ids.next();
-        let Document { bytes, tag, .. } = {
-            let document = Document::new(id, self.resource.document(id));
-            let write = Write::Insert { document: document.clone(), facts: self.resource.facts() };
-            written(api.store.write(write).await?)?;
-            document
-        };
+        let document = Document::new(id, self.resource.document(id));
+        let write = Write::Insert { document: document.clone(), facts: self.resource.facts() };
+        written(api.store.write(write).await?)?;
         api.extension.written();
+        let Document { bytes, tag, .. } = document;
         let answer = answer::document(StatusCode::CREATED, bytes, tag, &HeaderMap::new());
         Ok(answer::with_location(answer, R::COLLECTION, id))
     }

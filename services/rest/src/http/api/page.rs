@@ -2,13 +2,13 @@
 
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Uri};
+use store::{Condition, Tag};
 
 use super::Api;
 use crate::extension::Extension;
 use crate::http::answer::{self, Answer};
 use crate::http::conditional::{self, unchanged};
 use crate::http::problem::Problem;
-use store::{Condition, Tag};
 
 /// A request for a page.
 pub(super) struct ShowPage<'a> {

@@ -1,6 +1,5 @@
 //! Changes documents and what follows from them.
 
-use bytes::Bytes;
 use rusqlite::{OptionalExtension, params};
 
 use super::{Failure, Writer};
@@ -87,7 +86,10 @@ impl Writer {
             self.connection.last_insert_rowid()
         };
         self.place(number, stored.and_then(|stored| stored.key), key, facts.search.as_ref())?;
-        self.schedule(*id, *tag, facts.delivery.as_ref())?;
+        match &facts.delivery {
+            Some(schedule) => self.schedule(*id, *tag, schedule)?,
+            None => self.unschedule(*id)?,
+        }
         self.totals.documents += u64::from(stored.is_none());
         self.totals.bytes = self.totals.bytes.saturating_sub(old_length) + length;
         self.changed.push(*id);
@@ -157,7 +159,7 @@ impl Writer {
         let sql = "DELETE FROM documents WHERE number = ?1";
         self.connection.prepare_cached(sql)?.execute([stored.number])?;
         self.place(stored.number, stored.key, None, None)?;
-        self.schedule(id, Tag::of(&Bytes::new()), None)?;
+        self.unschedule(id)?;
         self.totals.documents = self.totals.documents.saturating_sub(1);
         self.totals.bytes = self.totals.bytes.saturating_sub(stored.bytes);
         self.changed.push(id);

@@ -63,23 +63,15 @@ pub(super) fn set_meta(connection: &Connection, name: &str, value: u64) -> rusql
 }
 
 impl Writer {
-    /// Schedules the mail of a document that was stored, or forgets that of one that asks for
-    /// none.
+    /// Schedules the mail of a document that was stored.
     pub(super) fn schedule(
         &mut self,
         id: ObjectId,
         tag: Tag,
-        schedule: Option<&Schedule>,
+        schedule: &Schedule,
     ) -> rusqlite::Result<()> {
         let known = self.known(id)?;
         let before = known.as_ref().map(|known| known.state.name());
-        let Some(schedule) = schedule else {
-            // Also one that cannot be read.
-            let sql = "DELETE FROM deliveries WHERE id = ?1";
-            self.connection.prepare_cached(sql)?.execute([id])?;
-            self.totals.count(before, None);
-            return Ok(());
-        };
         let now = now();
         let state = match known {
             Some(known) if known.tag == tag => return Ok(()),
@@ -93,6 +85,15 @@ impl Writer {
         };
         self.totals.count(before, Some(state.name()));
         put(&self.connection, id, &schedule.recipient, &Delivery { state, tag })
+    }
+
+    /// Removes the delivery of a document that is gone or asks for no mail, also a damaged one.
+    pub(super) fn unschedule(&mut self, id: ObjectId) -> rusqlite::Result<()> {
+        let sql = "DELETE FROM deliveries WHERE id = ?1 RETURNING state";
+        let mut delete = self.connection.prepare_cached(sql)?;
+        let before = readable(delete.query_row([id], |row| name(row.get(0)?)).optional())?;
+        self.totals.count(before.flatten(), None);
+        Ok(())
     }
 
     /// The state of a notification that is first seen now.
