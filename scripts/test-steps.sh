@@ -73,7 +73,7 @@ check_rarely() {
     step "comparisons"
     need g++ g++
     local comparison
-    for comparison in engines services; do
+    for comparison in services; do
         cargo check --locked --quiet --manifest-path "benches/$comparison/Cargo.toml"
     done
 

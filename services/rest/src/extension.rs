@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
-use store::{ObjectId, Page, Store, StoreError};
+use store::{ObjectId, Page, Statistics, Store, StoreError};
 
 use crate::fields::FieldError;
 use crate::json::ObjectWriter;
@@ -87,7 +87,7 @@ pub trait Extension: Sized + Send + Sync + 'static {
     }
 
     /// Adds the state of the extension to `/readyz`.
-    fn write_status(&self, _out: &mut ObjectWriter<'_>) {}
+    fn write_status(&self, _statistics: &Statistics, _out: &mut ObjectWriter<'_>) {}
 
     /// Stops with the service, after the work in progress.
     fn stop(&self) -> impl Future<Output = ()> + Send {

@@ -94,7 +94,7 @@ async fn fill(store: &Arc<SqliteStore>, events: u64, writers: u64) -> Duration {
                         return;
                     }
                     let (document, facts) = event(n, ids.next());
-                    store.write(Write::Insert { document, facts }).await.unwrap();
+                    store.write(Write::Create { document, facts }).await.unwrap();
                 }
             })
         })
@@ -222,7 +222,7 @@ async fn main() {
         drop(alone);
         let store = Arc::new(SqliteStore::open(folder, &SETTINGS).unwrap());
         rate("events, 64 writers", events, fill(&store, events, WRITERS).await);
-        let statistics = store.statistics();
+        let statistics = store.statistics().await;
         println!("{:?}\n{:?}", statistics.batch_writes, statistics.commit_seconds);
         println!("checkpoints {}", statistics.checkpoints);
         sizes(folder);

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Tag;
+
 /// How long after the first attempt a mail is retried.
 const MAX_RETRY_TIME: Duration = Duration::from_secs(86_400);
 const MAX_BACKOFF: Duration = Duration::from_secs(4 * 3600);
@@ -126,6 +128,30 @@ impl DeliveryState {
             return Self::Expired { time: seen };
         }
         Self::Scheduled { due, failures: None }
+    }
+
+    /// The state after a document was stored that asks for a mail at `due`; none if it stays as
+    /// `known`, the delivery that there was. `expiry` is how late a mail may be that is first seen,
+    /// once mails are sent.
+    pub(crate) fn after_write(
+        known: Option<(&Self, Tag)>,
+        tag: Tag,
+        due: u64,
+        now: u64,
+        expiry: Option<u64>,
+    ) -> Option<Self> {
+        match known {
+            Some((_, known)) if known == tag => return None,
+            // What was sent is sent again only if it is set to a later time.
+            Some((sent @ Self::Sent { .. }, _)) if due <= now => {
+                return Some(sent.clone());
+            }
+            _ => {}
+        }
+        Some(match expiry {
+            Some(expiry) => Self::initial(due, now, Duration::from_millis(expiry)),
+            None => Self::Scheduled { due, failures: None },
+        })
     }
 
     /// When the next attempt is due, if there is one.

@@ -3,9 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::ObjectId;
+use crate::{DatabaseUrlError, ObjectId};
 
-/// Why the store could not do what was asked. Nothing was changed then.
+/// Why the store could not do what was asked. Nothing was changed then, unless it says that this
+/// is in doubt.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// The disk, or the quota on it, is full. Later writes may succeed.
@@ -36,6 +37,33 @@ pub enum StoreError {
         /// The limit.
         limit: u64,
     },
+    /// The database cannot be reached, or takes no writes. Later requests may succeed.
+    #[error("the database {database} cannot be used: {reason}")]
+    Unavailable {
+        /// Its hosts and its name.
+        database: String,
+        /// What it or the system said.
+        reason: String,
+    },
+    /// The connection to the database was lost during a commit: the write may have been made.
+    #[error(
+        "the connection to {database} was lost during a commit: look whether the change was made"
+    )]
+    InDoubt {
+        /// Its hosts and its name.
+        database: String,
+    },
+    /// The database refused what was asked of it.
+    #[error("the database {database}: {message}")]
+    Database {
+        /// Its hosts and its name.
+        database: String,
+        /// What it said.
+        message: String,
+    },
+    /// There is no usable URL of a database.
+    #[error(transparent)]
+    DatabaseUrl(#[from] DatabaseUrlError),
     /// Reading or writing failed.
     #[error("{path}: {message}")]
     Io {

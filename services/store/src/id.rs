@@ -27,6 +27,9 @@ impl PartialOrd for ObjectId {
     }
 }
 
+/// What a service's document begins with, before its id.
+const DOCUMENT_BEGIN: &[u8] = b"{\"id\": \"";
+
 /// The text is not 24 hexadecimal digits.
 #[derive(Debug, PartialEq, Eq)]
 pub struct InvalidId;
@@ -53,8 +56,28 @@ impl ObjectId {
 
     /// The id at the beginning of a service's document: `{"id": "…"`.
     pub fn of_document(document: &[u8]) -> Option<Self> {
-        let hex = document.strip_prefix(b"{\"id\": \"")?.get(..24)?;
+        let hex = document.strip_prefix(DOCUMENT_BEGIN)?.get(..24)?;
         std::str::from_utf8(hex).ok()?.parse().ok()
+    }
+
+    /// The 24 digits of the id at the beginning of a service's document.
+    pub(crate) fn place_in(document: &mut [u8]) -> Option<&mut [u8]> {
+        Self::of_document(document)?;
+        document.get_mut(DOCUMENT_BEGIN.len()..DOCUMENT_BEGIN.len() + 24)
+    }
+
+    /// The next greater id. The greatest has none, and is returned itself.
+    #[must_use]
+    pub fn next(self) -> Self {
+        let mut bytes = self.0;
+        for byte in bytes.iter_mut().rev() {
+            let (sum, overflows) = byte.overflowing_add(1);
+            *byte = sum;
+            if !overflows {
+                return Self(bytes);
+            }
+        }
+        self
     }
 
     /// When it was created, in seconds since 1970: its first four bytes.
@@ -185,6 +208,15 @@ mod tests {
         for (a, b) in ids.iter().flat_map(|a| ids.iter().map(move |b| (*a, *b))) {
             assert_eq!(ObjectId(a).cmp(&ObjectId(b)), a.cmp(&b), "{a:?} {b:?}");
         }
+    }
+
+    #[test]
+    fn the_next_id_is_the_least_that_is_greater() {
+        let id = |text: &str| text.parse::<ObjectId>().unwrap();
+        let next = |text| id(text).next();
+        assert_eq!(next("5e0745fe9c1a2b3c4d5e6f70"), id("5e0745fe9c1a2b3c4d5e6f71"));
+        assert_eq!(next("5e0745fe9c1a2b3c4dffffff"), id("5e0745fe9c1a2b3c4e000000"));
+        assert_eq!(next("ffffffffffffffffffffffff"), id("ffffffffffffffffffffffff"));
     }
 
     #[test]

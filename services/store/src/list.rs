@@ -37,6 +37,23 @@ pub struct Listing {
 /// longer. `next` may wait for the disk, so it belongs on a thread that may block.
 pub type Chunks = Box<dyn Iterator<Item = Result<Vec<Document>, StoreError>> + Send>;
 
+/// Bytes of documents in a chunk.
+pub(crate) const CHUNK: usize = 64 * 1024;
+
+/// Documents that were read, in chunks.
+pub(crate) fn in_chunks(documents: Vec<Document>) -> Chunks {
+    let mut documents = documents.into_iter().peekable();
+    Box::new(std::iter::from_fn(move || {
+        let mut chunk = vec![documents.next()?];
+        let mut bytes = chunk[0].bytes.len();
+        while let Some(next) = documents.next_if(|next| bytes + next.bytes.len() <= CHUNK) {
+            bytes += next.bytes.len();
+            chunk.push(next);
+        }
+        Some(Ok(chunk))
+    }))
+}
+
 impl fmt::Debug for Listing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Listing")

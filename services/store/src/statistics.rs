@@ -12,6 +12,9 @@ pub const MICROSECONDS: [u64; 15] = [
     1_000_000, 10_000_000,
 ];
 
+/// Bucket bounds of the number of writes in a commit.
+pub(crate) const BATCH_WRITES: [u64; 10] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
+
 /// What a store has counted and measured so far.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statistics {

@@ -70,13 +70,14 @@ pub trait Store: Debug + Send + Sync + 'static {
     fn next_due(&self) -> StoreFuture<'_, Option<u64>>;
 
     /// The present state of the store as a whole.
-    fn revision(&self) -> Revision;
+    fn revision(&self) -> StoreFuture<'_, Revision>;
 
     /// Why the store accepts no writes, if it accepts none.
     fn check(&self) -> Result<(), StoreError>;
 
-    /// What the store has counted and measured.
-    fn statistics(&self) -> Statistics;
+    /// What the store has counted and measured. Where the numbers cannot be read at present,
+    /// they are those of the last time.
+    fn statistics(&self) -> Pin<Box<dyn Future<Output = Statistics> + Send + '_>>;
 
     /// Writes a backup of one state. It blocks, so it belongs on a thread that may.
     fn back_up(&self, out: &mut dyn io::Write) -> Result<BackupSummary, BackupError>;

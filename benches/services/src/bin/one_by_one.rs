@@ -23,7 +23,7 @@ impl Documents for OneByOne {
         let facts = (self.facts)(&document);
         let document = Document::new(id, document);
         let _turn = self.turn.lock().await;
-        self.store.write(Write::Insert { document, facts }).await.expect("an insert");
+        self.store.write(Write::Create { document, facts }).await.expect("an insert");
     }
 
     async fn get(&self, id: ObjectId) -> Option<Bytes> {

@@ -10,7 +10,9 @@ use rest::extension::{
 };
 use rest::fields::FieldError;
 use rest::json::ObjectWriter;
-use store::{DeliveryFilter, DeliveryState, Document, ObjectId, Page, RetryOutcome, StoreError};
+use store::{
+    DeliveryFilter, DeliveryState, Document, ObjectId, Page, RetryOutcome, Statistics, StoreError,
+};
 use tokio::sync::{Notify, watch};
 
 use super::query::{Query, parse_retry};
@@ -120,7 +122,7 @@ impl Extension for Delivery {
         Ok(body.into())
     }
 
-    fn write_status(&self, out: &mut ObjectWriter<'_>) {
+    fn write_status(&self, statistics: &Statistics, out: &mut ObjectWriter<'_>) {
         let Some(context) = &self.sending else {
             out.text("mail", "off");
             return;
@@ -128,7 +130,7 @@ impl Extension for Delivery {
         let (host, port) = (&context.settings.host, context.settings.port);
         out.text("mail", &format!("{host}:{port}"));
         out.object("notifications", |out| {
-            for (name, count) in self.store.statistics().deliveries {
+            for (name, count) in statistics.deliveries {
                 out.number(name.as_str(), count);
             }
         });

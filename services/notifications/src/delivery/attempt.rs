@@ -68,7 +68,10 @@ impl Attempt {
             };
             tracing::error!(%error, %id, "cannot record the delivery of a notification");
             let is_final = matches!(error, StoreError::Stopped { .. } | StoreError::Damaged { .. });
-            if is_final || Instant::now() + RETRY_DELAY >= self.end_of_lease {
+            // While the database is away, nobody else can claim the mail either.
+            let is_ours = matches!(error, StoreError::Unavailable { .. })
+                || Instant::now() + RETRY_DELAY < self.end_of_lease;
+            if is_final || !is_ours {
                 tracing::error!(%id, "the notification may be sent again");
                 return;
             }

@@ -15,8 +15,9 @@ use super::{DeliveryContext, now, stopped};
 const MAX_PAUSE: Duration = Duration::from_secs(60);
 /// The shortest time between two looks at the store while others write.
 const MIN_PAUSE: Duration = Duration::from_millis(10);
-/// How long a claimed mail is kept from others: much longer than an attempt takes.
-const LEASE: Duration = Duration::from_secs(600);
+/// How long a claimed mail is kept from others: longer than an attempt takes, and not much longer
+/// than anybody wants to wait for the mails of a process that has died.
+const LEASE: Duration = Duration::from_secs(60);
 /// Mails whose attempts begin within this time are claimed together.
 const BATCH_TIME: Duration = Duration::from_millis(50);
 

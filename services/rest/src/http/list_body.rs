@@ -46,7 +46,7 @@ impl ListCache {
         store: &dyn Store,
         budget: &AnswerBudget,
     ) -> Result<CachedOrStreamed, StoreError> {
-        let wanted = store.revision();
+        let wanted = store.revision().await?;
         let mut current = self.current.lock().await;
         // A list that was read while this call waited may be older than the store is by now,
         // but not older than the store was when this call began.

@@ -89,9 +89,19 @@ impl From<StoreError> for Problem {
     }
 }
 
+/// The document that a write has created.
+pub(crate) fn created(outcome: WriteOutcome) -> Result<Document, Problem> {
+    match outcome {
+        WriteOutcome::Created(document) => Ok(document),
+        // No condition was given.
+        _ => Err(Problem::PreconditionFailed),
+    }
+}
+
 /// The document that a write removed, if any, or why it was not made.
 pub(crate) fn written(outcome: WriteOutcome) -> Result<Option<Document>, Problem> {
     match outcome {
+        WriteOutcome::Created(_) => Ok(None),
         WriteOutcome::Done(removed) => Ok(removed),
         WriteOutcome::NotFound => Err(Problem::NoSuchResource),
         WriteOutcome::ConditionFailed => Err(Problem::PreconditionFailed),
@@ -106,6 +116,8 @@ fn status_of(error: &StoreError) -> StatusCode {
         | StoreError::TooManyBytes { .. }
         | StoreError::TooManyDocuments { .. } => StatusCode::INSUFFICIENT_STORAGE,
         StoreError::Busy { .. }
+        | StoreError::Unavailable { .. }
+        | StoreError::InDoubt { .. }
         | StoreError::Stopped { .. }
         | StoreError::Interrupted
         | StoreError::Damaged { .. }
@@ -114,7 +126,8 @@ fn status_of(error: &StoreError) -> StatusCode {
     }
 }
 
-fn message_of(error: &StoreError) -> &'static str {
+/// What a failure of the store means, without what only the operator may know.
+pub(crate) fn message_of(error: &StoreError) -> &'static str {
     match error {
         StoreError::Full { .. } | StoreError::Reserve { .. } => {
             "The disk is full; nothing was changed."
@@ -123,6 +136,12 @@ fn message_of(error: &StoreError) -> &'static str {
             "The service holds as much as it may; nothing was changed."
         }
         StoreError::Busy { .. } | StoreError::Interrupted => BUSY,
+        StoreError::Unavailable { .. } => {
+            "The database cannot be used at the moment; nothing was changed."
+        }
+        StoreError::InDoubt { .. } => {
+            "The connection to the database was lost: look whether the change was made."
+        }
         StoreError::Stopped { .. } => READ_ONLY,
         StoreError::Damaged { .. } => "The data are damaged on the disk.",
         StoreError::DamagedDocument { .. } => "The resource is damaged on the disk.",

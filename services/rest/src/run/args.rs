@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
+use store::DatabaseUrl;
+
 use crate::access::origins::{Origin, Origins};
 use crate::access::{AccessArgs, AccessError, Guard};
 use crate::access_log::{LogFormat, LoggedRequests};
@@ -17,11 +19,11 @@ Exit codes (as in sysexits.h):
   2   invalid command line
   65  the data is damaged, or belongs to another service
   66  the backup to restore cannot be read
-  69  the address is in use or not available
+  69  the address is in use or not available, or the database cannot be reached
   73  the data folder or backup cannot be written, or the folder already holds data
   74  input or output failed
   75  another process uses the data folder
-  78  the access, mail or page settings are not valid";
+  78  the access, database, mail or page settings are not valid";
 
 #[derive(Debug, Parser)]
 #[command(after_help = EXIT_CODES, args_conflicts_with_subcommands = true)]
@@ -50,6 +52,14 @@ pub(super) struct ServeArgs {
     pub(super) data: DataArgs,
 
     #[command(flatten)]
+    pub(super) database: DatabaseArgs,
+
+    /// Maximum number of connections to the PostgreSQL database; lists take up to half of them
+    #[arg(long, value_name = "N", env = "DATABASE_CONNECTIONS", default_value_t = 16,
+        value_parser = clap::value_parser!(u16).range(2..))]
+    pub(super) database_connections: u16,
+
+    #[command(flatten)]
     pub(super) access: AccessArgs,
 
     /// Origins whose pages may use the service in a browser, like `https://events.example.org`
@@ -68,7 +78,8 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "N", default_value_t = 5_000_000)]
     pub(super) max_resources: u64,
 
-    /// Bytes of the disk that stay free: creating and replacing is refused with 507 below
+    /// Bytes of the disk that stay free, unless the data are in PostgreSQL: creating and replacing
+    /// is refused with 507 below
     #[arg(long, value_name = "BYTES", default_value_t = 64 << 20)]
     pub(super) reserve_bytes: u64,
 
@@ -104,6 +115,26 @@ pub(super) struct DataArgs {
     pub(super) data: PathBuf,
 }
 
+#[derive(Debug, clap::Args)]
+pub(super) struct DatabaseArgs {
+    /// File with the URL of a PostgreSQL database to hold the data instead of the folder; it is
+    /// read for each connection. The variable `DATABASE_URL` may have the URL itself
+    #[arg(long, value_name = "FILE", env = "DATABASE_URL_FILE")]
+    pub(super) database_url_file: Option<PathBuf>,
+}
+
+impl DatabaseArgs {
+    /// The database, if the data are in one. A URL has a password, so it is no argument.
+    pub(super) fn url(&self) -> Option<DatabaseUrl> {
+        let file = self.database_url_file.as_ref().filter(|file| !file.as_os_str().is_empty());
+        if let Some(file) = file {
+            return Some(DatabaseUrl::File(file.clone()));
+        }
+        let url = std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty());
+        url.map(DatabaseUrl::Value)
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     #[command(flatten)]
@@ -135,14 +166,19 @@ pub(super) enum BackupCommand {
         file: PathBuf,
         #[command(flatten)]
         data: DataArgs,
+        #[command(flatten)]
+        database: DatabaseArgs,
     },
-    /// Restore a backup into the data folder of a service that is not running
+    /// Restore a backup into the data folder of a service that is not running, or into its
+    /// PostgreSQL database
     Restore {
         /// Backup to read; - is standard input
         file: PathBuf,
         #[command(flatten)]
         data: DataArgs,
-        /// Replace the data that the folder holds
+        #[command(flatten)]
+        database: DatabaseArgs,
+        /// Replace the data that the folder or the database holds
         #[arg(long)]
         replace: bool,
     },

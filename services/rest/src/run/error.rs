@@ -82,6 +82,8 @@ fn store_code(error: &StoreError) -> u8 {
         | StoreError::Foreign { .. }
         | StoreError::OldLog { .. }
         | StoreError::Newer { .. } => 65,
+        StoreError::Unavailable { .. } => 69,
+        StoreError::DatabaseUrl(_) => 78,
         StoreError::ReadOnly { .. } => 73,
         StoreError::Locked { .. } => 75,
         _ => 74,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use store::{IdGenerator, Settings, SqliteStore, Store};
+use store::{IdGenerator, PostgresStore, Settings, SqliteStore, Store};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -66,7 +66,15 @@ async fn serve<R: Resource, E: Extension>(
     writes.reload(dir.path()).map_err(RunError::system)?;
     reload_on_hangup(hangup, Arc::clone(&writes), dir.path().into(), Arc::clone(&guard));
     let settings = Settings { limits: args.limits(), ..settings::<R>() };
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(dir.path(), &settings)?);
+    let url = args.database.url();
+    let is_shared = url.is_some();
+    let store: Arc<dyn Store> = match url {
+        None => Arc::new(SqliteStore::open(dir.path(), &settings)?),
+        Some(url) => {
+            let connections = usize::from(args.database_connections);
+            Arc::new(PostgresStore::open(url, &settings, connections).await?)
+        }
+    };
     let context = ExtensionContext {
         store: Arc::clone(&store),
         writes: Arc::clone(&writes),
@@ -89,7 +97,10 @@ async fn serve<R: Resource, E: Extension>(
         extension,
     }));
     let data = dir.path().display();
-    tracing::info!(version, %address, %data, connections, access, "{} is listening", R::COLLECTION);
+    let storage = if is_shared { "postgresql" } else { "sqlite" };
+    tracing::info!(
+        version, %address, %data, storage, connections, access, "{} is listening", R::COLLECTION
+    );
     let limits = Limits { connections, idle: args.idle_timeout, ..Limits::default() };
     let serving = Arc::clone(&api);
     let handle = move |request, peer| serving.handle(request, peer);

@@ -8,6 +8,7 @@
 //! {"end": {"documents": 1, "deliveries": 1, "sha256": "…"}}   of everything before this line
 //! ```
 
+mod copy;
 mod lines;
 mod read;
 mod write;
@@ -16,6 +17,7 @@ use std::io::{self, BufRead};
 
 use crate::StoreError;
 
+pub(crate) use copy::{Source, copy};
 pub use read::{Item, Reader};
 pub use write::Writer;
 

@@ -11,18 +11,18 @@ use rusqlite::{Connection, params};
 
 use super::connect::{FILE, Use, connect, connect_beside, create};
 use super::failure::translate;
+use super::list;
 use super::log::{LARGEST, Log};
-use super::mutex::lock;
 use super::read::{after_bytes, rows};
-use super::schema::{MIGRATIONS, level, prepare};
+use super::schema::{MIGRATIONS, known, level, prepare};
 use super::shared::Shared;
 use super::snapshots::{Reader, Snapshot};
 use super::state::{COLUMNS, delivery};
 use super::totals::Totals;
 use super::writer::{MAIL_SINCE, Restorer, meta};
-use super::{Settings, list};
-use crate::backup::{self, Writer};
-use crate::{BackupError, BackupSummary, Delivery, ObjectId, StoreError};
+use crate::backup::{self, Source, copy};
+use crate::mutex::lock;
+use crate::{BackupError, BackupSummary, Delivery, Document, ObjectId, Settings, StoreError};
 
 const SLOW_READER: &str = "the backup was not read in time, and kept the service from writing";
 /// How long a backup may keep the service from writing, in seconds.
@@ -33,6 +33,93 @@ const PART_ROWS: usize = 1000;
 /// What the file that is being restored has in place of the database's extension.
 const RESTORING: &str = "restoring";
 
+/// Where a state is read.
+trait State {
+    /// Reads from the state.
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError>;
+
+    /// The database's file.
+    fn path(&self) -> &Path;
+}
+
+/// A state of an open store.
+struct Open<'a> {
+    shared: &'a Shared,
+    snapshot: Snapshot<'a>,
+}
+
+impl State for Open<'_> {
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let translate = |error| self.shared.translate(&error);
+        self.snapshot.read(|connection| read(connection).map_err(translate))
+    }
+
+    fn path(&self) -> &Path {
+        &self.shared.path
+    }
+}
+
+/// A state of a store that another process may have open. Its connection may be taken away.
+struct Beside<'a> {
+    path: &'a Path,
+    connection: &'a Mutex<Option<Connection>>,
+}
+
+impl State for Beside<'_> {
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        match &*lock(self.connection) {
+            Some(connection) => read(connection).map_err(|error| translate(self.path, &error)),
+            None => Err(StoreError::Busy { why: SLOW_READER }),
+        }
+    }
+
+    fn path(&self) -> &Path {
+        self.path
+    }
+}
+
+/// A state as the source of a backup.
+struct Parts<S>(S);
+
+impl<S: State> Source for Parts<S> {
+    fn count(&mut self) -> Result<u64, StoreError> {
+        self.0.read(|connection| Ok(Totals::load(connection)?.documents))
+    }
+
+    fn documents(
+        &mut self,
+        after: Option<ObjectId>,
+    ) -> Result<Vec<Result<Document, ObjectId>>, StoreError> {
+        self.0.read(|connection| list::read(connection, after, usize::MAX, PART_BYTES))
+    }
+
+    fn deliveries(
+        &mut self,
+        after: Option<ObjectId>,
+    ) -> Result<Vec<(ObjectId, Option<Delivery>)>, StoreError> {
+        self.0.read(|connection| read_deliveries(connection, after))
+    }
+
+    fn mail_since(&mut self) -> Result<Option<u64>, StoreError> {
+        let since = self.0.read(|connection| meta(connection, MAIL_SINCE))?;
+        Ok(since.map(|since| u64::try_from(since).unwrap_or(0)))
+    }
+
+    fn incomplete(&self) -> StoreError {
+        let what = "documents are missing from the index by id".into();
+        StoreError::Damaged { path: self.0.path().into(), what }
+    }
+}
+
 /// Writes a backup of an open store.
 pub(super) fn back_up(
     shared: &Shared,
@@ -40,9 +127,7 @@ pub(super) fn back_up(
 ) -> Result<BackupSummary, BackupError> {
     damage(shared.check())?;
     let snapshot = Snapshot::begin(&shared.snapshots, Reader::Backup)?;
-    let summary = write(&shared.path, shared.collection, out, |read| {
-        snapshot.read(|connection| read(connection).map_err(|error| shared.translate(&error)))
-    })?;
+    let summary = copy(&mut Parts(Open { shared, snapshot }), shared.collection, out)?;
     // Damage that was found meanwhile may be in what was written.
     damage(shared.check())?;
     Ok(summary)
@@ -57,7 +142,7 @@ pub fn back_up_folder(
     let path = super::connect::file_in(folder)?;
     let connection = connect_beside(&path)?;
     let failed = |error: rusqlite::Error| translate(&path, &error);
-    level(&connection, &path, collection, rows_u32(MIGRATIONS.len()))?;
+    level(&connection, &path, collection, known())?;
     connection.execute_batch("BEGIN; SELECT commits FROM totals;").map_err(failed)?;
     let log = Log::new(&path);
     let snapshot = Mutex::new(Some(connection));
@@ -65,10 +150,8 @@ pub fn back_up_folder(
         let (done, ended) = mpsc::channel::<()>();
         let (log, held) = (&log, &snapshot);
         scope.spawn(move || watch(log, held, &ended));
-        let written = write(&path, collection, out, |read| match &*lock(&snapshot) {
-            Some(connection) => read(connection).map_err(failed),
-            None => Err(StoreError::Busy { why: SLOW_READER }),
-        });
+        let state = Beside { path: &path, connection: &snapshot };
+        let written = copy(&mut Parts(state), collection, out);
         drop(done);
         written
     })
@@ -95,77 +178,17 @@ fn damage(check: Result<(), StoreError>) -> Result<(), StoreError> {
     })
 }
 
-/// What is read at once.
-#[derive(Debug)]
-enum Part {
-    Documents(Vec<Result<crate::Document, ObjectId>>),
-    Deliveries(Vec<(ObjectId, Option<Delivery>)>),
-    MailSince(Option<i64>),
-    Totals(Totals),
-}
-
-/// Writes what `read` reads from one state.
-fn write(
-    path: &Path,
-    collection: &str,
-    out: &mut dyn io::Write,
-    read: impl Fn(&dyn Fn(&Connection) -> rusqlite::Result<Part>) -> Result<Part, StoreError>,
-) -> Result<BackupSummary, BackupError> {
-    let mut writer = Writer::new(out, collection)?;
-    let mut missing = match read(&|connection| Totals::load(connection).map(Part::Totals))? {
-        Part::Totals(totals) => totals.documents,
-        _ => 0,
-    };
-    let mut after = None;
-    loop {
-        let documents = |connection: &Connection| {
-            list::read(connection, after, usize::MAX, PART_BYTES).map(Part::Documents)
-        };
-        let Part::Documents(documents) = read(&documents)? else { break };
-        if documents.is_empty() {
-            break;
-        }
-        for document in documents {
-            let document = document.map_err(|id| StoreError::DamagedDocument { id })?;
-            after = Some(document.id);
-            writer.document(&document)?;
-            // Wraps if there are more than there should be.
-            missing = missing.wrapping_sub(1);
-        }
-    }
-    if missing != 0 {
-        let what = "documents are missing from the index by id".into();
-        return Err(StoreError::Damaged { path: path.into(), what }.into());
-    }
-    let mut after = None;
-    loop {
-        let deliveries = |connection: &Connection| read_deliveries(connection, after);
-        let Part::Deliveries(deliveries) = read(&deliveries)? else { break };
-        if deliveries.is_empty() {
-            break;
-        }
-        for (id, delivery) in deliveries {
-            after = Some(id);
-            if let Some(delivery) = delivery {
-                writer.delivery(id, &delivery)?;
-            }
-        }
-    }
-    let since = |connection: &Connection| meta(connection, MAIL_SINCE).map(Part::MailSince);
-    if let Part::MailSince(Some(since)) = read(&since)? {
-        writer.mail_since(u64::try_from(since).unwrap_or(0))?;
-    }
-    writer.finish()
-}
-
-fn read_deliveries(connection: &Connection, after: Option<ObjectId>) -> rusqlite::Result<Part> {
+fn read_deliveries(
+    connection: &Connection,
+    after: Option<ObjectId>,
+) -> rusqlite::Result<Vec<(ObjectId, Option<Delivery>)>> {
     let sql =
         format!("SELECT v.id, {COLUMNS} FROM deliveries v WHERE v.id > ?1 ORDER BY v.id LIMIT ?2");
     let mut select = connection.prepare_cached(&sql)?;
     let found = select.query_map(params![after_bytes(after.as_ref()), rows(PART_ROWS)], |row| {
         Ok((row.get(0)?, delivery(row, 1)?))
     })?;
-    found.collect::<rusqlite::Result<Vec<_>>>().map(Part::Deliveries)
+    found.collect()
 }
 
 /// Puts a backup in the place of what a folder has, which the caller has locked. Without
@@ -280,8 +303,4 @@ fn remove(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
-}
-
-fn rows_u32(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
 }

@@ -1,6 +1,7 @@
 //! The trait's methods, by the writer and on threads that may wait.
 
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -67,6 +68,29 @@ impl SqliteStore {
             if last.is_none() {
                 return Ok(all);
             }
+        }
+    }
+
+    fn read_statistics(&self) -> Statistics {
+        let shared = &self.shared;
+        let totals = shared.totals();
+        let (cache_hits, cache_misses) = shared.cache.counts();
+        let counters = &shared.counters;
+        let states = StateName::ALL;
+        Statistics {
+            documents: totals.documents,
+            bytes: totals.bytes,
+            file_bytes: std::fs::metadata(&shared.path).map_or(0, |file| file.len()),
+            log_bytes: shared.log.file_bytes(),
+            deliveries: states.map(|state| (state, totals.deliveries[state as usize])),
+            batch_writes: counters.batch.read(),
+            commit_seconds: counters.commit.read(),
+            failed_commits: counters.failed.load(Ordering::Relaxed),
+            checkpoints: shared.log.checkpoints.load(Ordering::Relaxed),
+            cache_hits,
+            cache_misses,
+            open_lists: shared.snapshots.lists() as u64,
+            damaged_documents: counters.damaged.load(Ordering::Relaxed),
         }
     }
 
@@ -163,35 +187,16 @@ impl Store for SqliteStore {
         self.read(|shared| deliveries::next_due(shared))
     }
 
-    fn revision(&self) -> Revision {
-        self.shared.revision()
+    fn revision(&self) -> StoreFuture<'_, Revision> {
+        Box::pin(std::future::ready(Ok(self.shared.revision())))
     }
 
     fn check(&self) -> Result<(), StoreError> {
         self.shared.check()
     }
 
-    fn statistics(&self) -> Statistics {
-        let shared = &self.shared;
-        let totals = shared.totals();
-        let (cache_hits, cache_misses) = shared.cache.counts();
-        let counters = &shared.counters;
-        let states = StateName::ALL;
-        Statistics {
-            documents: totals.documents,
-            bytes: totals.bytes,
-            file_bytes: std::fs::metadata(&shared.path).map_or(0, |file| file.len()),
-            log_bytes: shared.log.file_bytes(),
-            deliveries: states.map(|state| (state, totals.deliveries[state as usize])),
-            batch_writes: counters.batch.read(),
-            commit_seconds: counters.commit.read(),
-            failed_commits: counters.failed.load(Ordering::Relaxed),
-            checkpoints: shared.log.checkpoints.load(Ordering::Relaxed),
-            cache_hits,
-            cache_misses,
-            open_lists: shared.snapshots.lists() as u64,
-            damaged_documents: counters.damaged.load(Ordering::Relaxed),
-        }
+    fn statistics(&self) -> Pin<Box<dyn Future<Output = Statistics> + Send + '_>> {
+        Box::pin(std::future::ready(self.read_statistics()))
     }
 
     fn back_up(&self, out: &mut dyn io::Write) -> Result<BackupSummary, BackupError> {

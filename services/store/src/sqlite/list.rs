@@ -8,10 +8,8 @@ use super::read::{after_bytes, document};
 use super::shared::Shared;
 use super::snapshots::{Reader, Slot};
 use super::totals::Totals;
-use crate::{Chunks, Document, Listing, ObjectId, Page, StoreError};
-
-/// Bytes of documents in a chunk.
-const CHUNK: usize = 64 * 1024;
+use crate::list::{CHUNK, in_chunks};
+use crate::{Document, Listing, ObjectId, Page, StoreError};
 
 /// The documents of a page. Waits for the disk.
 pub(super) fn list(shared: &Arc<Shared>, page: Page) -> Result<Listing, StoreError> {
@@ -49,20 +47,6 @@ fn read_page(
         revision: shared.revision_of(totals.commits),
         chunks: in_chunks(documents),
     })
-}
-
-/// Documents that were read, in chunks.
-fn in_chunks(documents: Vec<Document>) -> Chunks {
-    let mut documents = documents.into_iter().peekable();
-    Box::new(std::iter::from_fn(move || {
-        let mut chunk = vec![documents.next()?];
-        let mut bytes = chunk[0].bytes.len();
-        while let Some(next) = documents.next_if(|next| bytes + next.bytes.len() <= CHUNK) {
-            bytes += next.bytes.len();
-            chunk.push(next);
-        }
-        Some(Ok(chunk))
-    }))
 }
 
 /// Begins a list of everything: its state stays as it is until it was read, or for as long as it

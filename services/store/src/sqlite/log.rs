@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::mutex::lock;
+use crate::mutex::lock;
 
 /// Bytes of a page.
 pub(super) const PAGE: u64 = 4096;

@@ -8,14 +8,14 @@ use tokio::sync::mpsc;
 
 use super::backup::remove_leftovers;
 use super::connect::{Use, connect, create, file_in};
-use super::mutex::lock;
+use super::maintenance;
 use super::pool::Pool;
 use super::schema::{MIGRATIONS, prepare};
 use super::shared::Shared;
 use super::totals::Totals;
 use super::writer::{self, Job, Writer};
-use super::{Settings, maintenance};
-use crate::StoreError;
+use crate::mutex::lock;
+use crate::{Settings, StoreError};
 
 /// A store in one SQLite file.
 #[derive(Debug)]

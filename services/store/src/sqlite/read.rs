@@ -3,7 +3,6 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use bytes::Bytes;
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -56,13 +55,7 @@ pub(super) fn document(
         Ok((row.get(first + 1)?, row.get_ref(first + 2)?.as_blob()?))
     };
     let Some((tag, body)) = readable(values())? else { return Ok(Err(id)) };
-    // A document that names its id has to be that of its row: an index with a flipped bit leads
-    // to a row that is whole, but another one.
-    let is_its_own = ObjectId::of_document(body).is_none_or(|own| own == id);
-    if Tag::of(body) != tag || !is_its_own {
-        return Ok(Err(id));
-    }
-    Ok(Ok(Document { id, bytes: Bytes::copy_from_slice(body), tag }))
+    Ok(Document::verified(id, tag, body))
 }
 
 impl Shared {

@@ -25,6 +25,15 @@ pub(super) struct Migration {
 pub(super) const MIGRATIONS: &[Migration] =
     &[Migration { sql: include_str!("../../migrations/sqlite/0001_initial.sql"), oldest: 1 }];
 
+/// The newest schema that this program knows.
+pub(super) fn known() -> u32 {
+    number_of(MIGRATIONS)
+}
+
+fn number_of(migrations: &[Migration]) -> u32 {
+    u32::try_from(migrations.len()).unwrap_or(u32::MAX)
+}
+
 /// Checks that the file is ours, and applies the steps that it lacks, all or none.
 pub(super) fn prepare(
     connection: &mut Connection,
@@ -36,7 +45,7 @@ pub(super) fn prepare(
         StoreError::Busy { .. } => StoreError::Locked { path: path.into() },
         other => other,
     };
-    let knows = u32::try_from(migrations.len()).unwrap_or(u32::MAX);
+    let knows = number_of(migrations);
     let level = level(connection, path, collection, knows)?;
     // A log of commits, which readers and the writer use at the same time.
     let mode: String = connection

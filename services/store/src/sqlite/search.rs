@@ -7,14 +7,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::read::{document, rows};
 use super::shared::Shared;
-use super::writer::{Of, first_key, is_indexed, last_key, topic, word};
-use crate::{Cursor, Found, ObjectId, Search, StoreError};
+use super::writer::{first_key, is_indexed, last_key};
+use crate::{Cursor, Found, ObjectId, Search, StoreError, tokens};
 
 /// Words that one search looks for one by one, of all the beginnings that it names. Each takes
 /// memory of its own while it is being read.
 const MAX_LISTED: usize = 512;
-/// Beginnings that a search looks for.
-const MAX_WORDS: usize = 32;
 /// After this time a search is interrupted, so that it does not keep others from the disk.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 
@@ -133,19 +131,14 @@ impl Query {
 
 /// What FTS5 is asked for: words by their beginning, topics as a whole.
 fn query(connection: &Connection, search: &Search) -> rusqlite::Result<Query> {
-    let words = search.words.iter().filter_map(|it| word(Of::Text, it));
-    let place = search.place.iter().filter_map(|it| word(Of::Place, it));
-    let mut tokens: Vec<_> = words.chain(place).collect();
-    tokens.sort_unstable();
-    without_beginnings(&mut tokens);
-    keep_longest(&mut tokens);
+    let tokens = tokens::beginnings(search);
     let mut terms = Vec::with_capacity(tokens.len() + 1);
     let mut listed = 0;
     for token in tokens {
         let Some(term) = term(connection, &token, &mut listed)? else { return Ok(Query::Nothing) };
         terms.push(term);
     }
-    terms.extend(search.topic.iter().map(|it| format!("\"{}\"", topic(it))));
+    terms.extend(search.topic.iter().map(|it| format!("\"{}\"", tokens::topic(it))));
     Ok(if terms.is_empty() { Query::All } else { Query::Terms(terms.join(" AND ")) })
 }
 
@@ -175,41 +168,9 @@ fn term(
     Ok(Some(format!("(\"{}\")", found.join("\" OR \""))))
 }
 
-/// Puts the longest first, which begin the fewest words, and leaves out the shortest of too many.
-fn keep_longest(tokens: &mut Vec<String>) {
-    tokens.sort_by_key(|token| std::cmp::Reverse(token.chars().count()));
-    tokens.truncate(MAX_WORDS);
-}
-
-/// Leaves out what begins another word, since it is found with that one. The tokens are sorted.
-fn without_beginnings(tokens: &mut Vec<String>) {
-    tokens.dedup_by(|next, token| {
-        let begins = next.starts_with(token.as_str());
-        if begins {
-            std::mem::swap(next, token);
-        }
-        begins
-    });
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_that_begin_others_are_not_asked_for() {
-        let mut tokens = ["pm", "wa", "wm", "wmus", "wmusic"].map(String::from).to_vec();
-        without_beginnings(&mut tokens);
-        assert_eq!(tokens, ["pm", "wa", "wmusic"]);
-    }
-
-    #[test]
-    fn the_longest_of_too_many_words_are_asked_for() {
-        let mut tokens: Vec<_> = (0..40).map(|n| format!("w{}", "x".repeat(n + 1))).collect();
-        keep_longest(&mut tokens);
-        assert_eq!(tokens.len(), MAX_WORDS);
-        assert_eq!((tokens[0].len(), tokens[MAX_WORDS - 1].len()), (41, 10));
-    }
 
     #[test]
     fn the_words_of_all_beginnings_together_are_bounded() {

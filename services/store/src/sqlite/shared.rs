@@ -8,15 +8,13 @@ use std::time::{Duration, Instant};
 use super::cache::Cache;
 use super::failure::{is_of_a_value, translate};
 use super::log::Log;
-use super::mutex::lock;
 use super::pool::Pool;
 use super::snapshots::Snapshots;
 use super::totals::Totals;
-use crate::statistics::{Histogram, MICROSECONDS};
+use crate::mutex::lock;
+use crate::statistics::{BATCH_WRITES, Histogram, MICROSECONDS};
 use crate::{Revision, StoreError};
 
-/// Bucket bounds of the number of writes in a commit.
-const WRITES: [u64; 10] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 /// A read that takes longer is one that waits for the disk.
 const SLOW: Duration = Duration::from_millis(2);
 /// After so many slow reads in a second, none is made on a thread that must not wait until a
@@ -74,7 +72,7 @@ impl Shared {
             pool,
             cache: Cache::new(),
             counters: Counters {
-                batch: Histogram::new(&WRITES, 1),
+                batch: Histogram::new(&BATCH_WRITES, 1),
                 commit: Histogram::new(&MICROSECONDS, 1_000_000),
                 failed: AtomicU64::new(0),
                 damaged: AtomicU64::new(0),
@@ -156,10 +154,4 @@ impl Shared {
             self.slow.store(now << 8 | (count + 1), Ordering::Relaxed);
         }
     }
-}
-
-/// Milliseconds since 1970.
-pub(super) fn now() -> u64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    u64::try_from(now.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
 }

@@ -10,8 +10,8 @@ use rusqlite::{Connection, InterruptHandle};
 
 use super::connect::{Use, connect};
 use super::failure::translate;
-use super::mutex::lock;
 use crate::StoreError;
+use crate::mutex::lock;
 
 /// Lists at once.
 const LISTS: usize = 32;

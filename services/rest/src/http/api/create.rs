@@ -7,7 +7,7 @@ use store::{Document, Write};
 use super::Api;
 use crate::extension::Extension;
 use crate::http::answer::{self, Answer};
-use crate::http::problem::{Problem, written};
+use crate::http::problem::{Problem, created};
 use crate::resource::Resource;
 
 /// The creation of a resource.
@@ -27,10 +27,9 @@ impl<R: Resource> Create<R> {
         let _permit = api.begin_write()?;
         let id = api.ids.next();
         let document = Document::new(id, self.resource.document(id));
-        let write = Write::Insert { document: document.clone(), facts: self.resource.facts() };
-        written(api.store.write(write).await?)?;
+        let write = Write::Create { document, facts: self.resource.facts() };
+        let Document { id, bytes, tag } = created(api.store.write(write).await?)?;
         api.extension.written();
-        let Document { bytes, tag, .. } = document;
         let answer = answer::document(StatusCode::CREATED, bytes, tag, &HeaderMap::new());
         Ok(answer::with_location(answer, R::COLLECTION, id))
     }

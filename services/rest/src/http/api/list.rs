@@ -43,7 +43,7 @@ impl<'a> List<'a> {
             }
         }
         // The tag of a list changes with every commit, and tells nothing of its length.
-        let tag = api.store.revision().tag();
+        let tag = api.store.revision().await?.tag();
         if let Some(not_modified) = unchanged(&self.condition, tag, self.headers, u64::MAX)? {
             return Ok(not_modified);
         }

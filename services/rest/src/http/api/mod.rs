@@ -177,9 +177,7 @@ impl<R: Resource, E: Extension> Api<R, E> {
                 get::immediately(&*self.store, id, request.headers())
             }
             (_, Route::Health) => Some(Ok(status::health())),
-            (_, Route::Ready) => Some(self.ready(headers)),
             (_, Route::OpenApi) => Some(Ok(answer::json(StatusCode::OK, R::OPENAPI))),
-            (_, Route::Metrics) => Some(Ok(self.metrics())),
             _ => None,
         }
     }
@@ -229,6 +227,11 @@ impl<R: Resource, E: Extension> Api<R, E> {
             }
             (_, Route::Item(Some(id))) => get::Get::parse(self, id, parts)?.apply(self).await,
             (_, Route::Collection) => list::List::parse(parts)?.apply(self).await,
+            (_, Route::Ready) => {
+                let sees_details = self.guard.sees_details(&RequestHeaders::of(headers))?;
+                Ok(self.ready(sees_details).await)
+            }
+            (_, Route::Metrics) => Ok(self.metrics().await),
             (_, Route::Page) => page::ShowPage::parse(parts).apply(self).await,
             // All others were answered immediately.
             _ => Err(Problem::NoSuchPath),

@@ -5,8 +5,7 @@ use hyper::StatusCode;
 use super::Api;
 use crate::extension::Extension;
 use crate::http::answer::{self, Answer};
-use crate::http::headers::RequestHeaders;
-use crate::http::problem::Problem;
+use crate::http::problem::message_of;
 use crate::json::ObjectWriter;
 use crate::readiness::Readiness;
 use crate::resource::Resource;
@@ -19,8 +18,7 @@ pub(super) fn health() -> Answer {
 impl<R: Resource, E: Extension> Api<R, E> {
     /// `/readyz` tells everybody whether the service is ready, and admins also how much it
     /// holds and the state of its extension.
-    pub(super) fn ready(&self, headers: &RequestHeaders<'_>) -> Result<Answer, Problem> {
-        let sees_details = self.guard.sees_details(headers)?;
+    pub(super) async fn ready(&self, sees_details: bool) -> Answer {
         let checked = self.store.check();
         let (status, readiness) = match &checked {
             Ok(()) if self.writes.is_drained() => (StatusCode::OK, Readiness::ReadOnly),
@@ -33,17 +31,21 @@ impl<R: Resource, E: Extension> Api<R, E> {
         let mut body = Vec::with_capacity(128);
         let mut object = ObjectWriter::new(&mut body);
         object.text("status", readiness.as_str()).text("service", R::COLLECTION);
+        if let Err(error) = &checked {
+            object.text("reason", message_of(error));
+        }
         if sees_details {
             object.text("version", self.version).text("access", self.guard.access.as_str());
-            object.number("resources", self.store.statistics().documents);
-            self.extension.write_status(&mut object);
+            let statistics = self.store.statistics().await;
+            object.number("resources", statistics.documents);
+            self.extension.write_status(&statistics, &mut object);
         }
         object.finish();
-        Ok(answer::json(status, body))
+        answer::json(status, body)
     }
 
     /// `/metrics`, in the format of Prometheus.
-    pub(super) fn metrics(&self) -> Answer {
-        answer::metrics(self.observer.metrics(self.store.statistics()))
+    pub(super) async fn metrics(&self) -> Answer {
+        answer::metrics(self.observer.metrics(self.store.statistics().await))
     }
 }

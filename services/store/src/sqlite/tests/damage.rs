@@ -47,7 +47,7 @@ async fn a_document_with_a_flipped_bit_is_reported_and_never_shown() {
     let listing = store.list(Page::ALL).await.unwrap();
     assert_eq!(listing.chunks.last(), Some(Err(damaged)));
     assert!(store.back_up(&mut Vec::new()).is_err());
-    assert!(store.statistics().damaged_documents >= 4);
+    assert!(store.statistics().await.damaged_documents >= 4);
     // Writing goes on, and makes it whole again.
     assert_eq!(store.check(), Ok(()));
     store.write(insert(1, "1|1|new|place|topic")).await.unwrap();

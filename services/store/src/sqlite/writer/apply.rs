@@ -2,7 +2,9 @@
 
 use rusqlite::{OptionalExtension, params};
 
+use super::super::totals::Totals;
 use super::{Failure, Writer};
+use crate::settings::Growth;
 use crate::{
     Condition, Document, Facts, ObjectId, SearchFacts, StoreError, Tag, Write, WriteOutcome,
 };
@@ -34,6 +36,14 @@ pub(in super::super) fn last_key(seconds: i64) -> i64 {
 impl Writer {
     pub(super) fn write(&mut self, write: &Write) -> Result<WriteOutcome, Failure> {
         match write {
+            Write::Create { document, facts } => {
+                let document = match self.last_id {
+                    Some(last) if document.id <= last => document.with_id(last.next()),
+                    _ => document.clone(),
+                };
+                self.put(&document, facts, None)?;
+                return Ok(WriteOutcome::Created(document));
+            }
             Write::Insert { document, facts } => {
                 let stored = self.stored(document.id)?;
                 self.put(document, facts, stored)?;
@@ -62,6 +72,7 @@ impl Writer {
         stored.optional()
     }
 
+    /// Stores a document in the place of another. If there is none, it has no delivery either.
     pub(super) fn put(
         &mut self,
         document: &Document,
@@ -69,10 +80,10 @@ impl Writer {
         stored: Option<Stored>,
     ) -> Result<(), Failure> {
         let (Document { id, bytes, tag }, length) = (document, document.bytes.len() as u64);
-        let old_length = stored.map_or(0, |stored| stored.bytes);
-        self.room
-            .allow(&self.totals, stored.is_none(), old_length, length)
-            .map_err(Failure::Refused)?;
+        let Totals { documents, bytes: total, .. } = self.totals;
+        let old_length = stored.map(|stored| stored.bytes);
+        let growth = Growth { documents, bytes: total, old_length, length };
+        self.room.allow(&growth).map_err(Failure::Refused)?;
         let key = self.key(facts.search.as_ref(), stored.and_then(|stored| stored.key))?;
         let number = if let Some(Stored { number, .. }) = stored {
             let sql = "UPDATE documents SET tag = ?2, key = ?3, body = ?4 WHERE number = ?1";
@@ -87,11 +98,13 @@ impl Writer {
         };
         self.place(number, stored.and_then(|stored| stored.key), key, facts.search.as_ref())?;
         match &facts.delivery {
-            Some(schedule) => self.schedule(*id, *tag, schedule)?,
-            None => self.unschedule(*id)?,
+            Some(schedule) => self.schedule(*id, *tag, schedule, stored.is_some())?,
+            None if stored.is_some() => self.unschedule(*id)?,
+            None => {}
         }
         self.totals.documents += u64::from(stored.is_none());
-        self.totals.bytes = self.totals.bytes.saturating_sub(old_length) + length;
+        self.totals.bytes = total.saturating_sub(old_length.unwrap_or(0)) + length;
+        self.last_id = self.last_id.max(Some(*id));
         self.changed.push(*id);
         Ok(())
     }

@@ -6,9 +6,10 @@ use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::super::failure::readable;
 use super::super::read::{self, after_bytes};
-use super::super::shared::now;
-use super::super::state::{COLUMNS, columns, delivery, name, signed};
+use super::super::state::{COLUMNS, delivery, name};
 use super::{Answer, Failure, Writer};
+use crate::clock::now;
+use crate::columns::{Columns, signed};
 use crate::delivery::millis;
 use crate::{
     Claim, Delivery, DeliveryState, Document, ObjectId, RetryOutcome, Schedule, StateName,
@@ -69,20 +70,14 @@ impl Writer {
         id: ObjectId,
         tag: Tag,
         schedule: &Schedule,
+        may_be_known: bool,
     ) -> rusqlite::Result<()> {
-        let known = self.known(id)?;
+        let known = if may_be_known { self.known(id)? } else { None };
         let before = known.as_ref().map(|known| known.state.name());
-        let now = now();
-        let state = match known {
-            Some(known) if known.tag == tag => return Ok(()),
-            // What was sent is sent again only if it is set to a later time.
-            Some(Delivery { state: sent @ DeliveryState::Sent { .. }, .. })
-                if schedule.due <= now =>
-            {
-                sent
-            }
-            _ => self.initial(schedule.due, now),
-        };
+        let (due, expiry) = (schedule.due, self.expiry);
+        let known = known.as_ref().map(|known| (&known.state, known.tag));
+        let state = DeliveryState::after_write(known, tag, due, now(), expiry);
+        let Some(state) = state else { return Ok(()) };
         self.totals.count(before, Some(state.name()));
         put(&self.connection, id, &schedule.recipient, &Delivery { state, tag })
     }
@@ -94,14 +89,6 @@ impl Writer {
         let before = readable(delete.query_row([id], |row| name(row.get(0)?)).optional())?;
         self.totals.count(before.flatten(), None);
         Ok(())
-    }
-
-    /// The state of a notification that is first seen now.
-    fn initial(&self, due: u64, now: u64) -> DeliveryState {
-        match self.expiry {
-            Some(expiry) => DeliveryState::initial(due, now, Duration::from_millis(expiry)),
-            None => DeliveryState::Scheduled { due, failures: None },
-        }
     }
 
     pub(super) fn known(&self, id: ObjectId) -> rusqlite::Result<Option<Delivery>> {
@@ -261,7 +248,7 @@ impl Writer {
         before: StateName,
         state: &DeliveryState,
     ) -> rusqlite::Result<()> {
-        let columns = columns(state);
+        let columns = Columns::from(state);
         self.connection
             .prepare_cached(
                 "UPDATE deliveries SET state = :state, due = :due, first = :first,
@@ -284,7 +271,7 @@ fn put(
     recipient: &str,
     delivery: &Delivery,
 ) -> rusqlite::Result<()> {
-    let columns = columns(&delivery.state);
+    let columns = Columns::from(&delivery.state);
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO deliveries

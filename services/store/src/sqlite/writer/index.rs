@@ -5,11 +5,10 @@
 //! number.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fmt::Write;
 
 use rusqlite::{Connection, params};
 
-use crate::{SearchFacts, Tag, hex};
+use crate::{SearchFacts, Tag, tokens};
 
 /// Changes that are still to be made.
 #[derive(Debug, Default)]
@@ -46,7 +45,7 @@ impl Index {
     }
 
     pub(super) fn insert(&mut self, key: i64, facts: &SearchFacts) {
-        self.changes.entry(key).or_default().insert = Some(tokens(facts));
+        self.changes.entry(key).or_default().insert = Some(tokens::of_facts(facts));
     }
 
     pub(super) fn write(&mut self, connection: &Connection) -> rusqlite::Result<()> {
@@ -128,42 +127,4 @@ fn is_listed(token: &str) -> bool {
 /// Whether what begins with a token is found by an index of beginnings.
 pub(in super::super) fn is_indexed(token: &str) -> bool {
     token.chars().nth(INDEXED).is_none()
-}
-
-/// Which words a token is of.
-#[derive(Debug, Clone, Copy)]
-pub(in super::super) enum Of {
-    Text,
-    Place,
-}
-
-/// The token of a word. Only letters and digits become part of it: whatever a caller takes for a
-/// word cannot end a token or the query around it.
-pub(in super::super) fn word(of: Of, word: &str) -> Option<String> {
-    let mut token = String::with_capacity(word.len() + 1);
-    token.push(match of {
-        Of::Text => 'w',
-        Of::Place => 'p',
-    });
-    token.extend(word.chars().filter(|c| c.is_alphanumeric()));
-    (token.len() > 1).then_some(token)
-}
-
-/// The token of a topic, of which all characters count.
-pub(in super::super) fn topic(topic: &str) -> String {
-    format!("t{}", hex::of(topic.as_bytes()))
-}
-
-fn tokens(facts: &SearchFacts) -> String {
-    let words = facts.words.iter().filter_map(|it| word(Of::Text, it));
-    let place = facts.place.iter().filter_map(|it| word(Of::Place, it));
-    let mut tokens: Vec<_> = words.chain(place).collect();
-    tokens.extend(facts.topics.iter().map(|it| topic(it)));
-    tokens.sort_unstable();
-    tokens.dedup();
-    let mut text = String::with_capacity(tokens.iter().map(|token| token.len() + 1).sum());
-    for token in tokens {
-        let _ = write!(text, "{token} ");
-    }
-    text
 }

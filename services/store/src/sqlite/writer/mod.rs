@@ -25,18 +25,19 @@ use rusqlite::ffi::ErrorCode;
 use rusqlite::{Connection, ffi};
 use tokio::sync::mpsc;
 
-use super::failure::{code, leaves_doubt};
+use super::failure::{code, leaves_doubt, readable};
 use super::log::{LARGEST, PAGE, Progress};
 use super::shared::Shared;
 use super::snapshots::Reader;
 use super::totals::Totals;
-use super::{Limits, shared};
+use crate::clock::now;
+use crate::settings::Limits;
 use crate::{ObjectId, StoreError};
 
 pub(super) use apply::{first_key, last_key};
 pub(super) use deliveries::{MAIL_SINCE, meta, release};
 use index::Index;
-pub(super) use index::{Of, is_indexed, topic, word};
+pub(super) use index::is_indexed;
 pub(super) use restore::Restorer;
 use room::Room;
 pub(super) use room::give_up_spare_in;
@@ -62,6 +63,8 @@ pub(super) struct Writer {
     index: Index,
     /// Documents that the transaction in progress changes.
     changed: Vec<ObjectId>,
+    /// The greatest id that was ever stored, as far as this process knows.
+    last_id: Option<ObjectId>,
     /// How late a notification may be when it is first seen, in milliseconds, once mails are
     /// sent.
     expiry: Option<u64>,
@@ -100,11 +103,14 @@ impl Writer {
                 Ok(())
             }
         };
-        let prepare = |connection: &mut Connection| -> rusqlite::Result<Option<u64>> {
+        let prepare = |connection: &mut Connection| -> rusqlite::Result<_> {
             connection.wal_hook(Some(hook))?;
-            deliveries::stored_expiry(connection)
+            let last_id = "SELECT max(id) FROM documents";
+            let last_id = readable(connection.query_row(last_id, [], |row| row.get(0)))?;
+            Ok((last_id.flatten(), deliveries::stored_expiry(connection)?))
         };
-        let expiry = prepare(&mut connection).map_err(|error| shared.translate(&error))?;
+        let (last_id, expiry) =
+            prepare(&mut connection).map_err(|error| shared.translate(&error))?;
         Ok(Self {
             connection,
             room: Room::new(&shared.path, limits),
@@ -112,6 +118,7 @@ impl Writer {
             shared,
             index: Index::default(),
             changed: Vec::new(),
+            last_id,
             expiry,
             // Claims of a former process are void, so numbers may repeat after a start.
             claims: i64::from(getrandom::u32().unwrap_or_default()) << 20,
@@ -315,10 +322,10 @@ impl Writer {
         match task {
             Task::Write(write) => self.write(write).map(Answer::Write),
             Task::Start { expiry, after } => self.start_sending(*expiry, *after),
-            Task::Claim { limit, lease } => self.claim(*limit, *lease, shared::now()),
+            Task::Claim { limit, lease } => self.claim(*limit, *lease, now()),
             Task::Settle { id, token, state } => self.settle(*id, *token, state),
-            Task::Retry(id) => self.retry(*id, shared::now()),
-            Task::RetrySome { state, after } => self.retry_some(*state, *after, shared::now()),
+            Task::Retry(id) => self.retry(*id, now()),
+            Task::RetrySome { state, after } => self.retry_some(*state, *after, now()),
             Task::ForgetWords { after } => {
                 let last = self.index.forget_words(&self.connection, after)?;
                 Ok(Answer::Word(last))

@@ -5,18 +5,18 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::super::Settings;
 use super::super::failure::translate;
 use super::super::pool::Pool;
-use super::super::shared::{Shared, now};
+use super::super::shared::Shared;
 use super::super::state::{COLUMNS, delivery};
 use super::super::totals::Totals;
 use super::deliveries::{MAIL_SINCE, set_meta};
 use super::{Failure, Writer};
 use crate::backup::{self, Item};
+use crate::clock::now;
 use crate::{
-    BackupError, BackupSummary, Delivery, DeliveryState, Facts, ObjectId, StateName, StoreError,
-    Tag,
+    BackupError, BackupSummary, Delivery, DeliveryState, Facts, Limits, ObjectId, Settings,
+    StateName, StoreError, Tag,
 };
 
 /// Lines of a backup in one transaction, and bytes of their documents: the index keeps the words
@@ -43,7 +43,7 @@ impl Restorer {
         let pool = Pool::new(path)?;
         let shared = Shared::new(path.into(), settings.collection, pool, Totals::default())?;
         // Limits are for clients: what was stored once is restored.
-        let writer = Writer::new(connection, Arc::new(shared), super::super::Limits::default())?;
+        let writer = Writer::new(connection, Arc::new(shared), Limits::default())?;
         Ok(Self { writer, path: path.into(), facts: settings.facts, former })
     }
 

@@ -8,10 +8,9 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::Errno;
 
-use super::super::Limits;
 use super::super::shared::Shared;
-use super::super::totals::Totals;
 use crate::StoreError;
+use crate::settings::{Growth, Limits};
 
 /// The file that takes up the space for removals. A removal writes to the log before it frees
 /// anything, so on a disk without any room it would fail as other writes do.
@@ -73,31 +72,11 @@ impl Room {
         }
     }
 
-    /// Whether a document of `length` bytes may take the place of one of `old_length`.
-    pub(super) fn allow(
-        &self,
-        totals: &Totals,
-        is_new: bool,
-        old_length: u64,
-        length: u64,
-    ) -> Result<(), StoreError> {
-        if is_new
-            && let Some(limit) = self.limits.max_documents
-            && totals.documents >= limit
-        {
-            return Err(StoreError::TooManyDocuments { limit });
-        }
-        if !is_new && length <= old_length {
-            return Ok(());
-        }
-        let bytes = totals.bytes.saturating_sub(old_length).saturating_add(length);
-        if let Some(limit) = self.limits.max_bytes
-            && bytes > limit
-        {
-            return Err(StoreError::TooManyBytes { limit });
-        }
+    /// Whether a write is within the limits.
+    pub(super) fn allow(&self, growth: &Growth) -> Result<(), StoreError> {
+        self.limits.allow(growth)?;
         let reserve = self.limits.reserve_bytes;
-        if reserve > 0 && self.free < reserve.saturating_add(length) {
+        if reserve > 0 && growth.is_growth() && self.free < reserve.saturating_add(growth.length) {
             return Err(StoreError::Reserve { path: self.database.clone(), bytes: reserve });
         }
         Ok(())

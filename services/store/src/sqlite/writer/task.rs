@@ -64,9 +64,7 @@ impl Task {
     /// The bytes of the document that it brings.
     pub(super) fn bytes(&self) -> usize {
         match self {
-            Self::Write(Write::Insert { document, .. } | Write::Replace { document, .. }) => {
-                document.bytes.len()
-            }
+            Self::Write(write) => write.bytes(),
             _ => 0,
         }
     }

@@ -1,0 +1,229 @@
+//! Lists documents by ascending id, in one state.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+use tokio::task::AbortHandle;
+use tokio_postgres::types::ToSql;
+
+use super::connection::Connection;
+use super::health::Health;
+use super::pool::{Pool, Pooled, discard};
+use super::rows::{after_bytes, document, rows};
+use super::status::{self, Status};
+use crate::list::{CHUNK, in_chunks};
+use crate::{Document, Listing, ObjectId, StoreError};
+
+/// Lists at once, as far as connections allow.
+pub(super) const LISTS: usize = 32;
+/// How long a list may take: as long as its state is kept, nothing that it shows can be cleaned
+/// up.
+const LIST_TIME: Duration = Duration::from_secs(30);
+/// Documents that are read at once, whatever their size.
+const MAX_ROWS: usize = 1000;
+/// Bytes of a document, as long as none was read.
+const TYPICAL_BYTES: usize = 512;
+
+pub(super) const DOCUMENTS: &str =
+    "SELECT id, tag, body FROM documents WHERE id > $1 ORDER BY id LIMIT $2";
+/// Begins a transaction that sees one state. Its first statement fixes the state.
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// A row of a document that was read.
+type Found = Result<Document, ObjectId>;
+
+/// Reads a page at once.
+pub(super) async fn read_page(
+    pool: &Pool,
+    health: &Health,
+    after: Option<ObjectId>,
+    limit: usize,
+) -> Result<Listing, StoreError> {
+    let mut connection = pool.get().await?;
+    let status = connection.prepare(status::SELECT).await?;
+    let select = connection.prepare(DOCUMENTS).await?;
+    let client = connection.client();
+    let (after, count) = (after_bytes(after.as_ref()), rows(limit.saturating_add(1)));
+    let range: [&(dyn ToSql + Sync); 2] = [&after, &count];
+    // All are sent at once: a client that leaves cannot leave the transaction open.
+    let read = tokio::try_join!(
+        biased;
+        client.batch_execute(BEGIN),
+        client.query_one(&status, &[]),
+        client.query(&select, &range),
+        client.batch_execute("COMMIT"),
+    );
+    let read = read.and_then(|((), status, found, ())| {
+        let documents = found.iter().map(|row| document(row, 0));
+        Ok((Status::read(&status)?, documents.collect::<Result<Vec<_>, _>>()?))
+    });
+    let result = connection.judge(read);
+    if result.is_err() {
+        discard(connection);
+    }
+    let (status, mut found) = result?;
+    let has_more = found.len() > limit;
+    found.truncate(limit);
+    let documents = found.into_iter().map(|it| health.sound(it)).collect::<Result<Vec<_>, _>>()?;
+    Ok(Listing {
+        count: Some(documents.len() as u64),
+        bytes: Some(documents.iter().map(|document| document.bytes.len() as u64).sum()),
+        next_after: documents.last().filter(|_| has_more).map(|document| document.id),
+        revision: status.revision(),
+        chunks: in_chunks(documents),
+    })
+}
+
+/// Begins a list of everything: its state stays as it is until it was read, or for as long as it
+/// may.
+pub(super) async fn begin(
+    pool: &Pool,
+    health: &Arc<Health>,
+    lists: &Arc<Semaphore>,
+    after: Option<ObjectId>,
+) -> Result<Listing, StoreError> {
+    let busy = |_| StoreError::Busy { why: "too many lists are being read" };
+    let permit = Arc::clone(lists).try_acquire_owned().map_err(busy)?;
+    let mut snapshot = Snapshot::begin(pool).await?;
+    let row = snapshot.connection()?.query(status::SELECT, &[]).await?;
+    let status = snapshot.connection()?.judge(status_of(&row))?;
+    let slot = Arc::new(Mutex::new(Some(snapshot)));
+    let watched = Arc::clone(&slot);
+    let end = tokio::spawn(async move {
+        tokio::time::sleep(LIST_TIME).await;
+        // Closes its connection.
+        watched.lock().await.take();
+    });
+    let is_all = after.is_none();
+    Ok(Listing {
+        count: is_all.then_some(status.documents),
+        bytes: is_all.then_some(status.bytes),
+        next_after: None,
+        revision: status.revision(),
+        chunks: Box::new(Reading {
+            slot,
+            end: end.abort_handle(),
+            health: Arc::clone(health),
+            runtime: Handle::current(),
+            after,
+            rows: CHUNK / TYPICAL_BYTES,
+            read: Box::new(std::iter::empty()),
+            is_done: false,
+            _permit: permit,
+        }),
+    })
+}
+
+/// The only row of the status.
+pub(super) fn status_of(rows: &[tokio_postgres::Row]) -> Result<Status, tokio_postgres::Error> {
+    Status::read(rows.first().expect("the status has one row"))
+}
+
+/// One state of the database. Its connection is closed if it is dropped before it has ended.
+#[derive(Debug)]
+pub(super) struct Snapshot(Option<Pooled>);
+
+impl Snapshot {
+    pub(super) async fn begin(pool: &Pool) -> Result<Self, StoreError> {
+        let connection = pool.get().await?;
+        // From here on the transaction ends whatever happens.
+        let mut snapshot = Self(Some(connection));
+        snapshot.connection()?.run(BEGIN).await?;
+        Ok(snapshot)
+    }
+
+    pub(super) fn connection(&mut self) -> Result<&mut Connection, StoreError> {
+        self.0.as_deref_mut().ok_or(StoreError::Expired)
+    }
+
+    /// Ends the transaction, so that the connection can be used again.
+    pub(super) async fn end(mut self) {
+        let Some(connection) = &mut self.0 else { return };
+        if connection.run("COMMIT").await.is_ok() {
+            drop(self.0.take());
+        }
+    }
+}
+
+impl Drop for Snapshot {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            discard(connection);
+        }
+    }
+}
+
+/// A list of which some was read.
+struct Reading {
+    slot: Arc<Mutex<Option<Snapshot>>>,
+    /// Ends the state after a while.
+    end: AbortHandle,
+    health: Arc<Health>,
+    runtime: Handle,
+    after: Option<ObjectId>,
+    /// How many documents have about the size of a chunk.
+    rows: usize,
+    /// What was read and not returned yet.
+    read: crate::Chunks,
+    is_done: bool,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Reading {
+    /// Reads some documents; none at the end of the list.
+    async fn read(&mut self) -> Result<Vec<Document>, StoreError> {
+        let mut slot = self.slot.lock().await;
+        let Some(snapshot) = slot.as_mut() else { return Err(StoreError::Expired) };
+        let (after, limit) = (after_bytes(self.after.as_ref()), rows(self.rows));
+        let connection = snapshot.connection()?;
+        let found = connection.query(DOCUMENTS, &[&after, &limit]).await?;
+        if found.is_empty() {
+            if let Some(snapshot) = slot.take() {
+                snapshot.end().await;
+            }
+            return Ok(Vec::new());
+        }
+        let found = found.iter().map(|row| document(row, 0)).collect::<Result<Vec<Found>, _>>();
+        let found = connection.judge(found)?;
+        found.into_iter().map(|it| self.health.sound(it)).collect()
+    }
+}
+
+impl Iterator for Reading {
+    type Item = Result<Vec<Document>, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(chunk) = self.read.next() {
+            return Some(chunk);
+        }
+        if self.is_done {
+            return None;
+        }
+        let runtime = self.runtime.clone();
+        match runtime.block_on(self.read()) {
+            Ok(documents) if documents.is_empty() => {
+                self.is_done = true;
+                None
+            }
+            Ok(documents) => {
+                self.after = documents.last().map(|document| document.id);
+                let bytes: usize = documents.iter().map(|document| document.bytes.len()).sum();
+                self.rows = (CHUNK * documents.len() / bytes.max(1)).clamp(1, MAX_ROWS);
+                self.read = in_chunks(documents);
+                self.read.next()
+            }
+            Err(error) => {
+                self.is_done = true;
+                Some(Err(error))
+            }
+        }
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.end.abort();
+    }
+}

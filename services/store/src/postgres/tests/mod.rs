@@ -1,0 +1,37 @@
+//! What only this engine does: connections, TLS, passwords, schemas. They need the server of
+//! `testbed/postgres`.
+
+mod connections;
+mod schemas;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::*;
+use crate::conformance::{SETTINGS, insert, new_database};
+use crate::{DatabaseUrl, Settings, Store, StoreError, WriteOutcome};
+
+/// The URL of a new database.
+async fn url() -> String {
+    match new_database().await {
+        DatabaseUrl::Value(url) => url,
+        DatabaseUrl::File(_) => unreachable!("it is made for this process"),
+    }
+}
+
+async fn open(url: &str) -> Result<PostgresStore, StoreError> {
+    PostgresStore::open(DatabaseUrl::Value(url.into()), &SETTINGS, 4).await
+}
+
+/// Runs statements on a server.
+async fn run(url: &str, sql: &str) {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client.batch_execute(sql).await.unwrap();
+}
+
+/// Where the authority of the server's certificate is.
+fn authority() -> PathBuf {
+    let state = std::env::var_os("EVENTPOST_TESTBED_STATE").map(PathBuf::from);
+    state.unwrap_or_else(|| "/var/tmp/eventpost-testbed".into()).join("postgres/ca.pem")
+}
