@@ -58,24 +58,43 @@ install_for() { # NAMES, one on each line
         EVENTPOST_SCHEMATHESIS=$(testbed/schemathesis)
         export EVENTPOST_SCHEMATHESIS
     fi
-    # One that runs already is somebody's, and stays.
-    if among 'ec2' && [ "$(id -u)" -eq 0 ] && ! testbed/up --check; then
-        testbed/up >/dev/null
-        trap testbed/down EXIT
+    # What runs already is somebody's, and stays.
+    if grep -q postgres <<<"$names"; then
+        testbed/postgres --check || started+=("testbed/postgres down")
+        EVENTPOST_POSTGRES=$(testbed/postgres)
+        export EVENTPOST_POSTGRES
     fi
+    if among 'ec2' && [ "$(id -u)" -eq 0 ] && ! testbed/up --check; then
+        started+=(testbed/down)
+        testbed/up >/dev/null
+    fi
+}
+
+# Commands that stop what was started for the tests.
+started=()
+stop_started() {
+    local stop
+    for stop in "${started[@]}"; do $stop || true; done
+}
+trap stop_started EXIT
+
+# Runs tests of the services again with their data in PostgreSQL: those that are about what
+# clients see, and not about files.
+test_over_postgres() { # FILTER...: which
+    step "the services over PostgreSQL: $*"
+    EVENTPOST_ENGINE=postgres cargo test --locked -p eventpost --test main -- --include-ignored "$@"
 }
 
 # What takes long, or breaks only where dependencies or packages change.
 check_rarely() {
+    test_over_postgres crash:: hostile:: openapi:: mail:: page::
+
     step "tests without AWS's SDK"
     cargo test --locked -p eventpost --no-default-features -- --skip ec2::
 
     step "comparisons"
     need g++ g++
-    local comparison
-    for comparison in services; do
-        cargo check --locked --quiet --manifest-path "benches/$comparison/Cargo.toml"
-    done
+    cargo check --locked --quiet --manifest-path benches/services/Cargo.toml
 
     step "an installed command"
     cargo install --locked --quiet --debug --path . --root target/installed

@@ -21,6 +21,7 @@ mod local;
 mod mail;
 mod openapi;
 mod page;
+mod postgres;
 mod readers;
 mod search;
 mod service_process;

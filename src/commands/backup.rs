@@ -1,19 +1,22 @@
 //! `eventpost backup`: copies the data of all services to one file, while they run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use futures_util::future::try_join_all;
 use loadtest::now;
 use serde::Serialize;
 use ssh::Progress;
+use store::DatabaseUrl;
+use tokio::runtime::Handle;
 
 use crate::backup::{self, BackupError, CopyWriter, Part};
 use crate::cli::Backup;
 use crate::commands::destination::Destination;
-use crate::config::Service;
+use crate::config::{self, Service};
 use crate::docker::{self, DataStep};
 use crate::error::Error;
+use crate::local;
 use crate::report::{Cell, Table};
 use crate::session::{Connection, Placement, ServiceHost, Session};
 
@@ -76,20 +79,41 @@ fn check_copies(session: &Session, parts: &[Part], folder: &Path) -> Result<(), 
 /// Copies the data of all services to a folder.
 async fn copies(session: &Session, folder: &Path) -> Result<Vec<Part>, Error> {
     if session.placement == Placement::Local {
-        let copy = |service: &Service| local_copy(session, service, folder);
-        return session.config.services.iter().map(copy).collect();
+        let mut parts = Vec::new();
+        for service in &session.config.services {
+            parts.push(local_copy(session, service, folder).await?);
+        }
+        return Ok(parts);
     }
     let hosts = session.service_hosts().await?;
     try_join_all(hosts.iter().map(|host| remote_copy(session, host, folder))).await
 }
 
 /// Copies the data of a local service, whether it runs or not.
-fn local_copy(session: &Session, service: &Service, folder: &Path) -> Result<Part, Error> {
-    let name = service.name.as_str();
-    let mut copy = CopyWriter::create(folder, name)?;
-    let copied = store::back_up_folder(&session.folder.service(name).data(), name, &mut copy);
-    copied.map_err(|source| Error::Copy { service: name.into(), source })?;
-    Ok(copy.finish(name))
+async fn local_copy(session: &Session, service: &Service, folder: &Path) -> Result<Part, Error> {
+    let name = service.name.as_str().to_owned();
+    let mut copy = CopyWriter::create(folder, &name)?;
+    let data = session.folder.service(&name).data();
+    let database = local_database(service);
+    let (collection, runtime) = (name.clone(), Handle::current());
+    let write = move || {
+        let written = match database {
+            Some(url) => store::back_up_database(url, &collection, &runtime, &mut copy),
+            None => store::back_up_folder(&data, &collection, &mut copy),
+        };
+        written.map(|_| copy)
+    };
+    let written = tokio::task::spawn_blocking(write).await.expect("writing does not panic");
+    let copy = written.map_err(|source| Error::Copy { service: name.clone(), source })?;
+    Ok(copy.finish(&name))
+}
+
+/// The database of a local service, if its data are in one.
+fn local_database(service: &Service) -> Option<DatabaseUrl> {
+    let env = local::local_env(service);
+    let file = |variable| env.get(variable).map(PathBuf::from);
+    let url = DatabaseUrl::file(file(config::DATABASE_URL_FILE)?);
+    Some(url.with_ca_file(file(config::DATABASE_CA_FILE)))
 }
 
 async fn remote_copy(session: &Session, host: &ServiceHost, folder: &Path) -> Result<Part, Error> {

@@ -74,14 +74,14 @@ fn question(config: &Config, manifest: &Manifest) -> String {
     )
 }
 
-/// Restores the data of local services, none of which may run. Each service's own program does
-/// it, since only that knows what follows from its documents.
+/// Restores the data of local services. None that keeps its data on this machine may run. Each
+/// service's own program does it, since only that knows what follows from its documents.
 async fn into_folders(session: &Session, copies: &Path) -> Result<(), Error> {
     let mut stopped = Vec::new();
     for service in &session.config.services {
         let name = service.name.as_str();
         let folder = session.folder.service(name);
-        if local::find(&folder).await?.is_some() {
+        if service.database().is_none() && local::find(&folder).await?.is_some() {
             return Err(Error::Failed(format!(
                 "{name} runs: stop it with `eventpost down --local`, and start it again afterwards \
                  with `eventpost up --local`"
@@ -92,14 +92,14 @@ async fn into_folders(session: &Session, copies: &Path) -> Result<(), Error> {
         let program = binary::provide(&session.config, service, reporter).await;
         let program = program.inspect_err(|_| reporter.failed("there is no program to run"))?;
         folder.create()?;
-        stopped.push((folder, program, reporter));
+        stopped.push((folder, program, local::local_env(service), reporter));
     }
     // Each copy is verified before it replaces data; all of them were checked before the first
     // one does.
-    for (folder, program, reporter) in &stopped {
+    for (folder, program, env, reporter) in &stopped {
         reporter.step("replacing its data");
         let copy = backup::copy_in(copies, folder.service());
-        let restored = local::restore(folder, program, &copy).await;
+        let restored = local::restore(folder, program, &copy, env).await;
         restored.inspect_err(|_| reporter.failed("has the data from before"))?;
         reporter.done("has the backup's data");
     }

@@ -2,6 +2,7 @@
 //! its line and the path of its key.
 
 mod access;
+mod database;
 mod group;
 mod mail;
 mod model;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use support::yaml::{self, LocatedProblem};
 
+pub use database::{DATABASE_CA_FILE, DATABASE_URL_FILE};
 pub use model::{Access, Config, DockerSource, Name, Secret, SecurityGroup, Service, Source, Ssh};
 pub use page::ServiceUrls;
 

@@ -10,6 +10,7 @@ use support::yaml::{Problems, Section, kind};
 
 use super::Origin;
 use super::access;
+use super::database::{self, database};
 use super::mail::mail;
 use super::model::{Access, Config, DockerSource, Name, SecurityGroup, Service, Source, Ssh};
 use super::page::{self, page};
@@ -31,11 +32,17 @@ pub(super) fn config(root: &Value, origin: &Origin, problems: &Problems) -> Opti
     let docker = top.section("docker").and_then(docker);
     let access = top.parsed("access", Access::new, "tokens or open");
     let hosts = top.section("hosts").map(|section| hosts(section, &names(root.get("services"))));
-    let services = |top: &mut Section<'_>| {
-        top.section("services").map(|section| services(section, origin.base()))
-    };
-    let services = top.required("services", services);
+    let base = origin.base();
+    let shared = top.section("database").and_then(|section| database(section, base));
+    let services =
+        |top: &mut Section<'_>| top.section("services").map(|section| services(section, base));
+    let mut services = top.required("services", services);
     top.finish();
+    if let Some(shared) = shared {
+        for service in services.iter_mut().flatten().filter(|it| it.database().is_none()) {
+            shared.clone().give_to(service);
+        }
+    }
     let stack = stack?;
     Some(Config {
         origin: origin.clone(),
@@ -131,6 +138,9 @@ fn services(mut section: Section<'_>, base: &Path) -> Vec<Service> {
     access::check(&services, |service, message| {
         section.problem(service.name.as_str(), message);
     });
+    database::check(&services, |service, message| {
+        section.problem(service.name.as_str(), message);
+    });
     services
 }
 
@@ -154,13 +164,14 @@ fn service(mut section: Section<'_>, name: Name, base: &Path) -> Option<Service>
         env.extend(mail.env);
         secrets = mail.secrets;
     }
+    let database = section.section("database").and_then(|section| database(section, base));
     let page = section.section("page").and_then(page);
     let volume = section.parsed("volume", Name::new, Name::FORM);
     if section.whole("replicas", 1..=1000).is_some_and(|replicas| replicas > 1) {
         section.problem("replicas", REPLICAS);
     }
     section.finish();
-    Some(Service {
+    let mut service = Service {
         source: build.or(image)?,
         port: port.unwrap_or(80),
         health: health.unwrap_or_else(|| "/readyz".into()),
@@ -170,7 +181,11 @@ fn service(mut section: Section<'_>, name: Name, base: &Path) -> Option<Service>
         page,
         volume: volume.or_else(|| Name::new(&format!("{name}-data"))).unwrap_or(name.clone()),
         name,
-    })
+    };
+    if let Some(database) = database {
+        database.give_to(&mut service);
+    }
+    Some(service)
 }
 
 fn env(mut section: Section<'_>) -> BTreeMap<String, String> {

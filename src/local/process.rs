@@ -104,6 +104,7 @@ pub async fn restore(
     folder: &ServiceFolder,
     program: &Path,
     copy: &Path,
+    env: &BTreeMap<String, String>,
 ) -> Result<(), LocalError> {
     let copy = std::path::absolute(copy).map_err(LocalError::io(copy))?;
     let mut command = Command::new(program);
@@ -114,6 +115,7 @@ pub async fn restore(
         .arg(folder.data())
         .env_clear()
         .envs(environment::for_services())
+        .envs(env)
         .stdin(Stdio::null())
         .kill_on_drop(true);
     let output = command.output().await.map_err(LocalError::io(program))?;

@@ -12,6 +12,8 @@ use super::{Action, Operation};
 pub struct LaunchSpec<'a> {
     /// The services, one instance each.
     pub services: &'a [String],
+    /// The services whose data are in a database, and not on their hosts.
+    pub databases: &'a [String],
     /// What the instances need, and is to be changed before they are launched.
     pub setup: &'a [Operation],
     /// How many fixtures each service begins with.
@@ -49,7 +51,7 @@ pub fn plan(wanted: LaunchSpec<'_>, instances: &[Instance], now: u32) -> LaunchP
     let begin = wanted.services.iter().map(|service| wanted.begin(service, &resumed, &replaced));
     let carry = wanted.services.iter().filter_map(|service| wanted.carry_over(service, &replaced));
     let carry: Vec<_> = carry.collect();
-    let seed = wanted.services.iter().filter_map(|service| wanted.seed(service, &carry));
+    let seed = wanted.services.iter().filter_map(|service| wanted.seed(service, &carry, &replaced));
     let begin = wanted.setup.iter().cloned().chain(begin).chain(seed);
     let terminate = replaced.iter().map(|instance| wanted.terminate(instance, &carry));
     let operations = if wanted.terminate_first {
@@ -83,6 +85,9 @@ impl LaunchSpec<'_> {
 
     /// Data are carried over from the newest instance that has served.
     fn carry_over(&self, service: &str, replaced: &[&Instance]) -> Option<Operation> {
+        if self.has_database(service) {
+            return None;
+        }
         let served = replaced.iter().filter(|it| it.serving && it.service == service);
         let newest = served.max_by_key(|it| it.generation).filter(|_| !self.fresh)?;
         let from = Box::new((*newest).clone());
@@ -90,9 +95,25 @@ impl LaunchSpec<'_> {
         Some(Operation::new(service, action, "the new host gets the data of the old one"))
     }
 
-    /// A service that gets the data of an old host is not seeded.
-    fn seed(&self, service: &str, carried: &[Operation]) -> Option<Operation> {
-        let is_carried = carried.iter().any(|it| it.is_of(service));
+    fn has_database(&self, service: &str) -> bool {
+        self.databases.iter().any(|it| it == service)
+    }
+
+    /// Whether the new host of its service uses the database that an instance has used.
+    fn is_shared(&self, instance: &Instance) -> bool {
+        instance.in_database && self.has_database(&instance.service)
+    }
+
+    /// A service that gets the data of an old host, or whose database the old one has used, is not
+    /// seeded.
+    fn seed(
+        &self,
+        service: &str,
+        carried: &[Operation],
+        replaced: &[&Instance],
+    ) -> Option<Operation> {
+        let is_carried = carried.iter().any(|it| it.is_of(service))
+            || replaced.iter().any(|it| it.service == service && it.serving && self.is_shared(it));
         let fixtures = self.fixtures.get(service).copied().unwrap_or(0);
         Operation::seed(service, if is_carried { 0 } else { fixtures })
     }
@@ -107,7 +128,7 @@ impl LaunchSpec<'_> {
         let action = Action::Terminate {
             instance: Box::new(instance.clone()),
             // One that never served holds no data; older ones of a service hold older data.
-            loses_data: instance.serving && !is_carried,
+            loses_data: instance.serving && !is_carried && !self.is_shared(instance),
             resources: None,
         };
         Operation::new(&instance.service, action, reason)

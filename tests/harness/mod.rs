@@ -3,6 +3,7 @@
 
 pub(crate) mod browser;
 pub(crate) mod cli;
+pub(crate) mod database;
 pub(crate) mod http;
 pub(crate) mod region;
 pub(crate) mod snapshot;
@@ -81,6 +82,7 @@ impl Service {
     /// As [`Self::start_with_arguments`], or how the process ended that should listen.
     pub(crate) fn try_start(mut command: Command, data: &Path) -> Result<Self, Output> {
         command.arg("--data").arg(data);
+        database::give_database(&mut command, data);
         let mut process = command.spawn().unwrap();
         // The command may hold the writing end of a pipe that is read to its end.
         drop(command);
@@ -166,7 +168,10 @@ impl Drop for Service {
 
 /// Runs a service that is expected to end by itself.
 pub(crate) fn run_service(service: &str, args: &[&str], data: &Path) -> Output {
-    Command::new(program(service)).args(args).arg("--data").arg(data).output().unwrap()
+    let mut command = Command::new(program(service));
+    command.args(args).arg("--data").arg(data);
+    database::give_database(&mut command, data);
+    command.output().unwrap()
 }
 
 /// A command that runs this one with a umask of 000.

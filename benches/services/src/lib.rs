@@ -12,7 +12,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use rest::Resource;
-use store::{IdGenerator, ObjectId};
+use store::{Document, Facts, IdGenerator, ObjectId, SearchFacts, hex};
 use tokio::net::TcpListener;
 
 /// The arguments of a program, as numbers or texts.
@@ -70,4 +70,72 @@ async fn answer<R: Resource>(
     };
     let answer = Response::builder().status(status).header("content-type", "application/json");
     answer.body(Full::new(body)).expect("a valid answer")
+}
+
+/// A valid event.
+pub const EVENT: &str = include_str!("../event.json");
+/// A valid notification.
+pub const NOTIFICATION: &str = r#"{"subject": "About an event",
+    "content": "The event that you asked about begins soon.", "to_mail": "a@example.org",
+    "scheduled_time": "2999-01-01T00:00:00"}"#;
+
+/// A document and what follows from it.
+pub type Row = (Document, Facts);
+
+/// So many rows of one resource.
+pub fn rows<R: Resource>(body: &str, count: usize) -> Vec<Row> {
+    let ids = IdGenerator::new().expect("randomness");
+    let resource = R::from_body(body.as_bytes()).expect("a resource");
+    let row = |_| {
+        let id = ids.next();
+        (Document::new(id, resource.document(id)), resource.facts())
+    };
+    (0..count).map(row).collect()
+}
+
+/// The tokens that find a document, as the store makes them.
+pub fn tokens(facts: &SearchFacts) -> String {
+    let mut tokens: Vec<_> = facts.words.iter().map(|word| format!("w{word}")).collect();
+    tokens.extend(facts.place.iter().map(|word| format!("p{word}")));
+    tokens.extend(facts.topics.iter().map(|topic| format!("t{}", hex::of(topic.as_bytes()))));
+    tokens.sort_unstable();
+    tokens.dedup();
+    tokens.join(" ")
+}
+
+/// An event of words, the same for the same number.
+pub fn words(n: u64) -> Vec<u8> {
+    let mut state = n.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut below = |most: u64| {
+        // xorshift64*: all that matters is that it has no short pattern.
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        (state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % most
+    };
+    const SYLLABLES: [&str; 20] = [
+        "ba", "cor", "den", "fi", "gra", "hel", "jo", "ka", "lum", "mer", "no", "pra", "quin", "ro", "sta",
+        "tir", "ul", "va", "wen", "zo",
+    ];
+    let word = |number: u64| {
+        let part = |at: u32| SYLLABLES[(number / 20_u64.pow(at) % 20) as usize];
+        format!("{}{}{}", part(0), part(1), part(2))
+    };
+    let mut text = |count: u64| {
+        let words: Vec<_> = (0..count).map(|_| word(below(8000))).collect();
+        words.join(" ")
+    };
+    let (title, description, place) = (text(3), text(30), text(2));
+    let (year, month, day) = (below(10) + 2020, below(12) + 1, below(28) + 1);
+    serde_json::json!({
+        "title": title,
+        "description": description,
+        "date": format!("{year}-{month:02}-{day:02}"),
+        "time": format!("{:02}:30:00", below(24)),
+        "place": place,
+        "organizer": "",
+        "topics": format!("topic{}, topic{}", below(200), below(200)),
+    })
+    .to_string()
+    .into_bytes()
 }

@@ -16,6 +16,8 @@ pub struct Instance {
     pub generation: u32,
     /// Whether its launch was completed, so that it serves.
     pub serving: bool,
+    /// Whether it was launched for a service that keeps its data in a database, and not on it.
+    pub in_database: bool,
     /// What it is doing.
     pub state: InstanceState,
     /// Its public address, once it has one.

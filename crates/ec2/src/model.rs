@@ -172,6 +172,8 @@ pub struct Launch {
 pub struct NewInstance<'a> {
     /// The service that it is launched for.
     pub service: &'a str,
+    /// Whether the service keeps its data in a database, and not on the instance.
+    pub in_database: bool,
     /// The host key that it gets.
     pub host_key: &'a Identity,
 }

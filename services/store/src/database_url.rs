@@ -5,19 +5,45 @@ use std::path::PathBuf;
 
 /// Where the URL of a database is. It has a password, so it is never shown.
 #[derive(Clone)]
-pub enum DatabaseUrl {
-    /// In this file, which is read for each connection: a password can be changed without a
-    /// restart.
+pub struct DatabaseUrl {
+    pub(crate) place: UrlPlace,
+    /// The certificates of the authority that has signed the server's.
+    pub(crate) ca_file: Option<PathBuf>,
+}
+
+#[derive(Clone)]
+pub(crate) enum UrlPlace {
+    /// In this file.
     File(PathBuf),
     /// It is this one.
     Value(String),
 }
 
+impl DatabaseUrl {
+    /// A URL in a file, which is read for each connection: a password can be changed without a
+    /// restart.
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self { place: UrlPlace::File(path.into()), ca_file: None }
+    }
+
+    /// A URL.
+    pub fn value(url: impl Into<String>) -> Self {
+        Self { place: UrlPlace::Value(url.into()), ca_file: None }
+    }
+
+    /// With the file of the certificates, in PEM format, that verify the server's; it counts
+    /// instead of the URL's `sslrootcert`.
+    #[must_use]
+    pub fn with_ca_file(self, ca_file: Option<PathBuf>) -> Self {
+        Self { ca_file, ..self }
+    }
+}
+
 impl fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(path) => f.debug_tuple("File").field(path).finish(),
-            Self::Value(_) => f.write_str("Value(..)"),
+        match &self.place {
+            UrlPlace::File(path) => f.debug_tuple("DatabaseUrl").field(path).finish(),
+            UrlPlace::Value(_) => f.write_str("DatabaseUrl(..)"),
         }
     }
 }
@@ -54,7 +80,7 @@ mod tests {
 
     #[test]
     fn a_url_is_not_shown() {
-        let shown = format!("{:?}", DatabaseUrl::Value("postgres://u:secret@h/d".into()));
-        assert_eq!(shown, "Value(..)");
+        let shown = format!("{:?}", DatabaseUrl::value("postgres://u:secret@h/d"));
+        assert_eq!(shown, "DatabaseUrl(..)");
     }
 }

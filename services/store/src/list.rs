@@ -64,7 +64,7 @@ impl fmt::Debug for Listing {
 }
 
 /// A state of a store: each commit makes a greater one, and each start another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Revision {
     /// Of this start of the store, at random.
     pub(crate) epoch: u64,
@@ -76,6 +76,12 @@ impl Revision {
     /// The revision after `commits` commits in the epoch of one start.
     pub const fn new(epoch: u64, commits: u64) -> Self {
         Self { epoch, commits }
+    }
+
+    /// Whether this state is that one or a later one. States of different epochs follow
+    /// each other in no order that is known.
+    pub const fn is_at_least(self, other: Self) -> bool {
+        self.epoch == other.epoch && self.commits >= other.commits
     }
 
     /// What a list of this state is recognised by.

@@ -16,6 +16,7 @@ fn instance(id: &str, service: &str, generation: u32, serving: bool, state: &str
         launched: 0,
         launched_by: None,
         expires: None,
+        in_database: false,
         host_keys: Vec::new(),
     }
 }
@@ -23,6 +24,7 @@ fn instance(id: &str, service: &str, generation: u32, serving: bool, state: &str
 fn planned(services: &[&str], instances: &[Instance], fresh: bool) -> LaunchPlan {
     let services: Vec<_> = services.iter().map(|name| (*name).to_owned()).collect();
     let wanted = LaunchSpec {
+        databases: &[],
         services: &services,
         setup: &[],
         fixtures: &BTreeMap::new(),
@@ -138,9 +140,39 @@ fn data_of_a_removed_service_are_lost_and_others_come_from_the_newest_that_serve
 }
 
 #[test]
+fn data_in_a_database_are_neither_carried_over_nor_lost_nor_seeded_again() {
+    let services = ["events".to_owned()];
+    let fixtures = BTreeMap::from([("events".to_owned(), 3)]);
+    let planned = |fresh, instances: &[Instance]| {
+        let wanted = LaunchSpec {
+            databases: &services,
+            services: &services,
+            setup: &[],
+            fixtures: &fixtures,
+            instance_type: "t2.xlarge",
+            image: "ami-1",
+            fresh,
+            terminate_first: false,
+        };
+        texts(&plan(wanted, instances, 100))
+    };
+    let mut old = instance("i-1", "events", 7, true, "running");
+    // It was launched when its data were on it: whoever goes on has taken a backup.
+    let operations = planned(false, std::slice::from_ref(&old));
+    assert_eq!(operations.last().unwrap(), "events: terminate i-1, data lost");
+    old.in_database = true;
+    for fresh in [false, true] {
+        let operations = planned(fresh, std::slice::from_ref(&old));
+        assert_eq!(operations, [NEW_EVENTS, "events: terminate i-1"]);
+    }
+    assert_eq!(planned(false, &[]).len(), 2);
+}
+
+#[test]
 fn hosts_can_be_terminated_before_the_launch() {
     let services = ["events".to_owned()];
     let wanted = LaunchSpec {
+        databases: &[],
         services: &services,
         setup: &[],
         fixtures: &BTreeMap::new(),

@@ -7,35 +7,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use bench_services::argument;
+use bench_services::{EVENT, NOTIFICATION, Row, argument, rows, tokens};
 use events::Event;
 use notifications::Notification;
 use rest::Resource;
 use rusqlite::{Connection, Transaction, params};
-use store::{
-    Document, Facts, IdGenerator, Limits, SearchFacts, Settings, SqliteStore, Store, Write, hex,
-};
+use store::{Document, Facts, Limits, Settings, SqliteStore, Store, Write};
 
 /// Writes at once, and in a transaction of the loop.
 const AT_ONCE: usize = 64;
 const SCHEMA: &str =
     include_str!("../../../../services/store/migrations/sqlite/0001_initial.sql");
-const EVENT: &str = include_str!("../../event.json");
-const NOTIFICATION: &str = r#"{"subject": "About an event", "content": "The event that you asked about begins soon.",
-    "to_mail": "a@example.org", "scheduled_time": "2999-01-01T00:00:00"}"#;
-
-type Row = (Document, Facts);
-
-fn rows<R: Resource>(body: &str, count: usize) -> Vec<Row> {
-    let ids = IdGenerator::new().expect("randomness");
-    let resource = R::from_body(body.as_bytes()).expect("a resource");
-    let row = |_| {
-        let id = ids.next();
-        (Document::new(id, resource.document(id)), resource.facts())
-    };
-    (0..count).map(row).collect()
-}
-
 async fn by_store<R: Resource>(folder: &Path, rows: Vec<Row>) -> Duration {
     let limits = Limits::default();
     let settings = Settings { collection: R::COLLECTION, limits, facts: R::facts_of };
@@ -103,15 +85,6 @@ fn insert(
         transaction.prepare_cached(sql)?.execute(params![id, tag, schedule.recipient, due])?;
     }
     Ok(())
-}
-
-fn tokens(facts: &SearchFacts) -> String {
-    let mut tokens: Vec<_> = facts.words.iter().map(|word| format!("w{word}")).collect();
-    tokens.extend(facts.place.iter().map(|word| format!("p{word}")));
-    tokens.extend(facts.topics.iter().map(|topic| format!("t{}", hex::of(topic.as_bytes()))));
-    tokens.sort_unstable();
-    tokens.dedup();
-    tokens.join(" ")
 }
 
 async fn run<R: Resource>(body: &str) {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::path::PathBuf;
 
-use bench_services::argument;
+use bench_services::{argument, words};
 use events::Event;
 use rest::Resource;
 use rest::data_dir::DataDir;
@@ -47,41 +47,4 @@ async fn main() {
         write.expect("an insert");
     }
     store.close().await.expect("a closed store");
-}
-
-/// An event of words, the same for the same number.
-fn words(n: u64) -> Vec<u8> {
-    let mut state = n.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut below = |most: u64| {
-        // xorshift64*: all that matters is that it has no short pattern.
-        state ^= state >> 12;
-        state ^= state << 25;
-        state ^= state >> 27;
-        (state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % most
-    };
-    const SYLLABLES: [&str; 20] = [
-        "ba", "cor", "den", "fi", "gra", "hel", "jo", "ka", "lum", "mer", "no", "pra", "quin", "ro", "sta",
-        "tir", "ul", "va", "wen", "zo",
-    ];
-    let word = |number: u64| {
-        let part = |at: u32| SYLLABLES[(number / 20_u64.pow(at) % 20) as usize];
-        format!("{}{}{}", part(0), part(1), part(2))
-    };
-    let mut text = |count: u64| {
-        let words: Vec<_> = (0..count).map(|_| word(below(8000))).collect();
-        words.join(" ")
-    };
-    let (title, description, place) = (text(3), text(30), text(2));
-    let (year, month, day) = (below(10) + 2020, below(12) + 1, below(28) + 1);
-    serde_json::json!({
-        "title": title,
-        "description": description,
-        "date": format!("{year}-{month:02}-{day:02}"),
-        "time": format!("{:02}:30:00", below(24)),
-        "place": place,
-        "organizer": "",
-        "topics": format!("topic{}, topic{}", below(200), below(200)),
-    })
-    .to_string()
-    .into_bytes()
 }

@@ -233,6 +233,7 @@ fn launch_tags(launch: &Launch, new: &NewInstance<'_>) -> Vec<Tag> {
         tag(tags::HOST_KEYS, new.host_key.public_base64()),
         tag(tags::LAUNCHED_BY, &launch.by),
     ];
+    tags.extend(new.in_database.then(|| tag(tags::DATABASE, "yes")));
     tags.extend(launch.expires.map(|time| tag(tags::EXPIRES, &time.to_string())));
     tags
 }
@@ -288,6 +289,7 @@ fn instance(instance: &types::Instance) -> Option<Instance> {
         service: tags::value(tags, tags::SERVICE)?.into(),
         generation: tags::value(tags, tags::GENERATION).and_then(|n| n.parse().ok()).unwrap_or(0),
         serving: tags::value(tags, tags::SERVING).is_some(),
+        in_database: tags::value(tags, tags::DATABASE).is_some(),
         state: InstanceState::new(state.map_or("unknown", |name| name.as_str())),
         address: instance.public_ip_address().and_then(|address| address.parse().ok()),
         dns: instance.public_dns_name().filter(|name| !name.is_empty()).map(String::from),

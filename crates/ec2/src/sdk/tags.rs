@@ -7,6 +7,8 @@ pub(super) const SERVICE: &str = "eventpost:service";
 pub(super) const GENERATION: &str = "eventpost:generation";
 /// Set once the launch of an instance is complete.
 pub(super) const SERVING: &str = "eventpost:serving";
+/// Set on an instance whose service keeps its data in a database.
+pub(super) const DATABASE: &str = "eventpost:database";
 /// The host keys that an instance may prove itself with, separated by blanks.
 pub(super) const HOST_KEYS: &str = "eventpost:host-keys";
 /// Who launched an instance.

@@ -50,7 +50,7 @@ impl ListCache {
         let mut current = self.current.lock().await;
         // A list that was read while this call waited may be older than the store is by now,
         // but not older than the store was when this call began.
-        if let Some(list) = current.as_ref().filter(|list| list.revision >= wanted) {
+        if let Some(list) = current.as_ref().filter(|list| list.revision.is_at_least(wanted)) {
             return Ok(CachedOrStreamed::Cached(Arc::clone(list)));
         }
         *current = None;

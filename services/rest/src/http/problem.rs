@@ -166,6 +166,8 @@ impl Problem {
             Self::Host => closing(answer),
             Self::Body(error) if !matches!(error, BodyError::Empty) => closing(answer),
             Self::ReadOnly => with_retry_after(answer),
+            // Whoever repeats such a write may make it twice.
+            Self::Store(StoreError::InDoubt { .. }) => answer,
             Self::Store(error) if status_of(error) != StatusCode::INTERNAL_SERVER_ERROR => {
                 with_retry_after(answer)
             }

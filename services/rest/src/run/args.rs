@@ -1,5 +1,6 @@
 //! The command line of a service.
 
+use std::ffi::OsString;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -120,18 +121,29 @@ pub(super) struct DatabaseArgs {
     /// File with the URL of a PostgreSQL database to hold the data instead of the folder; it is
     /// read for each connection. The variable `DATABASE_URL` may have the URL itself
     #[arg(long, value_name = "FILE", env = "DATABASE_URL_FILE")]
-    pub(super) database_url_file: Option<PathBuf>,
+    pub(super) database_url_file: Option<OsString>,
+
+    /// File with the certificates, in PEM format, of the authority that has signed the database
+    /// server's; with them, that and the server's name are verified
+    #[arg(long, value_name = "FILE", env = "DATABASE_CA_FILE")]
+    pub(super) database_ca_file: Option<OsString>,
 }
 
 impl DatabaseArgs {
     /// The database, if the data are in one. A URL has a password, so it is no argument.
     pub(super) fn url(&self) -> Option<DatabaseUrl> {
-        let file = self.database_url_file.as_ref().filter(|file| !file.as_os_str().is_empty());
-        if let Some(file) = file {
-            return Some(DatabaseUrl::File(file.clone()));
-        }
-        let url = std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty());
-        url.map(DatabaseUrl::Value)
+        // A variable that is empty is one that was not set.
+        let given = |file: &Option<OsString>| {
+            file.as_ref().filter(|file| !file.is_empty()).map(PathBuf::from)
+        };
+        let url = match given(&self.database_url_file) {
+            Some(file) => Some(DatabaseUrl::file(file)),
+            None => std::env::var("DATABASE_URL")
+                .ok()
+                .filter(|url| !url.is_empty())
+                .map(DatabaseUrl::value),
+        };
+        url.map(|url| url.with_ca_file(given(&self.database_ca_file)))
     }
 }
 

@@ -82,7 +82,7 @@ fn store_code(error: &StoreError) -> u8 {
         | StoreError::Foreign { .. }
         | StoreError::OldLog { .. }
         | StoreError::Newer { .. } => 65,
-        StoreError::Unavailable { .. } => 69,
+        StoreError::Unavailable { .. } | StoreError::InDoubt { .. } | StoreError::Busy { .. } => 69,
         StoreError::DatabaseUrl(_) => 78,
         StoreError::ReadOnly { .. } => 73,
         StoreError::Locked { .. } => 75,

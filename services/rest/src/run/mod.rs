@@ -70,7 +70,9 @@ fn run_command<R: Resource, E: Extension>(
 
 /// The runtime of commands that talk to the running service.
 fn client_runtime() -> Result<tokio::runtime::Runtime, RunError> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::system)
+    // With a thread of its own: a backup waits in this one for what it reads from a database.
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(1).enable_all().build().map_err(RunError::system)
 }
 
 /// Logs from level `info` on, or what `RUST_LOG` says, such as `warn,rest::access=debug`.

@@ -85,7 +85,7 @@ impl Fixture {
     pub(crate) async fn with(engine: Engine, settings: Settings) -> Self {
         let place = match engine {
             Engine::Sqlite => Place::Folder(tempfile::tempdir().unwrap()),
-            Engine::Postgres => Place::Database(new_database().await),
+            Engine::Postgres => Place::Database(DatabaseUrl::value(new_database().await)),
         };
         Self { store: place.open(&settings).await, place, settings }
     }
@@ -165,8 +165,8 @@ impl Place {
     }
 }
 
-/// An empty database.
-pub(crate) async fn new_database() -> DatabaseUrl {
+/// The URL of an empty database.
+pub(crate) async fn new_database() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let server = std::env::var("EVENTPOST_POSTGRES")
         .expect("EVENTPOST_POSTGRES has the URL of a server: testbed/postgres prints it");
@@ -181,7 +181,7 @@ pub(crate) async fn new_database() -> DatabaseUrl {
     drop(client);
     connection.await.unwrap().unwrap();
     let (base, _) = server.rsplit_once('/').unwrap();
-    DatabaseUrl::Value(format!("{base}/{name}"))
+    format!("{base}/{name}")
 }
 
 /// What follows from the documents of these tests: lines with a time, words, a place, topics,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::health::Health;
-use super::list::{DOCUMENTS, Snapshot, status_of};
+use super::list::{BEGIN, DOCUMENTS, Snapshot};
 use super::open::wait_for;
 use super::pool::{Manager, Pool};
 use super::rows::{after_bytes, delivery, delivery_columns, document, rows};
@@ -39,10 +39,11 @@ impl<'a> State<'a> {
         health: &'a Health,
         runtime: &'a Handle,
     ) -> Result<Self, StoreError> {
-        let mut snapshot = Snapshot::begin(pool).await?;
+        let mut snapshot = Snapshot::begin(pool, BEGIN).await?;
         let connection = snapshot.connection()?;
-        let row = connection.query(status::SELECT, &[]).await?;
-        let status = connection.judge(status_of(&row))?;
+        // Whoever reads the backup may be slow.
+        connection.run("SET LOCAL idle_in_transaction_session_timeout = '600s'").await?;
+        let status = Status::of(connection, status::SELECT).await?;
         Ok(Self { snapshot, status, health, runtime })
     }
 }
@@ -97,7 +98,8 @@ pub(super) fn back_up(
 ) -> Result<BackupSummary, BackupError> {
     let mut state = runtime.block_on(State::begin(pool, health, runtime))?;
     let summary = copy(&mut state, collection, out)?;
-    runtime.block_on(state.snapshot.end());
+    // All of it was read: how the transaction ends does not matter.
+    let _ = runtime.block_on(state.snapshot.end());
     Ok(summary)
 }
 

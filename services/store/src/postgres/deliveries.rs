@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio_postgres::Row;
 
 use super::health::Health;
-use super::pool::{Pool, discard};
+use super::list::Snapshot;
+use super::pool::Pool;
 use super::rows::{after_bytes, delivery, delivery_columns, document, rows, state_number, text};
 use super::status::{self, Status};
 use crate::clock::now;
@@ -16,6 +17,8 @@ use crate::{
     StoreError,
 };
 
+/// How long an answer about all deliveries is waited for.
+const LONG_PATIENCE: Duration = Duration::from_secs(70);
 /// Deliveries that one statement retries.
 const STEP: i64 = 1000;
 
@@ -61,10 +64,15 @@ const SETTLE: &str = "UPDATE deliveries SET state = $3, due = $4, first = $5, at
 const RETRY: &str = "UPDATE deliveries SET state = 0, due = $2, first = NULL, attempts = NULL,
      time = NULL, reason = NULL, claim = NULL WHERE id = $1 AND state IN (3, 4)";
 const EXISTS: &str = "SELECT 1 FROM deliveries WHERE id = $1";
-const RETRY_SOME: &str = "UPDATE deliveries SET state = 0, due = $2, first = NULL,
-     attempts = NULL, time = NULL, reason = NULL, claim = NULL WHERE state = $1 AND id IN
-     (SELECT id FROM deliveries WHERE state = $1 ORDER BY id LIMIT $3 FOR UPDATE)";
-const EXPIRE: &str = "UPDATE deliveries SET state = 4, due = NULL, time = $1
+const RETRY_SOME: &str = "WITH v AS (
+         UPDATE deliveries SET state = 0, due = $2, first = NULL,
+             attempts = NULL, time = NULL, reason = NULL, claim = NULL
+         WHERE state = $1 AND id IN (
+             SELECT id FROM deliveries WHERE state = $1 AND id > $4
+             ORDER BY id LIMIT $3 FOR UPDATE)
+         RETURNING id)
+     SELECT id FROM v ORDER BY id";
+pub(super) const EXPIRE: &str = "UPDATE deliveries SET state = 4, due = NULL, time = $1
      WHERE state = 0 AND due < $2";
 const START: &str = "UPDATE status SET mail_since = coalesce(mail_since, $1), mail_expiry = $2";
 
@@ -145,9 +153,12 @@ pub(super) async fn claim(
                 let attempts = delivery.state.failures().map_or(0, |failures| failures.count);
                 let reason = "the notification is damaged in the database".to_owned();
                 let failed = DeliveryState::Failed { time: now(), attempts, reason };
-                settle(pool, id, token, &failed).await?;
+                // The others are to be attempted all the same.
+                if let Err(error) = settle(pool, id, token, &failed).await {
+                    tracing::error!(%error, %id, "cannot record a damaged notification");
+                }
             }
-            Err(error) => return Err(error),
+            Err(error) => tracing::error!(%error, "a claimed notification cannot be read"),
         }
     }
     Ok(claims)
@@ -186,33 +197,26 @@ pub(super) async fn retry(pool: &Pool, id: ObjectId) -> Result<RetryOutcome, Sto
 /// Has all deliveries in a state be tried again. Returns how many there were.
 pub(super) async fn retry_all(pool: &Pool, state: StateName) -> Result<u64, StoreError> {
     let mut connection = pool.get().await?;
-    let (mut all, state) = (0, state_number(number(state)));
+    let (mut all, mut last, state) = (0, None, state_number(number(state)));
     loop {
-        let retried = connection.execute(RETRY_SOME, &[&state, &signed(now()), &STEP]).await?;
-        all += retried;
-        if retried == 0 {
-            return Ok(all);
-        }
+        let (now, after) = (signed(now()), after_bytes(last.as_ref()));
+        let retried = connection.query(RETRY_SOME, &[&state, &now, &STEP, &after]).await?;
+        let Some(row) = retried.last() else { return Ok(all) };
+        last = Some(connection.judge(row.try_get::<_, ObjectId>(0))?);
+        all += retried.len() as u64;
     }
 }
 
 /// Notes that mails are sent, and expires what was overdue before that, the first time.
 pub(super) async fn start_sending(pool: &Pool, expiry: Duration) -> Result<(), StoreError> {
-    let mut connection = pool.get().await?;
     let (now, expiry) = (signed(now()), signed(millis(expiry)));
-    let started = async {
-        connection.run("BEGIN; SET LOCAL statement_timeout = '60s'").await?;
-        let row = connection.query(status::LOCK, &[]).await?;
-        let status: Status = connection.judge(super::list::status_of(&row))?;
-        if status.mail_since.is_none() {
-            connection.execute(EXPIRE, &[&now, &now.saturating_sub(expiry)]).await?;
-        }
-        connection.execute(START, &[&now, &expiry]).await?;
-        connection.run("COMMIT").await
+    let begin = "BEGIN; SET LOCAL statement_timeout = '60s'";
+    let mut transaction = Snapshot::begin(pool, begin).await?;
+    let connection = transaction.connection()?;
+    connection.set_patience(LONG_PATIENCE);
+    if Status::of(connection, status::LOCK).await?.mail_since.is_none() {
+        connection.execute(EXPIRE, &[&now, &now.saturating_sub(expiry)]).await?;
     }
-    .await;
-    if started.is_err() {
-        discard(connection);
-    }
-    started
+    connection.execute(START, &[&now, &expiry]).await?;
+    transaction.end().await
 }

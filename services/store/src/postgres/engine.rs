@@ -52,8 +52,7 @@ impl PostgresStore {
 
     async fn status(&self) -> Result<Status, StoreError> {
         let mut connection = self.pool.get().await?;
-        let rows = connection.query(status::SELECT, &[]).await?;
-        connection.judge(list::status_of(&rows))
+        Status::of(&mut connection, status::SELECT).await
     }
 
     async fn read_statistics(&self) -> Result<Statistics, StoreError> {
@@ -165,20 +164,20 @@ impl Store for PostgresStore {
     }
 
     fn start_sending(&self, expiry: Duration) -> StoreFuture<'_, ()> {
-        Box::pin(deliveries::start_sending(&self.pool, expiry))
+        Box::pin(deliveries::start_sending(&self.changes, expiry))
     }
 
     fn claim(&self, limit: usize, lease: Duration) -> StoreFuture<'_, Vec<Claim>> {
-        Box::pin(deliveries::claim(&self.pool, &self.health, limit, lease))
+        Box::pin(deliveries::claim(&self.changes, &self.health, limit, lease))
     }
 
     fn settle(&self, claim: &Claim, state: DeliveryState) -> StoreFuture<'_, bool> {
         let (id, token) = (claim.document.id, claim.token());
-        Box::pin(async move { deliveries::settle(&self.pool, id, token, &state).await })
+        Box::pin(async move { deliveries::settle(&self.changes, id, token, &state).await })
     }
 
     fn retry(&self, id: ObjectId) -> StoreFuture<'_, RetryOutcome> {
-        Box::pin(deliveries::retry(&self.pool, id))
+        Box::pin(deliveries::retry(&self.changes, id))
     }
 
     fn retry_all(&self, state: StateName) -> StoreFuture<'_, u64> {
@@ -186,12 +185,12 @@ impl Store for PostgresStore {
             if !matches!(state, StateName::Failed | StateName::Expired) {
                 return Ok(0);
             }
-            deliveries::retry_all(&self.pool, state).await
+            deliveries::retry_all(&self.changes, state).await
         })
     }
 
     fn next_due(&self) -> StoreFuture<'_, Option<u64>> {
-        Box::pin(deliveries::next_due(&self.pool))
+        Box::pin(deliveries::next_due(&self.changes))
     }
 
     fn revision(&self) -> StoreFuture<'_, Revision> {

@@ -1,7 +1,7 @@
 //! Says what an error of the database means for the store.
 
 use tokio_postgres::Error;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{Severity, SqlState};
 
 use crate::StoreError;
 
@@ -20,7 +20,8 @@ pub(super) fn translate(database: &str, error: &Error) -> StoreError {
         };
     };
     let code = cause.code();
-    if is_unavailable(code) {
+    let ends_session = matches!(cause.parsed_severity(), Some(Severity::Fatal | Severity::Panic));
+    if is_unavailable(code) || (ends_session && !is_refused_login(code)) {
         return unavailable(cause.message().into());
     }
     if *code == SqlState::DISK_FULL {
@@ -44,6 +45,12 @@ fn is_unavailable(code: &SqlState) -> bool {
     code.code().starts_with("08")
         || code.code().starts_with("57P")
         || [SqlState::TOO_MANY_CONNECTIONS, SqlState::READ_ONLY_SQL_TRANSACTION].contains(code)
+}
+
+/// Whether a code says that this user may not use this database, which will not change by itself.
+fn is_refused_login(code: &SqlState) -> bool {
+    // Class 28 is "invalid authorization", 3D "invalid catalog name", 42501 a missing privilege.
+    ["28", "3D", "42501"].iter().any(|class| code.code().starts_with(class))
 }
 
 fn is_io(error: &Error) -> bool {

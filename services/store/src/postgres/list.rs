@@ -44,26 +44,32 @@ pub(super) async fn read_page(
     let mut connection = pool.get().await?;
     let status = connection.prepare(status::SELECT).await?;
     let select = connection.prepare(DOCUMENTS).await?;
+    connection.expect_answer();
     let client = connection.client();
     let (after, count) = (after_bytes(after.as_ref()), rows(limit.saturating_add(1)));
     let range: [&(dyn ToSql + Sync); 2] = [&after, &count];
     // All are sent at once: a client that leaves cannot leave the transaction open.
-    let read = tokio::try_join!(
-        biased;
-        client.batch_execute(BEGIN),
-        client.query_one(&status, &[]),
-        client.query(&select, &range),
-        client.batch_execute("COMMIT"),
-    );
-    let read = read.and_then(|((), status, found, ())| {
-        let documents = found.iter().map(|row| document(row, 0));
-        Ok((Status::read(&status)?, documents.collect::<Result<Vec<_>, _>>()?))
-    });
-    let result = connection.judge(read);
-    if result.is_err() {
-        discard(connection);
-    }
-    let (status, mut found) = result?;
+    let read = async {
+        tokio::try_join!(
+            biased;
+            client.batch_execute(BEGIN),
+            client.query_one(&status, &[]),
+            client.query(&select, &range),
+            client.batch_execute("COMMIT"),
+        )
+    };
+    let read = connection.in_time(read).await;
+    let ((), status, found, ()) = match connection.answered(read) {
+        Ok(read) => read,
+        Err(error) => {
+            // Whether its transaction has ended is not known.
+            discard(connection);
+            return Err(error);
+        }
+    };
+    let documents = || found.iter().map(|row| document(row, 0)).collect::<Result<Vec<_>, _>>();
+    let read = Status::read(&status).and_then(|status| Ok((status, documents()?)));
+    let (status, mut found) = connection.judge(read)?;
     let has_more = found.len() > limit;
     found.truncate(limit);
     let documents = found.into_iter().map(|it| health.sound(it)).collect::<Result<Vec<_>, _>>()?;
@@ -86,10 +92,10 @@ pub(super) async fn begin(
 ) -> Result<Listing, StoreError> {
     let busy = |_| StoreError::Busy { why: "too many lists are being read" };
     let permit = Arc::clone(lists).try_acquire_owned().map_err(busy)?;
-    let mut snapshot = Snapshot::begin(pool).await?;
-    let row = snapshot.connection()?.query(status::SELECT, &[]).await?;
-    let status = snapshot.connection()?.judge(status_of(&row))?;
-    let slot = Arc::new(Mutex::new(Some(snapshot)));
+    let mut snapshot = Snapshot::begin(pool, BEGIN).await?;
+    let status = Status::of(snapshot.connection()?, status::SELECT).await?;
+    // Once its state has ended, a list takes no place any more.
+    let slot = Arc::new(Mutex::new(Some((snapshot, permit))));
     let watched = Arc::clone(&slot);
     let end = tokio::spawn(async move {
         tokio::time::sleep(LIST_TIME).await;
@@ -111,26 +117,22 @@ pub(super) async fn begin(
             rows: CHUNK / TYPICAL_BYTES,
             read: Box::new(std::iter::empty()),
             is_done: false,
-            _permit: permit,
         }),
     })
 }
 
-/// The only row of the status.
-pub(super) fn status_of(rows: &[tokio_postgres::Row]) -> Result<Status, tokio_postgres::Error> {
-    Status::read(rows.first().expect("the status has one row"))
-}
-
-/// One state of the database. Its connection is closed if it is dropped before it has ended.
+/// A transaction, such as one that shows one state. Its connection is closed if it is dropped
+/// before it has ended.
 #[derive(Debug)]
 pub(super) struct Snapshot(Option<Pooled>);
 
 impl Snapshot {
-    pub(super) async fn begin(pool: &Pool) -> Result<Self, StoreError> {
+    /// Begins one by this statement.
+    pub(super) async fn begin(pool: &Pool, sql: &str) -> Result<Self, StoreError> {
         let connection = pool.get().await?;
         // From here on the transaction ends whatever happens.
         let mut snapshot = Self(Some(connection));
-        snapshot.connection()?.run(BEGIN).await?;
+        snapshot.connection()?.run(sql).await?;
         Ok(snapshot)
     }
 
@@ -138,12 +140,11 @@ impl Snapshot {
         self.0.as_deref_mut().ok_or(StoreError::Expired)
     }
 
-    /// Ends the transaction, so that the connection can be used again.
-    pub(super) async fn end(mut self) {
-        let Some(connection) = &mut self.0 else { return };
-        if connection.run("COMMIT").await.is_ok() {
-            drop(self.0.take());
-        }
+    /// Commits it, so that the connection can be used again.
+    pub(super) async fn end(mut self) -> Result<(), StoreError> {
+        self.connection()?.run("COMMIT").await?;
+        drop(self.0.take());
+        Ok(())
     }
 }
 
@@ -157,7 +158,7 @@ impl Drop for Snapshot {
 
 /// A list of which some was read.
 struct Reading {
-    slot: Arc<Mutex<Option<Snapshot>>>,
+    slot: Arc<Mutex<Option<(Snapshot, OwnedSemaphorePermit)>>>,
     /// Ends the state after a while.
     end: AbortHandle,
     health: Arc<Health>,
@@ -168,20 +169,20 @@ struct Reading {
     /// What was read and not returned yet.
     read: crate::Chunks,
     is_done: bool,
-    _permit: OwnedSemaphorePermit,
 }
 
 impl Reading {
     /// Reads some documents; none at the end of the list.
     async fn read(&mut self) -> Result<Vec<Document>, StoreError> {
         let mut slot = self.slot.lock().await;
-        let Some(snapshot) = slot.as_mut() else { return Err(StoreError::Expired) };
+        let Some((snapshot, _)) = slot.as_mut() else { return Err(StoreError::Expired) };
         let (after, limit) = (after_bytes(self.after.as_ref()), rows(self.rows));
         let connection = snapshot.connection()?;
         let found = connection.query(DOCUMENTS, &[&after, &limit]).await?;
         if found.is_empty() {
-            if let Some(snapshot) = slot.take() {
-                snapshot.end().await;
+            if let Some((snapshot, _)) = slot.take() {
+                // All of it was read: how the transaction ends does not matter.
+                let _ = snapshot.end().await;
             }
             return Ok(Vec::new());
         }
@@ -225,5 +226,10 @@ impl Iterator for Reading {
 impl Drop for Reading {
     fn drop(&mut self) {
         self.end.abort();
+        // Its place is free now, and not only when the other task is gone, which holds the slot
+        // only to close the connection itself.
+        if let Ok(mut slot) = self.slot.try_lock() {
+            slot.take();
+        }
     }
 }

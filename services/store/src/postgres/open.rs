@@ -19,6 +19,8 @@ use crate::{DatabaseUrl, Settings, Statistics, StoreError};
 /// How long a service that starts waits for its database.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 const START_RETRY: Duration = Duration::from_secs(1);
+/// Connections that are kept for changes: of the writer, and of claims and what becomes of them.
+const CHANGES: usize = 2;
 /// How often the database is asked whether it is there.
 const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -26,7 +28,10 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct PostgresStore {
     pub(super) collection: &'static str,
+    /// Connections for reads.
     pub(super) pool: Pool,
+    /// Connections for the writer, and for what is due.
+    pub(super) changes: Pool,
     pub(super) health: Arc<Health>,
     pub(super) counters: Arc<Counters>,
     /// Places for lists.
@@ -50,21 +55,29 @@ impl PostgresStore {
         prepare(&mut first, &health, settings.collection, MIGRATIONS).await?;
         drop(first);
         let schema = name(settings.collection);
-        let manager = Manager { url, schema, health: Arc::clone(&health) };
-        let pool = Pool::new(manager, connections);
+        let manager =
+            || Manager { url: url.clone(), schema: schema.clone(), health: Arc::clone(&health) };
+        // Reads, however many and slow, do not keep writes and mails from a connection.
+        let reads = connections.saturating_sub(CHANGES).max(1);
+        let pool = Pool::new(manager(), reads);
+        let changes = Pool::new(manager(), CHANGES);
         let counters = Arc::new(Counters::new());
         let (queue, jobs) = mpsc::channel(writer::QUEUE);
-        let writer =
-            Writer { pool: pool.clone(), limits: settings.limits, counters: Arc::clone(&counters) };
+        let writer = Writer {
+            pool: changes.clone(),
+            limits: settings.limits,
+            counters: Arc::clone(&counters),
+        };
         tokio::spawn(writer.run(jobs));
         let check = tokio::spawn(check_regularly(pool.clone()));
-        let places = LISTS.min(connections.div_ceil(2));
+        let places = LISTS.min(reads.div_ceil(2));
         let lists = Arc::new(Semaphore::new(places));
         let last_statistics = Mutex::default();
         let collection = settings.collection;
         Ok(Self {
             collection,
             pool,
+            changes,
             health,
             counters,
             lists,
@@ -98,9 +111,12 @@ pub(super) async fn wait_for(
 async fn check_regularly(pool: Pool) {
     loop {
         tokio::time::sleep(CHECK_INTERVAL).await;
-        if let Ok(mut connection) = pool.get().await {
-            // What it says is noted.
-            let _ = connection.query("SELECT 1", &[]).await;
+        let Ok(mut connection) = pool.get_now().await else { continue };
+        // What it says is noted.
+        let sql = "SELECT current_setting('transaction_read_only') = 'on'";
+        let Ok(rows) = connection.query(sql, &[]).await else { continue };
+        if rows.first().is_some_and(|row| row.try_get(0).unwrap_or(false)) {
+            connection.note_read_only();
         }
     }
 }
@@ -109,5 +125,6 @@ impl Drop for PostgresStore {
     fn drop(&mut self) {
         self.check.abort();
         self.pool.close();
+        self.changes.close();
     }
 }

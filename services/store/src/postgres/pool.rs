@@ -14,8 +14,6 @@ use crate::{DatabaseUrl, StoreError};
 
 /// How long a request waits for a connection.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long opening one may take, with all its hosts.
-const CREATE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Opens connections for a pool.
 #[derive(Debug)]
@@ -63,23 +61,27 @@ impl Pool {
             .max_size(connections)
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(WAIT_TIMEOUT))
-            .create_timeout(Some(CREATE_TIMEOUT))
             .build()
             .expect("there is a runtime for the timeouts");
         Self { pool, health }
     }
 
-    /// A connection; waits for one if all are in use.
+    /// A connection; waits for one if all are in use. Fails at once if the database could not be
+    /// used a moment ago.
     pub(super) async fn get(&self) -> Result<Pooled, StoreError> {
+        match self.health.recent_failure() {
+            Some(error) => Err(error),
+            None => self.get_now().await,
+        }
+    }
+
+    /// As [`Self::get`], whatever was seen before.
+    pub(super) async fn get_now(&self) -> Result<Pooled, StoreError> {
         let database = || self.health.database().to_owned();
         let error = match self.pool.get().await {
             Ok(connection) => return Ok(connection),
             Err(PoolError::Timeout(TimeoutType::Wait)) => {
                 StoreError::Busy { why: "all connections to the database are in use" }
-            }
-            Err(PoolError::Timeout(_)) => {
-                let reason = "it does not answer".into();
-                StoreError::Unavailable { database: database(), reason }
             }
             // Whatever keeps a running service from its database may end.
             Err(PoolError::Backend(StoreError::Database { database, message })) => {

@@ -1,16 +1,18 @@
 //! Puts a backup in the place of what a database has.
 
+use std::collections::HashSet;
 use std::io::BufRead;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_postgres::types::ToSql;
 
 use super::batch::{DeliveryRows, Scheduled};
 use super::connection::Connection;
+use super::deliveries::EXPIRE;
 use super::health::Health;
-use super::list::status_of;
 use super::open::wait_for;
-use super::rows::{after_bytes, delivery, delivery_columns};
+use super::rows::after_bytes;
 use super::schema::{self, MIGRATIONS, prepare};
 use super::status::{self, Status};
 use super::url;
@@ -20,32 +22,33 @@ use crate::clock::now;
 use crate::columns::signed;
 use crate::{
     BackupError, BackupSummary, DatabaseUrl, Delivery, DeliveryState, Document, ObjectId, Settings,
-    StoreError, tokens,
+    StoreError, Tag, tokens,
 };
 
+/// How long an answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(610);
 /// Documents or deliveries in one statement, and bytes of their documents.
 const BATCH: usize = 1000;
 const BATCH_BYTES: usize = 1 << 20;
 
-const SENT: &str = concat!(
-    "SELECT v.id, ",
-    delivery_columns!(),
-    " FROM deliveries v WHERE v.id = ANY($1) AND v.state = 2"
-);
+/// Deliveries whose mail was sent, or is being sent: they stay as they are, with their claims.
+const KEPT: &str = "SELECT id, tag FROM deliveries WHERE id = ANY($1) AND state IN (1, 2)
+     ORDER BY id FOR UPDATE";
 /// Documents between those of the backup.
 const REMOVE: &str = "DELETE FROM documents WHERE id > $1 AND id <= $2 AND id <> ALL($3)";
 const REMOVE_REST: &str = "DELETE FROM documents WHERE id > $1";
-const UNSCHEDULE: &str = "DELETE FROM deliveries v WHERE v.id = ANY($1)";
+const UNSCHEDULE: &str = "DELETE FROM deliveries WHERE id = ANY($1)";
 const UNSCHEDULE_REST: &str = "DELETE FROM deliveries v
      WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.id = v.id)";
-/// Deliveries of documents that ask for the same mail. What was sent stays sent.
+/// Deliveries of documents that ask for the same mail. What was sent stays sent, and what is being
+/// sent is settled by whoever sends it.
 const DELIVER: &str = "UPDATE deliveries v SET state = n.state,
          due = CASE WHEN n.state = 0 AND n.due = 0 THEN coalesce(v.due, $9) ELSE n.due END,
          first = n.first, attempts = n.attempts, time = n.time, reason = n.reason, claim = NULL
      FROM unnest($1::bytea[], $2::bigint[], $3::smallint[], $4::bigint[], $5::bigint[],
          $6::integer[], $7::bigint[], $8::text[])
          AS n (id, tag, state, due, first, attempts, time, reason)
-     WHERE v.id = n.id AND v.tag = n.tag AND v.state <> 2";
+     WHERE v.id = n.id AND v.tag = n.tag AND v.state NOT IN (1, 2)";
 const SAVE: &str = "UPDATE status SET epoch = $1, commits = commits + 1, documents = $2,
      bytes = $3, last_id = greatest(last_id, $4), mail_since = $5";
 
@@ -63,26 +66,39 @@ pub async fn restore_database(
     let mut connection = wait_for(url, settings.collection, &health).await?;
     prepare(&mut connection, &health, settings.collection, MIGRATIONS).await?;
     // Whoever sends the backup may be slow.
+    connection.set_patience(PATIENCE);
     connection
         .run(
             "BEGIN; SET LOCAL statement_timeout = '600s'; SET LOCAL lock_timeout = '30s';
-              SET LOCAL idle_in_transaction_session_timeout = '600s'",
+             SET LOCAL idle_in_transaction_session_timeout = '600s'",
         )
         .await?;
-    let row = connection.query(status::LOCK, &[]).await?;
-    let status: Status = connection.judge(status_of(&row))?;
+    let status = Status::of(&mut connection, status::LOCK).await?;
     if status.documents > 0 && !replace {
         return Err(BackupError::Exists(health.database().into()));
     }
     let epoch = schema::draw(&health)?;
     let mut restorer = Restorer { connection, settings: *settings, last: None, bytes: 0 };
     let (summary, since) = restorer.read(&mut lines).await?;
-    restorer.save(epoch, summary.documents, since).await?;
+    restorer.save(epoch, summary.documents, since, &status).await?;
     let Restorer { mut connection, .. } = restorer;
-    connection.run("COMMIT").await?;
-    // Searches are planned by what it finds.
-    connection.run("ANALYZE documents").await?;
+    connection.run("COMMIT").await.map_err(|error| match error {
+        StoreError::Unavailable { database, .. } => StoreError::InDoubt { database },
+        other => other,
+    })?;
+    analyze(&mut connection).await;
     Ok(summary)
+}
+
+/// Has searches be planned for what is there now. Without it they are until the server does it.
+async fn analyze(connection: &mut Connection) {
+    let analyzed = async {
+        connection.run("SET statement_timeout = '600s'").await?;
+        connection.run("ANALYZE documents").await
+    };
+    if let Err(error) = analyzed.await {
+        tracing::warn!(%error, "the restored data were not analyzed");
+    }
 }
 
 /// Reads a backup into a database.
@@ -141,20 +157,20 @@ impl Restorer {
         let search = || facts.iter().map(|facts| facts.search.as_ref());
         let times: Vec<_> = search().map(|facts| facts.map(|facts| facts.at)).collect();
         let tokens: Vec<_> = search().map(|facts| facts.map(tokens::of_facts)).collect();
-        let sent = self.sent(&ids).await?;
+        let kept = self.kept(&documents, &ids).await?;
         let scheduled: Vec<_> = documents
             .iter()
             .zip(&facts)
+            .filter(|(document, _)| !kept.contains(&document.id))
             .filter_map(|(document, facts)| Some((document, facts.delivery.as_ref()?)))
             .map(|(document, schedule)| {
-                let tag = document.tag;
-                let sent = sent.iter().find(|(id, it)| *id == document.id && it.tag == tag);
-                let due = DeliveryState::Scheduled { due: schedule.due, failures: None };
-                let state = sent.map_or(due, |(_, sent)| sent.state.clone());
+                let state = DeliveryState::Scheduled { due: schedule.due, failures: None };
+                let delivery = Delivery { state, tag: document.tag };
                 let recipient = schedule.recipient.clone();
-                (document.id, Scheduled { recipient, delivery: Delivery { state, tag } })
+                (document.id, Scheduled { recipient, delivery })
             })
             .collect();
+        let replaced: Vec<_> = ids.iter().filter(|id| !kept.contains(id)).copied().collect();
         let mut rows = DeliveryRows::default();
         for (id, scheduled) in &scheduled {
             rows.push(*id, scheduled);
@@ -163,23 +179,29 @@ impl Restorer {
         let after = after_bytes(self.last.as_ref());
         connection.execute(REMOVE, &[&after, &last, &ids]).await?;
         connection.execute(PUT, &[&ids, &tags, &times, &tokens, &bodies]).await?;
-        connection.execute(UNSCHEDULE, &[&ids]).await?;
+        connection.execute(UNSCHEDULE, &[&replaced]).await?;
         connection.execute(SCHEDULE, &rows.values()).await?;
         self.bytes += bodies.iter().map(|body| body.len() as u64).sum::<u64>();
         self.last = Some(last);
         Ok(())
     }
 
-    /// The mails of these documents that were sent: an older backup must not have them sent again.
-    async fn sent(&mut self, ids: &[ObjectId]) -> Result<Vec<(ObjectId, Delivery)>, StoreError> {
-        let rows = self.connection.query(SENT, &[&ids]).await?;
-        let mut sent = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let read = row.try_get(0).and_then(|id| Ok((id, delivery(row, 1)?)));
-            let (id, delivery) = self.connection.judge(read)?;
-            sent.extend(delivery.map(|delivery| (id, delivery)));
-        }
-        Ok(sent)
+    /// Documents whose mails were sent or are being sent as the backup has them: an older backup
+    /// must not have them sent again.
+    async fn kept(
+        &mut self,
+        documents: &[Document],
+        ids: &[ObjectId],
+    ) -> Result<HashSet<ObjectId>, StoreError> {
+        let rows = self.connection.query(KEPT, &[&ids]).await?;
+        let read = rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
+        let read = read.collect::<Result<Vec<(ObjectId, Tag)>, tokio_postgres::Error>>();
+        let read = self.connection.judge(read)?;
+        let is_same = |(id, tag): &(ObjectId, Tag)| {
+            let at = documents.binary_search_by_key(id, |document| document.id);
+            at.is_ok_and(|at| documents[at].tag == *tag)
+        };
+        Ok(read.into_iter().filter(is_same).map(|(id, _)| id).collect())
     }
 
     /// Removes what comes after the last document of the backup.
@@ -213,9 +235,18 @@ impl Restorer {
         epoch: i64,
         documents: u64,
         since: Option<u64>,
+        before: &Status,
     ) -> Result<(), StoreError> {
+        let now = signed(now());
+        // Services that run send mails already: what is overdue in a backup from before that is not
+        // to be sent.
+        if let (None, Some(_), Some(expiry)) = (since, before.mail_since, before.mail_expiry) {
+            let overdue = now.saturating_sub(signed(expiry));
+            self.connection.execute(EXPIRE, &[&now, &overdue]).await?;
+        }
+        let since = since.or(before.mail_since).map(signed);
         let (documents, bytes) = (documents.cast_signed(), self.bytes.cast_signed());
-        let (last, since) = (after_bytes(self.last.as_ref()), since.map(signed));
+        let last = after_bytes(self.last.as_ref());
         self.connection.execute(SAVE, &[&epoch, &documents, &bytes, &last, &since]).await?;
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! Brings a database to the schema that this program knows, and tells whether it may use it.
 
+use std::time::Duration;
+
 use super::connection::Connection;
 use super::health::Health;
 use crate::{StoreError, Tag};
@@ -20,6 +22,8 @@ pub(super) struct Migration {
 pub(super) const MIGRATIONS: &[Migration] =
     &[Migration { sql: include_str!("../../migrations/postgres/0001_initial.sql"), oldest: 1 }];
 
+/// How long a step is waited for.
+const PATIENCE: Duration = Duration::from_secs(610);
 /// The oldest server that has what is used here, as `server_version_num` says it.
 const OLDEST_SERVER: i32 = 130_000;
 
@@ -43,6 +47,7 @@ pub(super) async fn prepare(
     let schema = name(collection);
     let key = Tag::of(schema.as_bytes()).0.cast_signed();
     // Others may be at it, and a step may take long.
+    connection.set_patience(PATIENCE);
     connection
         .run("BEGIN; SET LOCAL lock_timeout = '120s'; SET LOCAL statement_timeout = '600s'")
         .await?;

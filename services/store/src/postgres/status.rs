@@ -2,7 +2,8 @@
 
 use tokio_postgres::Row;
 
-use crate::{ObjectId, Revision};
+use super::connection::Connection;
+use crate::{ObjectId, Revision, StoreError};
 
 /// The columns, in the order in which [`Status::read`] reads them.
 macro_rules! status_columns {
@@ -46,6 +47,18 @@ impl Status {
             mail_since: since,
             mail_expiry: since.and(optional(6)?),
         })
+    }
+
+    /// Reads the row by [`SELECT`] or [`LOCK`].
+    pub(super) async fn of(
+        connection: &mut Connection,
+        sql: &'static str,
+    ) -> Result<Self, StoreError> {
+        let rows = connection.query(sql, &[]).await?;
+        match rows.first() {
+            Some(row) => connection.judge(Self::read(row)),
+            None => Err(connection.damaged("its table `status` has no row")),
+        }
     }
 
     /// The state that the row is of.

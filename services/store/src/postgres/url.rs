@@ -1,5 +1,6 @@
 //! The URL of a database: where it is read from, and the parameters that the driver does not know.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
+use crate::database_url::UrlPlace;
 use crate::{DatabaseUrl, DatabaseUrlError};
 
 /// How long a host may take to accept a connection, unless the URL says another time.
@@ -14,6 +16,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// After this time without an answer of its host a connection is closed, unless the URL says
 /// another.
 const UNANSWERED_TIMEOUT: Duration = Duration::from_secs(10);
+/// When and how often a host is asked for a sign of life while it is to answer.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(5);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
+const KEEPALIVE_RETRIES: u32 = 3;
 /// The longest URL that is read from a file.
 const MAX_LENGTH: u64 = 16 << 10;
 /// Parameters of libpq for certificates of clients, which are not supported.
@@ -42,7 +48,8 @@ pub(super) enum Roots {
 /// What a URL says.
 #[derive(Debug, Clone)]
 pub(super) struct Target {
-    pub(super) config: Config,
+    /// One for each host, to be tried in this order.
+    pub(super) configs: Vec<Config>,
     pub(super) verify: Verify,
     pub(super) roots: Roots,
 }
@@ -54,9 +61,10 @@ pub(super) fn name(url: &DatabaseUrl) -> Result<String, DatabaseUrlError> {
 
 /// Reads and parses a URL.
 pub(super) fn target(url: &DatabaseUrl) -> Result<Target, DatabaseUrlError> {
-    match url {
-        DatabaseUrl::Value(url) => parse(url),
-        DatabaseUrl::File(path) => parse(&read(path)?),
+    let ca_file = url.ca_file.as_deref();
+    match &url.place {
+        UrlPlace::Value(text) => parse(text, ca_file),
+        UrlPlace::File(path) => parse(&read(path)?, ca_file),
     }
 }
 
@@ -78,18 +86,32 @@ fn read(path: &Path) -> Result<String, DatabaseUrlError> {
 #[derive(Default)]
 struct Parameters {
     sslmode: Option<String>,
-    sslrootcert: Option<String>,
+    sslrootcert: Option<PathBuf>,
     has_target: bool,
     rest: String,
 }
 
-/// Splits a URL before its parameters. A password may have a question mark, but no `@`.
-fn split(url: &str) -> (&str, &str) {
-    let after_password = url.find('@').map_or(0, |at| at + 1);
-    match url[after_password..].find('?') {
-        Some(at) => (&url[..after_password + at], &url[after_password + at + 1..]),
-        None => (url, ""),
+/// The parts of a URL.
+struct Parts<'a> {
+    /// Everything before the hosts.
+    begin: &'a str,
+    hosts: &'a str,
+    /// The name of the database, with the slash.
+    path: &'a str,
+    query: &'a str,
+}
+
+/// Takes a URL apart. It is an error if a part of a password may be taken for a host.
+fn split(url: &str) -> Result<Parts<'_>, DatabaseUrlError> {
+    let (base, query) = url.split_once('?').unwrap_or((url, ""));
+    let scheme = base.find("://").map_or(0, |at| at + 3);
+    let at = base.find('@').map_or(scheme, |at| at + 1);
+    if base[at..].contains('@') || query.contains('@') {
+        let encode = "write @ / ? in a user or a password as %40 %2F %3F";
+        return Err(DatabaseUrlError::Invalid(encode.into()));
     }
+    let end = base[at..].find('/').map_or(base.len(), |end| at + end);
+    Ok(Parts { begin: &base[..at], hosts: &base[at..end], path: &base[end..], query })
 }
 
 fn parameters(query: &str) -> Result<Parameters, DatabaseUrlError> {
@@ -104,7 +126,7 @@ fn parameters(query: &str) -> Result<Parameters, DatabaseUrlError> {
         };
         match name {
             "sslmode" => found.sslmode = Some(value()),
-            "sslrootcert" => found.sslrootcert = Some(value()),
+            "sslrootcert" => found.sslrootcert = Some(value().into()),
             name if CLIENT_CERTIFICATE.contains(&name) => {
                 let message = format!("`{name}` is not supported: use a password");
                 return Err(DatabaseUrlError::Invalid(message));
@@ -119,30 +141,38 @@ fn parameters(query: &str) -> Result<Parameters, DatabaseUrlError> {
     Ok(found)
 }
 
-fn parse(url: &str) -> Result<Target, DatabaseUrlError> {
+fn parse(url: &str, ca_file: Option<&Path>) -> Result<Target, DatabaseUrlError> {
     let invalid = |message: &str| DatabaseUrlError::Invalid(message.into());
     let url = url.trim();
     if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
         return Err(invalid("it does not begin with postgres://"));
     }
-    let (base, query) = split(url);
-    let parameters = parameters(query)?;
-    let mut config = Config::from_str(&format!("{base}{}", parameters.rest))
-        .map_err(|error| invalid(&reason(&error)))?;
-    if config.get_hosts().is_empty() {
+    let Parts { begin, hosts, path, query } = split(url)?;
+    let mut parameters = parameters(query)?;
+    let read = |host: &str| {
+        Config::from_str(&format!("{begin}{host}{path}{}", parameters.rest))
+            .map_err(|error| invalid(&reason(&error)))
+    };
+    let mut configs = hosts.split(',').map(read).collect::<Result<Vec<_>, _>>()?;
+    if configs.iter().any(|config| config.get_hosts().is_empty()) {
         return Err(invalid("it has no host"));
     }
-    if config.get_dbname().is_none_or(str::is_empty) {
+    if configs.iter().any(|config| config.get_dbname().is_none_or(str::is_empty)) {
         return Err(invalid("it has no name of a database"));
     }
-    let (mode, verify) = tls(&parameters, is_local(&config))?;
-    config.ssl_mode(mode);
-    let roots = match parameters.sslrootcert {
-        None => Roots::Public,
-        Some(path) if path == "system" => Roots::Public,
-        Some(path) => Roots::File(path.into()),
-    };
-    if !parameters.has_target {
+    let is_local = configs.iter().all(is_local);
+    let has_target = parameters.has_target;
+    let (mode, verify, roots) = tls(&mut parameters, ca_file, is_local)?;
+    for config in &mut configs {
+        config.ssl_mode(mode);
+        set_defaults(config, has_target);
+    }
+    Ok(Target { configs, verify, roots })
+}
+
+/// Sets what the URL does not say.
+fn set_defaults(config: &mut Config, has_target: bool) {
+    if !has_target {
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     }
     if config.get_connect_timeout().is_none() {
@@ -151,10 +181,12 @@ fn parse(url: &str) -> Result<Target, DatabaseUrlError> {
     if config.get_tcp_user_timeout().is_none() {
         config.tcp_user_timeout(UNANSWERED_TIMEOUT);
     }
+    config.keepalives_idle(KEEPALIVE_IDLE);
+    config.keepalives_interval(KEEPALIVE_INTERVAL);
+    config.keepalives_retries(KEEPALIVE_RETRIES);
     if config.get_application_name().is_none() {
         config.application_name("eventpost");
     }
-    Ok(Target { config, verify, roots })
 }
 
 /// What the driver's error says, with its cause. It names parameters and shows no values.
@@ -163,33 +195,61 @@ fn reason(error: &tokio_postgres::Error) -> String {
 }
 
 /// Whether TLS is used, and whose certificate is accepted. The names are those of libpq:
-/// <https://www.postgresql.org/docs/current/libpq-ssl.html>.
-fn tls(parameters: &Parameters, is_local: bool) -> Result<(SslMode, Verify), DatabaseUrlError> {
-    let has_roots = parameters.sslrootcert.is_some();
+/// <https://www.postgresql.org/docs/current/libpq-ssl.html>. A file of certificates that was given
+/// beside the URL always verifies.
+fn tls(
+    parameters: &mut Parameters,
+    ca_file: Option<&Path>,
+    is_local: bool,
+) -> Result<(SslMode, Verify, Roots), DatabaseUrlError> {
+    let roots = match ca_file.map(Path::to_path_buf).or(parameters.sslrootcert.take()) {
+        Some(path) if path == Path::new("system") => Some(Roots::Public),
+        Some(path) => Some(Roots::File(path)),
+        None => None,
+    };
+    // Everybody can have a certificate of a public authority: only the name tells servers apart.
+    let authority = match roots {
+        Some(Roots::File(_)) => Verify::Authority,
+        _ => Verify::Full,
+    };
     // With certificates of an authority libpq verifies with `require`, too.
-    let required = if has_roots { Verify::Authority } else { Verify::Nothing };
-    Ok(match parameters.sslmode.as_deref() {
-        None if is_local && !has_roots => (SslMode::Disable, Verify::Nothing),
-        None if has_roots => (SslMode::Require, Verify::Full),
+    let required = match (&roots, ca_file) {
+        (None, _) => Verify::Nothing,
+        (Some(_), Some(_)) => Verify::Full,
+        (Some(_), None) => authority,
+    };
+    let (mode, verify) = match parameters.sslmode.as_deref() {
+        None if is_local && roots.is_none() => (SslMode::Disable, Verify::Nothing),
+        None if roots.is_some() => (SslMode::Require, Verify::Full),
         None | Some("require") => (SslMode::Require, required),
+        Some("disable" | "prefer") if ca_file.is_some() => {
+            let message = "sslmode must be require, verify-ca or verify-full where a file of \
+                           certificates is given";
+            return Err(DatabaseUrlError::Invalid(message.into()));
+        }
         Some("disable") => (SslMode::Disable, Verify::Nothing),
         Some("prefer") => (SslMode::Prefer, required),
-        Some("verify-ca") => (SslMode::Require, Verify::Authority),
+        Some("verify-ca") => (SslMode::Require, authority),
         Some("verify-full") => (SslMode::Require, Verify::Full),
         Some(_) => {
             let modes = "disable, prefer, require, verify-ca or verify-full";
             return Err(DatabaseUrlError::Invalid(format!("sslmode must be {modes}")));
         }
-    })
+    };
+    Ok((mode, verify, roots.unwrap_or(Roots::Public)))
 }
 
 /// Whether all hosts are this machine.
 fn is_local(config: &Config) -> bool {
+    let addresses = config.get_hostaddrs();
+    let is_loopback = |address: &IpAddr| address.to_canonical().is_loopback();
+    if !addresses.is_empty() {
+        return addresses.iter().all(is_loopback);
+    }
     config.get_hosts().iter().all(|host| match host {
         Host::Unix(_) => true,
         Host::Tcp(name) => {
-            let address = name.parse::<std::net::IpAddr>();
-            name == "localhost" || address.is_ok_and(|it| it.to_canonical().is_loopback())
+            name == "localhost" || name.parse::<IpAddr>().is_ok_and(|it| is_loopback(&it))
         }
     })
 }
@@ -197,16 +257,17 @@ fn is_local(config: &Config) -> bool {
 impl Target {
     /// The hosts and the name of the database, for messages.
     pub(super) fn name(&self) -> String {
-        let (hosts, ports) = (self.config.get_hosts(), self.config.get_ports());
-        let host = |(at, host): (usize, &Host)| {
-            let port = ports.get(at).or(ports.first()).copied().unwrap_or(5432);
-            match host {
-                Host::Unix(path) => path.display().to_string(),
-                Host::Tcp(name) => format!("{name}:{port}"),
+        let host = |config: &Config| {
+            let port = config.get_ports().first().copied().unwrap_or(5432);
+            match config.get_hosts().first() {
+                Some(Host::Tcp(name)) => format!("{name}:{port}"),
+                Some(Host::Unix(path)) => path.display().to_string(),
+                None => String::new(),
             }
         };
-        let hosts: Vec<_> = hosts.iter().enumerate().map(host).collect();
-        format!("{}/{}", hosts.join(","), self.config.get_dbname().unwrap_or_default())
+        let hosts: Vec<_> = self.configs.iter().map(host).collect();
+        let name = self.configs.first().and_then(Config::get_dbname).unwrap_or_default();
+        format!("{}/{name}", hosts.join(","))
     }
 }
 
@@ -215,12 +276,12 @@ mod tests {
     use super::*;
 
     fn parsed(url: &str) -> Target {
-        parse(url).unwrap()
+        parse(url, None).unwrap()
     }
 
     fn tls_of(url: &str) -> (SslMode, Verify) {
         let target = parsed(url);
-        (target.config.get_ssl_mode(), target.verify)
+        (target.configs[0].get_ssl_mode(), target.verify)
     }
 
     #[test]
@@ -229,6 +290,8 @@ mod tests {
         assert_eq!(url("localhost", ""), (SslMode::Disable, Verify::Nothing));
         assert_eq!(url("127.0.0.1,[::1]", ""), (SslMode::Disable, Verify::Nothing));
         assert_eq!(url("db.example.org", ""), (SslMode::Require, Verify::Nothing));
+        let elsewhere = (SslMode::Require, Verify::Nothing);
+        assert_eq!(url("localhost", "?hostaddr=203.0.113.5"), elsewhere);
         assert_eq!(url("localhost,db.example.org", ""), (SslMode::Require, Verify::Nothing));
         assert_eq!(url("db", "?sslrootcert=/ca.pem"), (SslMode::Require, Verify::Full));
         assert_eq!(url("localhost", "?sslrootcert=/ca.pem"), (SslMode::Require, Verify::Full));
@@ -237,7 +300,9 @@ mod tests {
             ("prefer", (SslMode::Prefer, Verify::Nothing)),
             ("require", (SslMode::Require, Verify::Nothing)),
             ("require&sslrootcert=/ca", (SslMode::Require, Verify::Authority)),
-            ("verify-ca", (SslMode::Require, Verify::Authority)),
+            ("verify-ca", (SslMode::Require, Verify::Full)),
+            ("verify-ca&sslrootcert=/ca", (SslMode::Require, Verify::Authority)),
+            ("require&sslrootcert=system", (SslMode::Require, Verify::Full)),
             ("verify-full", (SslMode::Require, Verify::Full)),
         ] {
             assert_eq!(url("db", &format!("?sslmode={mode}")), expected, "{mode}");
@@ -250,17 +315,29 @@ mod tests {
                    sslmode=verify-ca&application_name=x";
         let target = parsed(url);
         assert_eq!(target.roots, Roots::File("/my c+a.pem".into()));
-        assert_eq!(target.config.get_application_name(), Some("x"));
-        assert_eq!(target.config.get_connect_timeout(), Some(&Duration::from_secs(3)));
-        assert_eq!(target.config.get_password(), Some(b"p?".as_slice()));
+        assert_eq!(target.configs[0].get_application_name(), Some("x"));
+        assert_eq!(target.configs[0].get_connect_timeout(), Some(&Duration::from_secs(3)));
+        assert_eq!(target.configs[0].get_password(), Some(b"p?".as_slice()));
         assert_eq!(target.name(), "a:1,b:2/d");
-        let question = parse("postgres://u:p?a@host/d?sslmode=require").unwrap();
-        assert_eq!(question.config.get_password(), Some(b"p?a".as_slice()));
+    }
+
+    #[test]
+    fn a_file_of_certificates_counts_instead_of_that_of_the_url() {
+        let url = "postgres://u@db/d?sslrootcert=/there.pem";
+        let target = parse(url, Some(Path::new("/here.pem"))).unwrap();
+        assert_eq!((target.roots, target.verify), (Roots::File("/here.pem".into()), Verify::Full));
+        let verify = |mode: &str| {
+            let url = format!("postgres://u@db/d?sslmode={mode}");
+            parse(&url, Some(Path::new("/here.pem"))).map(|target| target.verify)
+        };
+        assert_eq!(verify("require"), Ok(Verify::Full));
+        assert_eq!(verify("verify-ca"), Ok(Verify::Authority));
+        assert!(verify("prefer").is_err() && verify("disable").is_err());
     }
 
     #[test]
     fn a_writable_server_is_wanted_unless_the_url_says_otherwise() {
-        let attributes = |url| parsed(url).config.get_target_session_attrs();
+        let attributes = |url| parsed(url).configs[0].get_target_session_attrs();
         assert_eq!(attributes("postgres://u@a,b/d"), TargetSessionAttrs::ReadWrite);
         let any = "postgres://u@a/d?target_session_attrs=any";
         assert_eq!(attributes(any), TargetSessionAttrs::Any);
@@ -278,8 +355,12 @@ mod tests {
             ("postgres://u:secret@h/d?sslkey=k", "`sslkey` is not supported"),
             ("postgres://u:secret@h/d?unknown=secret", "unknown"),
             ("postgres://u:secret@h:port/d", "port"),
+            ("postgres://u:se@secret@h/d", "%40"),
+            ("postgres://u:s@e/secret@h/d", "%40"),
+            ("postgres://u:s?e@secret/d", "%40"),
+            ("postgres://h/d?user=u@secret&password=secret", "%40"),
         ] {
-            let error = parse(url).unwrap_err().to_string();
+            let error = parse(url, None).unwrap_err().to_string();
             assert!(error.contains(part) && !error.contains("secret"), "{url}: {error}");
         }
     }

@@ -167,25 +167,29 @@ impl Writer {
         let lock = connection.prepare(status::LOCK).await?;
         let documents = connection.prepare(DOCUMENTS).await?;
         let deliveries = connection.prepare(DELIVERIES).await?;
+        connection.expect_answer();
         let client = connection.client();
         let existing: [&(dyn ToSql + Sync); 2] = [&ids, &removed];
         // All are sent before the first has an answer.
-        let loaded = tokio::try_join!(
-            biased;
-            client.batch_execute("BEGIN"),
-            client.query_one(&lock, &[]),
-            async {
-                if ids.is_empty() {
-                    return Ok((Vec::new(), Vec::new()));
-                }
-                tokio::try_join!(
-                    biased;
-                    client.query(&documents, &existing),
-                    client.query(&deliveries, &existing[..1]),
-                )
-            },
-        );
-        let ((), status, (documents, deliveries)) = connection.judge(loaded)?;
+        let loaded = async {
+            tokio::try_join!(
+                biased;
+                client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED"),
+                client.query_one(&lock, &[]),
+                async {
+                    if ids.is_empty() {
+                        return Ok((Vec::new(), Vec::new()));
+                    }
+                    tokio::try_join!(
+                        biased;
+                        client.query(&documents, &existing),
+                        client.query(&deliveries, &existing[..1]),
+                    )
+                },
+            )
+        };
+        let loaded = connection.in_time(loaded).await;
+        let ((), status, (documents, deliveries)) = connection.answered(loaded)?;
         let read = || {
             let status = Status::read(&status)?;
             let mut batch = Batch::new(status, self.limits, now());
@@ -223,38 +227,42 @@ async fn save(connection: &mut Connection, batch: &Batch) -> Result<(), StoreErr
     let schedule = connection.prepare(SCHEDULE).await?;
     let save = connection.prepare(status::SAVE).await?;
     let (commits, count, bytes, last_id) = batch.status.values();
+    connection.expect_answer();
     let client = connection.client();
     let status: [&(dyn ToSql + Sync); 4] = [&commits, &count, &bytes, &last_id];
-    let saved = tokio::try_join!(
-        biased;
-        async {
-            if removed.is_empty() { Ok(0) } else { client.execute(&remove, &[&removed]).await }
-        },
-        async {
-            if documents.ids.is_empty() {
-                return Ok(0);
-            }
-            let rows = &documents;
-            client
-                .execute(&put, &[&rows.ids, &rows.tags, &rows.times, &rows.tokens, &rows.bodies])
-                .await
-        },
-        async {
-            if unscheduled.is_empty() {
-                return Ok(0);
-            }
-            client.execute(&unschedule, &[&unscheduled]).await
-        },
-        async {
-            if deliveries.ids.is_empty() {
-                return Ok(0);
-            }
-            client.execute(&schedule, &deliveries.values()).await
-        },
-        client.execute(&save, &status),
-        client.batch_execute("COMMIT"),
-    );
-    match connection.judge(saved) {
+    let saved = async {
+        tokio::try_join!(
+            biased;
+            async {
+                if removed.is_empty() { Ok(0) } else { client.execute(&remove, &[&removed]).await }
+            },
+            async {
+                if documents.ids.is_empty() {
+                    return Ok(0);
+                }
+                let rows = &documents;
+                client
+                    .execute(&put, &[&rows.ids, &rows.tags, &rows.times, &rows.tokens, &rows.bodies])
+                    .await
+            },
+            async {
+                if unscheduled.is_empty() {
+                    return Ok(0);
+                }
+                client.execute(&unschedule, &[&unscheduled]).await
+            },
+            async {
+                if deliveries.ids.is_empty() {
+                    return Ok(0);
+                }
+                client.execute(&schedule, &deliveries.values()).await
+            },
+            client.execute(&save, &status),
+            client.batch_execute("COMMIT"),
+        )
+    };
+    let saved = connection.in_time(saved).await;
+    match connection.answered(saved) {
         Ok(_) => Ok(()),
         // The connection was lost, and the commit may have come before.
         Err(StoreError::Unavailable { database, .. }) => Err(StoreError::InDoubt { database }),

@@ -118,7 +118,8 @@ async fn launch_or_resume(
     } else {
         reporter.step("launching");
         let host_key = Identity::generate()?;
-        let new = NewInstance { service: name, host_key: &host_key };
+        let in_database = service.database().is_some();
+        let new = NewInstance { service: name, in_database, host_key: &host_key };
         run.work.ec2.launch(&run.launch, &new).await?
     };
     let mut launched = run.work.launched.lock().unwrap_or_else(PoisonError::into_inner);

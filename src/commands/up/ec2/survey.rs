@@ -72,8 +72,11 @@ impl Survey {
     ) -> LaunchPlan {
         let services: Vec<_> = config.services.iter().map(|it| it.name.to_string()).collect();
         let fixtures = fixtures.iter().filter(|_| !args.no_seed);
+        let databases = config.services.iter().filter(|it| it.database().is_some());
+        let databases: Vec<_> = databases.map(|it| it.name.to_string()).collect();
         let wanted = LaunchSpec {
             services: &services,
+            databases: &databases,
             setup: &self.setup(config),
             fixtures: &fixtures.map(|(name, all)| (name.to_string(), all.items.len())).collect(),
             instance_type: &config.instance_type,

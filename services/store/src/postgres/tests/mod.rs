@@ -11,16 +11,8 @@ use super::*;
 use crate::conformance::{SETTINGS, insert, new_database};
 use crate::{DatabaseUrl, Settings, Store, StoreError, WriteOutcome};
 
-/// The URL of a new database.
-async fn url() -> String {
-    match new_database().await {
-        DatabaseUrl::Value(url) => url,
-        DatabaseUrl::File(_) => unreachable!("it is made for this process"),
-    }
-}
-
 async fn open(url: &str) -> Result<PostgresStore, StoreError> {
-    PostgresStore::open(DatabaseUrl::Value(url.into()), &SETTINGS, 4).await
+    PostgresStore::open(DatabaseUrl::value(url), &SETTINGS, 4).await
 }
 
 /// Runs statements on a server.

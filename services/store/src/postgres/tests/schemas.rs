@@ -13,7 +13,7 @@ const INCOMPATIBLE: Migration =
 /// Brings a database to a schema, as a program would that knows these steps.
 async fn migrate(url: &str, steps: &[Migration]) -> Result<(), StoreError> {
     let health = Arc::new(health::Health::new("the database".into()));
-    let url = DatabaseUrl::Value(url.into());
+    let url = DatabaseUrl::value(url);
     let mut connection = connection::connect(&url, &name("events"), &health).await?;
     prepare(&mut connection, &health, "events", steps).await
 }
@@ -21,7 +21,7 @@ async fn migrate(url: &str, steps: &[Migration]) -> Result<(), StoreError> {
 #[tokio::test]
 #[ignore = "needs PostgreSQL: scripts/test starts it"]
 async fn a_schema_changes_while_both_releases_work_and_the_older_one_can_come_back() {
-    let url = url().await;
+    let url = new_database().await;
     let old = open(&url).await.unwrap();
     old.write(insert(1, "one")).await.unwrap();
     let newer = [MIGRATIONS, &[COMPATIBLE]].concat();
@@ -43,7 +43,7 @@ async fn a_schema_changes_while_both_releases_work_and_the_older_one_can_come_ba
 #[tokio::test]
 #[ignore = "needs PostgreSQL: scripts/test starts it"]
 async fn of_several_programs_that_start_one_makes_the_schema() {
-    let url = url().await;
+    let url = new_database().await;
     let opened = (0..6).map(|_| {
         let url = url.clone();
         tokio::spawn(async move { open(&url).await.map(drop) })
@@ -56,7 +56,7 @@ async fn of_several_programs_that_start_one_makes_the_schema() {
 #[tokio::test]
 #[ignore = "needs PostgreSQL: scripts/test starts it"]
 async fn a_step_that_fails_changes_nothing() {
-    let url = url().await;
+    let url = new_database().await;
     let bad = Migration { sql: "CREATE TABLE extra (); SELECT 1 / 0", oldest: 1 };
     let failed = migrate(&url, &[MIGRATIONS, &[bad]].concat()).await;
     assert!(matches!(failed, Err(StoreError::Database { .. })), "{failed:?}");
@@ -69,7 +69,7 @@ async fn a_step_that_fails_changes_nothing() {
 #[tokio::test]
 #[ignore = "needs PostgreSQL: scripts/test starts it"]
 async fn tables_of_another_program_are_left_alone() {
-    let url = url().await;
+    let url = new_database().await;
     run(&url, "CREATE SCHEMA eventpost_events; CREATE TABLE eventpost_events.mine ()").await;
     let refused = open(&url).await.map(drop);
     assert!(matches!(refused, Err(StoreError::Foreign { .. })), "{refused:?}");
@@ -78,10 +78,10 @@ async fn tables_of_another_program_are_left_alone() {
 #[tokio::test]
 #[ignore = "needs PostgreSQL: scripts/test starts it"]
 async fn both_services_may_use_one_database() {
-    let url = url().await;
+    let url = new_database().await;
     let events = open(&url).await.unwrap();
     let settings = Settings { collection: "notifications", ..SETTINGS };
-    let notifications = PostgresStore::open(DatabaseUrl::Value(url), &settings, 4).await.unwrap();
+    let notifications = PostgresStore::open(DatabaseUrl::value(url), &settings, 4).await.unwrap();
     events.write(insert(1, "one")).await.unwrap();
     assert_eq!(notifications.get(id(1)).await, Ok(None));
 }

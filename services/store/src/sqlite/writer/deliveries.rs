@@ -276,12 +276,18 @@ fn put(
         .prepare_cached(
             "INSERT OR REPLACE INTO deliveries
              (id, tag, recipient, state, due, first, attempts, time, reason, claim)
-             VALUES (:id, :tag, :recipient, :state, :due, :first, :attempts, :time, :reason, NULL)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, NULL)",
         )?
-        .execute(named_params! {
-            ":id": id, ":tag": delivery.tag, ":recipient": recipient,
-            ":state": delivery.state.name(), ":due": columns.due, ":first": columns.first,
-            ":attempts": columns.attempts, ":time": columns.time, ":reason": columns.reason,
-        })?;
+        .execute(params![
+            id,
+            delivery.tag,
+            recipient,
+            columns.state,
+            columns.due,
+            columns.first,
+            columns.attempts,
+            columns.time,
+            columns.reason,
+        ])?;
     Ok(())
 }

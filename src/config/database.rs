@@ -1,0 +1,100 @@
+//! Reads the keys of `database`: the PostgreSQL database that holds a service's data. Its URL has a
+//! password, so it becomes a file that the service alone may read.
+
+use std::path::{Path, PathBuf};
+
+use support::yaml::Section;
+
+use super::model::{Secret, Service};
+
+/// The path of the file with the URL.
+pub const DATABASE_URL_FILE: &str = "DATABASE_URL_FILE";
+/// The path of the file with the certificates of an authority.
+pub const DATABASE_CA_FILE: &str = "DATABASE_CA_FILE";
+/// The URL itself, which would be seen by whoever sees the environment.
+const URL: &str = "DATABASE_URL";
+
+/// The files of a database.
+#[derive(Debug, Clone)]
+pub(super) struct Database(Vec<Secret>);
+
+/// Reads them; files are relative to `base`.
+pub(super) fn database(mut section: Section<'_>, base: &Path) -> Option<Database> {
+    let file = |text: &str| base.join(super::expand_home(&PathBuf::from(text)));
+    let url = section.required("url_file", |section| section.text("url_file").map(file));
+    let ca = section.text("ca_file").map(file);
+    section.finish();
+    let secret = |name, variable, file| Secret { name, variable, file };
+    let url = secret("database-url", DATABASE_URL_FILE, url?);
+    let ca = ca.map(|file| secret("database-ca", DATABASE_CA_FILE, file));
+    Some(Database([url].into_iter().chain(ca).collect()))
+}
+
+impl Database {
+    /// Gives a service the files.
+    pub(super) fn give_to(self, service: &mut Service) {
+        service.secrets.extend(self.0);
+    }
+}
+
+/// Reports services whose `env` has a database.
+pub(super) fn check(services: &[Service], mut problem: impl FnMut(&Service, String)) {
+    for service in services {
+        for variable in [URL, DATABASE_URL_FILE].iter().filter(|it| service.env.contains_key(**it))
+        {
+            let message = format!(
+                "env: {variable} would be shown by `docker inspect` or name a file that is not \
+                 there; write `database: {{url_file: …}}` instead"
+            );
+            problem(service, message);
+        }
+    }
+}
+
+impl Service {
+    /// The file with the URL of the database that holds the service's data, if one does. Then no
+    /// data are on its host.
+    pub fn database(&self) -> Option<&Secret> {
+        self.secrets.iter().find(|secret| secret.variable == DATABASE_URL_FILE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Config, Origin, parse};
+
+    fn read(text: &str) -> Result<Config, String> {
+        let config = parse(text, Origin::File("/stack/test.yml".into()), None);
+        config.map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_service_has_its_own_database_or_that_of_the_stack() {
+        let text = "stack: s\ndatabase: {url_file: url, ca_file: ca.pem}\nservices:\n  \
+                    events: {build: e}\n  notifications: {build: n, database: {url_file: /other}}\n";
+        let config = read(text).unwrap();
+        let files = |at: usize| {
+            let secrets = config.services[at].secrets.iter();
+            secrets.map(|it| format!("{}={}", it.variable, it.file.display())).collect::<Vec<_>>()
+        };
+        let own = ["DATABASE_URL_FILE=/stack/url", "DATABASE_CA_FILE=/stack/ca.pem"];
+        assert_eq!(files(0), own);
+        assert_eq!(files(1), ["DATABASE_URL_FILE=/other"]);
+        let none = read("stack: s\nservices: {e: {build: e}}").unwrap();
+        assert!(none.services[0].database().is_none());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_line() {
+        for (text, message) in [
+            ("database: {}\nservices: {e: {build: e}}", "line 2: database: `url_file` is missing"),
+            (
+                "services: {e: {build: e, env: {DATABASE_URL: postgres://u:secret@h/d}}}",
+                "line 2: services.e: env: DATABASE_URL would be shown",
+            ),
+        ] {
+            let error = read(&format!("stack: s\n{text}")).unwrap_err();
+            assert!(error.contains(message) && !error.contains("secret"), "{message}: {error}");
+        }
+    }
+}
