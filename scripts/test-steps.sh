@@ -59,7 +59,7 @@ install_for() { # NAMES, one on each line
         export EVENTPOST_SCHEMATHESIS
     fi
     # What runs already is somebody's, and stays.
-    if grep -q postgres <<<"$names"; then
+    if grep -qE 'postgres|database::' <<<"$names"; then
         testbed/postgres --check || started+=("testbed/postgres down")
         EVENTPOST_POSTGRES=$(testbed/postgres)
         export EVENTPOST_POSTGRES

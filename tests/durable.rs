@@ -85,13 +85,8 @@ fn change(service: &Service) -> usize {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "whoever runs the tests is to see it")]
 fn every_write_is_on_the_disk_before_it_is_answered() {
-    if !Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_ok_and(|it| it.success())
-    {
-        eprintln!(
-            "SKIPPED: strace is not installed, so nothing shows that answers wait for the disk"
-        );
+    if !has_strace("nothing shows that answers wait for the disk") {
         return;
     }
     let dir = temp_dir();
@@ -109,4 +104,60 @@ fn every_write_is_on_the_disk_before_it_is_answered() {
         of_request.dedup();
         assert_eq!(of_request, [Step::Written, Step::Synced, Step::Answered], "{begin}");
     }
+}
+
+/// Whether strace is there. Says so if not.
+#[expect(clippy::print_stderr, reason = "whoever runs the tests is to see it")]
+fn has_strace(without: &str) -> bool {
+    let found = Command::new("strace").arg("-V").stdout(Stdio::null()).status();
+    let found = found.is_ok_and(|status| status.success());
+    if !found {
+        eprintln!("SKIPPED: strace is not installed, so {without}");
+    }
+    found
+}
+
+#[test]
+fn a_failed_sync_ends_writing_and_neither_reading_nor_what_was_answered() {
+    if !has_strace("no sync is made to fail") {
+        return;
+    }
+    let dir = temp_dir();
+    let data = dir.path().join("data");
+    let mut command = Command::new("strace");
+    command.args(["-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync,fsync"]);
+    // Those of the start succeed, and of some writes.
+    command.args(["-e", "inject=fdatasync,fsync:error=EIO:when=40+"]).arg(program("events"));
+    let service = Service::start_command(command, &data);
+    let mut client = Client::connect(service.address).unwrap();
+    let mut answered = Vec::new();
+    let refused = loop {
+        let answer = client.send("POST", "/events", EVENT).unwrap();
+        if answer.status != 201 {
+            break answer;
+        }
+        answered.push(answer.header("location").unwrap().to_owned());
+        assert!(answered.len() < 200, "no sync has failed");
+    };
+    assert!(!answered.is_empty());
+    assert_eq!(refused.status, 503, "{refused:?}");
+    // It stays so, whatever the disk says next, and reading goes on.
+    for (method, path, status) in [
+        ("POST", "/events", 503),
+        ("DELETE", answered[0].as_str(), 503),
+        ("GET", "/readyz", 503),
+        ("GET", answered[0].as_str(), 200),
+        ("GET", "/events", 200),
+        ("GET", "/healthz", 200),
+    ] {
+        let answer = client.send(method, path, EVENT).unwrap();
+        assert_eq!(answer.status, status, "{method} {path} {answer:?}");
+    }
+    service.kill();
+    let service = Service::start("events", &data);
+    let mut client = Client::connect(service.address).unwrap();
+    for path in &answered {
+        assert_eq!(client.send("GET", path, "").unwrap().status, 200, "{path}");
+    }
+    assert_eq!(client.send("POST", "/events", EVENT).unwrap().status, 201);
 }

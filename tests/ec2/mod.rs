@@ -4,6 +4,7 @@ mod access;
 mod bench;
 mod change;
 mod copies;
+mod database;
 mod doctor;
 mod existing;
 mod faults;

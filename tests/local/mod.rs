@@ -2,6 +2,7 @@
 
 mod access;
 mod data;
+mod database;
 mod failures;
 mod isolation;
 mod lifecycle;

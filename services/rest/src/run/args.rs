@@ -55,7 +55,7 @@ pub(super) struct ServeArgs {
     #[command(flatten)]
     pub(super) database: DatabaseArgs,
 
-    /// Maximum number of connections to the PostgreSQL database; lists take up to half of them
+    /// Maximum number of connections to the database; lists use less than half of them
     #[arg(long, value_name = "N", env = "DATABASE_CONNECTIONS", default_value_t = 16,
         value_parser = clap::value_parser!(u16).range(2..))]
     pub(super) database_connections: u16,
@@ -118,13 +118,13 @@ pub(super) struct DataArgs {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DatabaseArgs {
-    /// File with the URL of a PostgreSQL database to hold the data instead of the folder; it is
-    /// read for each connection. The variable `DATABASE_URL` may have the URL itself
+    /// File with the URL of the PostgreSQL database to keep the data in, instead of the folder; the
+    /// variable `DATABASE_URL` can hold the URL itself
     #[arg(long, value_name = "FILE", env = "DATABASE_URL_FILE")]
     pub(super) database_url_file: Option<OsString>,
 
-    /// File with the certificates, in PEM format, of the authority that has signed the database
-    /// server's; with them, that and the server's name are verified
+    /// File with the certificates of the authority, in PEM format, to verify the database server
+    /// and its name with
     #[arg(long, value_name = "FILE", env = "DATABASE_CA_FILE")]
     pub(super) database_ca_file: Option<OsString>,
 }
