@@ -130,7 +130,8 @@ async fn build(
     }
     // The same program runs here and in a container that holds nothing else. Only the
     // last link differs for it, so that dependencies are shared with other builds.
-    command.args(["--", "-C", "target-feature=+crt-static", "-C", "strip=debuginfo"]);
+    let strip = if cfg!(debug_assertions) { "strip=debuginfo" } else { "strip=symbols" };
+    command.args(["--", "-C", "target-feature=+crt-static", "-C", strip]);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().map_err(cargo)?;
     let (mut stdout, stderr) = (child.stdout.take(), child.stderr.take());

@@ -50,7 +50,8 @@ fn build_statically(package: &str, program: &str) {
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }
-    cargo.args(["--", "-C", "target-feature=+crt-static", "-C", "strip=debuginfo"]);
+    let strip = if cfg!(debug_assertions) { "strip=debuginfo" } else { "strip=symbols" };
+    cargo.args(["--", "-C", "target-feature=+crt-static", "-C", strip]);
     let status = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap();
     assert!(status.success(), "{program} does not build");
 }

@@ -226,9 +226,8 @@ async fn tails(url: &str, time: Duration) {
     let (document, facts) = next(&all);
     let id = document.id;
     store.write(Write::Insert { document, facts }).await.expect("an insert");
-    let stop = Arc::new(AtomicBool::new(false));
     for with_writes in [false, true] {
-        let mut writers = Vec::new();
+        let (mut writers, stop) = (Vec::new(), Arc::new(AtomicBool::new(false)));
         for _ in 0..if with_writes { 16 } else { 0 } {
             let (store, all, stop) = (Arc::clone(&store), Arc::clone(&all), Arc::clone(&stop));
             writers.push(tokio::spawn(async move {

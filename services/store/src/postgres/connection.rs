@@ -127,6 +127,11 @@ impl Connection {
         self.patience = patience;
     }
 
+    /// Waits as long as usual again.
+    pub(super) fn reset_patience(&mut self) {
+        self.patience = PATIENCE;
+    }
+
     /// The error for a database that has something else than this program has written.
     pub(super) fn damaged(&self, what: &str) -> StoreError {
         StoreError::Damaged { path: self.health.database().into(), what: what.into() }

@@ -142,7 +142,9 @@ impl Snapshot {
 
     /// Commits it, so that the connection can be used again.
     pub(super) async fn end(mut self) -> Result<(), StoreError> {
-        self.connection()?.run("COMMIT").await?;
+        let connection = self.connection()?;
+        connection.run("COMMIT").await?;
+        connection.reset_patience();
         drop(self.0.take());
         Ok(())
     }

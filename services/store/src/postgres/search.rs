@@ -64,23 +64,26 @@ async fn find(
     start: Option<(i64, ObjectId)>,
 ) -> Result<Vec<Row>, StoreError> {
     let limit = rows(search.limit.saturating_add(1));
-    let query = query(search);
+    let terms = Terms::of(search);
     // Only what is asked for is in the statement: it is planned for its values.
     let mut sql = String::from("SELECT at, id, tag, body FROM documents WHERE at IS NOT NULL");
     let mut values: Vec<(&(dyn ToSql + Sync), Type)> = Vec::new();
-    let mut add = |condition: &str, value, kind| {
+    let mut add = |begin: &str, value, kind, end: &str| {
         values.push((value, kind));
-        let _ = write!(sql, " AND {condition} ${}", values.len());
+        let _ = write!(sql, " AND {begin}${}{end}", values.len());
     };
     if let Some(from) = &search.from {
-        add("at >=", from, Type::INT8);
+        add("at >= ", from, Type::INT8, "");
     }
     if let Some(to) = &search.to {
-        add("at <=", to, Type::INT8);
+        add("at <= ", to, Type::INT8, "");
     }
-    if let Some(query) = &query {
-        add("tokens @@ ", query, Type::TEXT);
-        sql.push_str("::tsquery");
+    if let Some(indexed) = &terms.indexed {
+        add("tokens @@ ", indexed, Type::TEXT, "::tsquery");
+    }
+    if let Some(others) = &terms.others {
+        // The function of the operator, which no index is used for.
+        add("ts_match_vq(tokens, ", others, Type::TEXT, "::tsquery)");
     }
     if let Some((at, id)) = &start {
         let _ = write!(
@@ -102,11 +105,56 @@ async fn find(
     connection.judge(read)
 }
 
-/// What the tokens of a document have to match: words by their beginning, topics as a whole.
-/// Tokens have letters and digits only.
-fn query(search: &Search) -> Option<String> {
-    let mut terms: Vec<_> =
-        tokens::beginnings(search).iter().map(|token| format!("'{token}':*")).collect();
-    terms.extend(search.topic.iter().map(|it| format!("'{}'", tokens::topic(it))));
-    (!terms.is_empty()).then(|| terms.join(" & "))
+/// A word of fewer letters begins so many others that looking them up takes longer than looking at
+/// what another word has found.
+const SELECTIVE: usize = 4;
+
+/// What the tokens of a document have to match: words by their beginning, topics as a whole. Tokens
+/// have letters and digits only.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Terms {
+    /// What may be looked up in the index: what few documents have.
+    indexed: Option<String>,
+    /// What is looked for in documents that were found by something else.
+    others: Option<String>,
+}
+
+impl Terms {
+    fn of(search: &Search) -> Self {
+        let mut indexed: Vec<_> =
+            search.topic.iter().map(|it| format!("'{}'", tokens::topic(it))).collect();
+        // The longest first.
+        let mut words = tokens::beginnings(search).into_iter().peekable();
+        let is_selective = |word: &String| word.chars().count() > SELECTIVE;
+        let has_topic = !indexed.is_empty();
+        let beginning = |word: String| format!("'{word}':*");
+        let first = words.next_if(|word| !has_topic || is_selective(word));
+        indexed.extend(first.map(beginning));
+        let others: Vec<_> = words.map(beginning).collect();
+        let joined = |terms: Vec<String>| (!terms.is_empty()).then(|| terms.join(" & "));
+        Self { indexed: joined(indexed), others: joined(others) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terms(words: &[&str], topic: Option<&str>) -> (Option<String>, Option<String>) {
+        let words = words.iter().map(|it| (*it).into()).collect();
+        let topic = topic.map(Into::into);
+        let Terms { indexed, others } =
+            Terms::of(&Search { words, topic, limit: 1, ..Search::default() });
+        (indexed, others)
+    }
+
+    #[test]
+    fn what_few_documents_have_is_looked_up_and_the_rest_is_compared() {
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(terms(&[], None), (None, None));
+        assert_eq!(terms(&["b"], None), (some("'wb':*"), None));
+        assert_eq!(terms(&["ba", "concert"], None), (some("'wconcert':*"), some("'wba':*")));
+        assert_eq!(terms(&["ba"], Some("a")), (some("'t61'"), some("'wba':*")));
+        assert_eq!(terms(&["concert"], Some("a")), (some("'t61' & 'wconcert':*"), None));
+    }
 }
