@@ -19,7 +19,8 @@ pub struct Plan {
     #[command(flatten)]
     pub placement: PlacementArgs,
 
-    /// Start with only the fixtures; the data on the old hosts is lost
+    /// Start with only the fixtures; the data on the old hosts is lost, but data in a PostgreSQL
+    /// database is kept
     #[arg(long, conflicts_with_all = ["local", "hosts"])]
     pub fresh: bool,
 

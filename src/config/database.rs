@@ -40,14 +40,16 @@ impl Database {
 /// Reports services whose `env` has a database.
 pub(super) fn check(services: &[Service], mut problem: impl FnMut(&Service, String)) {
     for service in services {
-        for variable in [URL, DATABASE_URL_FILE].iter().filter(|it| service.env.contains_key(**it))
-        {
-            let message = format!(
-                "env: {variable} would be shown by `docker inspect` or name a file that is not \
-                 there; write `database: {{url_file: …}}` instead"
-            );
-            problem(service, message);
-        }
+        let mut report = |variable: &str, why: &str, instead: &str| {
+            if service.env.contains_key(variable) {
+                let instead = format!("use `database: {{{instead}: …}}` instead");
+                problem(service, format!("env: {variable} {why}: {instead}"));
+            }
+        };
+        report(URL, "would be shown by `docker inspect`, with its password", "url_file");
+        let not_there = "names a file that is not copied to the host";
+        report(DATABASE_URL_FILE, not_there, "url_file");
+        report(DATABASE_CA_FILE, not_there, "ca_file");
     }
 }
 

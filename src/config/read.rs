@@ -16,8 +16,8 @@ use super::model::{Access, Config, DockerSource, Name, SecurityGroup, Service, S
 use super::page::{self, page};
 
 /// Why each service runs once, and what to do if that is not enough.
-const REPLICAS: &str = "must be 1: a service keeps its data on its host's disk, so a second one \
-    would have different data. Choose a larger `instance_type` for more load";
+const REPLICAS: &str = "must be 1: eventpost runs one host per service. Choose a larger \
+    `instance_type` for more load";
 
 /// Reads the whole file.
 pub(super) fn config(root: &Value, origin: &Origin, problems: &Problems) -> Option<Config> {

@@ -137,7 +137,7 @@ fn a_service_that_keeps_its_own_data_cannot_be_doubled() {
     assert!(parse(&service("1"), Origin::BuiltIn, None).is_ok());
     let error = parse(&service("3"), Origin::BuiltIn, None).unwrap_err().to_string();
     let expected =
-        "line 5: services.events.replicas: must be 1: a service keeps its data on its host";
+        "line 5: services.events.replicas: must be 1: eventpost runs one host per service";
     assert!(error.contains(expected), "{error}");
     assert!(error.contains("`instance_type`"), "the way out: {error}");
 }

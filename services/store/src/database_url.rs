@@ -52,7 +52,7 @@ impl fmt::Debug for DatabaseUrl {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DatabaseUrlError {
     /// The file cannot be read.
-    #[error("the database URL cannot be read from {}: {reason}", path.display())]
+    #[error("cannot read the database URL from {}: {reason}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -60,12 +60,10 @@ pub enum DatabaseUrlError {
         reason: String,
     },
     /// It is no URL of a database.
-    #[error(
-        "the database URL is not valid: {0}; it has the form postgres://USER:PASSWORD@HOST:PORT/NAME"
-    )]
+    #[error("invalid database URL: {0} (expected postgres://USER:PASSWORD@HOST:PORT/NAME)")]
     Invalid(String),
     /// The certificates of the authority cannot be used.
-    #[error("sslrootcert: {} cannot be used: {reason}", path.display())]
+    #[error("cannot use the CA certificates in {}: {reason}", path.display())]
     RootCertificates {
         /// The file.
         path: PathBuf,

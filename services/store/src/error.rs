@@ -47,14 +47,15 @@ pub enum StoreError {
     },
     /// The connection to the database was lost during a commit: the write may have been made.
     #[error(
-        "the connection to {database} was lost during a commit: look whether the change was made"
+        "lost the connection to the database {database} during a commit: the change may have been \
+         made; check before you retry"
     )]
     InDoubt {
         /// Its hosts and its name.
         database: String,
     },
     /// The database refused what was asked of it.
-    #[error("the database {database}: {message}")]
+    #[error("cannot use the database {database}: {message}")]
     Database {
         /// Its hosts and its name.
         database: String,
@@ -73,7 +74,9 @@ pub enum StoreError {
         message: String,
     },
     /// The file is damaged.
-    #[error("{path} is damaged ({what}): restore a backup, or move the file away to start empty")]
+    #[error(
+        "{path} is damaged ({what}): restore a backup, or move the file away (PostgreSQL: drop the schema) to start empty"
+    )]
     Damaged {
         /// The store's file.
         path: PathBuf,
@@ -87,7 +90,9 @@ pub enum StoreError {
         id: ObjectId,
     },
     /// The file is none of ours, or one of another service.
-    #[error("{path} is not a database of {collection}: {found}")]
+    #[error(
+        "{path} does not contain data of {collection} ({found}): check --data or the database URL"
+    )]
     Foreign {
         /// The store's file.
         path: PathBuf,

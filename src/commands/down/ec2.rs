@@ -57,7 +57,8 @@ fn question(instances: &[Instance], region: &str) -> String {
     });
     let lines = lines.collect::<Vec<_>>().concat();
     format!(
-        "These hosts in {region} will be terminated, and the data on them will be lost:\n\
+        "These hosts in {region} will be terminated, and the data on them will be lost \
+         (data in a PostgreSQL database is kept):\n\
          {lines}Continue?"
     )
 }

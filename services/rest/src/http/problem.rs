@@ -140,7 +140,8 @@ pub(crate) fn message_of(error: &StoreError) -> &'static str {
             "The database cannot be used at the moment; nothing was changed."
         }
         StoreError::InDoubt { .. } => {
-            "The connection to the database was lost: look whether the change was made."
+            "The connection to the database was lost: the change may have been made. Check before you \
+             retry."
         }
         StoreError::Stopped { .. } => READ_ONLY,
         StoreError::Damaged { .. } => "The data are damaged on the disk.",

@@ -20,9 +20,9 @@ Exit codes (as in sysexits.h):
   2   invalid command line
   65  the data is damaged, or belongs to another service
   66  the backup to restore cannot be read
-  69  the address is in use or not available, or the database cannot be reached
+  69  the address is in use or not available, or the database cannot be reached or is busy
   73  the data folder or backup cannot be written, or the folder already holds data
-  74  input or output failed
+  74  input or output failed, or the database refused the login or a query
   75  another process uses the data folder
   78  the access, database, mail or page settings are not valid";
 
@@ -55,9 +55,9 @@ pub(super) struct ServeArgs {
     #[command(flatten)]
     pub(super) database: DatabaseArgs,
 
-    /// Maximum number of connections to the database; lists use less than half of them
+    /// Maximum number of connections to PostgreSQL: two for writes and mails, the others for reads
     #[arg(long, value_name = "N", env = "DATABASE_CONNECTIONS", default_value_t = 16,
-        value_parser = clap::value_parser!(u16).range(2..))]
+        value_parser = clap::value_parser!(u16).range(3..))]
     pub(super) database_connections: u16,
 
     #[command(flatten)]
@@ -79,8 +79,8 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "N", default_value_t = 5_000_000)]
     pub(super) max_resources: u64,
 
-    /// Bytes of the disk that stay free, unless the data are in PostgreSQL: creating and replacing
-    /// is refused with 507 below
+    /// Bytes of disk space to keep free; below that, creating and replacing is refused with 507. No
+    /// effect with PostgreSQL
     #[arg(long, value_name = "BYTES", default_value_t = 64 << 20)]
     pub(super) reserve_bytes: u64,
 
@@ -118,13 +118,12 @@ pub(super) struct DataArgs {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DatabaseArgs {
-    /// File with the URL of the PostgreSQL database to keep the data in, instead of the folder; the
-    /// variable `DATABASE_URL` can hold the URL itself
+    /// File that contains the URL of a PostgreSQL database to store the data in; --data then holds
+    /// only the lock and read-only files. `DATABASE_URL` can contain the URL itself
     #[arg(long, value_name = "FILE", env = "DATABASE_URL_FILE")]
     pub(super) database_url_file: Option<OsString>,
 
-    /// File with the certificates of the authority, in PEM format, to verify the database server
-    /// and its name with
+    /// PEM file of CA certificates to verify the database server's certificate and host name
     #[arg(long, value_name = "FILE", env = "DATABASE_CA_FILE")]
     pub(super) database_ca_file: Option<OsString>,
 }
@@ -151,7 +150,8 @@ impl DatabaseArgs {
 pub(super) enum Command {
     #[command(flatten)]
     Backup(BackupCommand),
-    /// Refuse writes with 503 for a while; return when those in progress have finished
+    /// Refuse writes with 503 for a while; return when those in progress have finished. Affects
+    /// only the process that uses this data folder, not others that share its PostgreSQL database
     ReadOnly {
         #[command(flatten)]
         data: DataArgs,

@@ -83,7 +83,7 @@ pub enum BackupError {
         problem: String,
     },
     /// There is data, and it was not to be replaced.
-    #[error("{0} has data already: move it away, or restore with --replace")]
+    #[error("{0} already contains data: use --replace to replace it")]
     Exists(std::path::PathBuf),
 }
 

@@ -150,7 +150,8 @@ async fn create(
             StoreError::Database { message, .. } => StoreError::Database {
                 database: health.database().into(),
                 message: format!(
-                    "{message}: run CREATE SCHEMA {schema} AUTHORIZATION this user as its owner"
+                    "{message}: as the owner of the database, run `CREATE SCHEMA {schema} \
+                     AUTHORIZATION <user>`, with the user of the database URL"
                 ),
             },
             other => other,

@@ -107,7 +107,7 @@ fn split(url: &str) -> Result<Parts<'_>, DatabaseUrlError> {
     let scheme = base.find("://").map_or(0, |at| at + 3);
     let at = base.find('@').map_or(scheme, |at| at + 1);
     if base[at..].contains('@') || query.contains('@') {
-        let encode = "write @ / ? in a user or a password as %40 %2F %3F";
+        let encode = "percent-encode % @ / ? in the user and password as %25 %40 %2F %3F";
         return Err(DatabaseUrlError::Invalid(encode.into()));
     }
     let end = base[at..].find('/').map_or(base.len(), |end| at + end);
@@ -223,8 +223,8 @@ fn tls(
         None if roots.is_some() => (SslMode::Require, Verify::Full),
         None | Some("require") => (SslMode::Require, required),
         Some("disable" | "prefer") if ca_file.is_some() => {
-            let message = "sslmode must be require, verify-ca or verify-full where a file of \
-                           certificates is given";
+            let message = "sslmode must be require, verify-ca or verify-full with a CA file \
+                           (ca_file, --database-ca-file or DATABASE_CA_FILE)";
             return Err(DatabaseUrlError::Invalid(message.into()));
         }
         Some("disable") => (SslMode::Disable, Verify::Nothing),
