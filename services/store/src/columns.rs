@@ -1,6 +1,7 @@
-//! States of deliveries as the columns of a row, the same for every engine.
+//! States of deliveries as the columns of a row, and other values of statements, the same for every
+//! engine.
 
-use crate::{DeliveryState, FailedAttempts, StateName};
+use crate::{DeliveryState, FailedAttempts, ObjectId, StateName};
 
 /// The values of a state, by column.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -27,6 +28,16 @@ pub(crate) const fn number(name: StateName) -> i64 {
 /// A state's name by its number.
 pub(crate) fn name(number: i64) -> Option<StateName> {
     usize::try_from(number).ok().and_then(|it| StateName::ALL.get(it).copied())
+}
+
+/// A number of rows as engines take it.
+pub(crate) fn rows(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// What ids have to be greater than: the bytes of one, or none, which are less than all.
+pub(crate) fn after_bytes(after: Option<&ObjectId>) -> &[u8] {
+    after.map_or(&[], |id| id.bytes().as_slice())
 }
 
 impl From<&DeliveryState> for Columns {

@@ -75,7 +75,8 @@ pub enum StoreError {
     },
     /// The file is damaged.
     #[error(
-        "{path} is damaged ({what}): restore a backup, or move the file away (PostgreSQL: drop the schema) to start empty"
+        "{path} is damaged ({what}): restore a backup, or move the file away (PostgreSQL: drop the \
+         schema) to start empty"
     )]
     Damaged {
         /// The store's file.

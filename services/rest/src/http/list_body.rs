@@ -38,18 +38,17 @@ pub(crate) enum CachedOrStreamed {
 }
 
 impl ListCache {
-    /// The list of everything, no older than this call. Clients that read former lists keep them
+    /// The list of everything, no older than `wanted`. Clients that read former lists keep them
     /// in memory, so each list needs its share of the memory for answers; without it, or if it is
     /// long, it is streamed.
     pub(crate) async fn get(
         &self,
         store: &dyn Store,
         budget: &AnswerBudget,
+        wanted: Revision,
     ) -> Result<CachedOrStreamed, StoreError> {
-        let wanted = store.revision().await?;
         let mut current = self.current.lock().await;
-        // A list that was read while this call waited may be older than the store is by now,
-        // but not older than the store was when this call began.
+        // A list that was read while this call waited may be older than the store is by now.
         if let Some(list) = current.as_ref().filter(|list| list.revision.is_at_least(wanted)) {
             return Ok(CachedOrStreamed::Cached(Arc::clone(list)));
         }

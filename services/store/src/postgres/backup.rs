@@ -6,14 +6,15 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::health::Health;
-use super::list::{BEGIN, DOCUMENTS, Snapshot};
+use super::list::{BEGIN, DOCUMENTS, Transaction};
 use super::open::wait_for;
 use super::pool::{Manager, Pool};
-use super::rows::{after_bytes, delivery, delivery_columns, document, rows};
-use super::schema::{self, MIGRATIONS, name};
+use super::rows::{delivery, delivery_columns, document};
+use super::schema::{self, name};
 use super::status::{self, Status};
 use super::url;
 use crate::backup::{Source, copy};
+use crate::columns::{after_bytes, rows};
 use crate::{BackupError, BackupSummary, DatabaseUrl, Delivery, Document, ObjectId, StoreError};
 
 /// Documents or deliveries that are read at once.
@@ -27,7 +28,7 @@ const DELIVERIES: &str = concat!(
 
 /// One state of a database, read from a thread that may wait.
 struct State<'a> {
-    snapshot: Snapshot,
+    transaction: Transaction,
     status: Status,
     health: &'a Health,
     runtime: &'a Handle,
@@ -39,12 +40,12 @@ impl<'a> State<'a> {
         health: &'a Health,
         runtime: &'a Handle,
     ) -> Result<Self, StoreError> {
-        let mut snapshot = Snapshot::begin(pool, BEGIN).await?;
-        let connection = snapshot.connection()?;
+        let mut transaction = Transaction::begin(pool, BEGIN).await?;
+        let connection = transaction.connection()?;
         // Whoever reads the backup may be slow.
         connection.run("SET LOCAL idle_in_transaction_session_timeout = '600s'").await?;
         let status = Status::of(connection, status::SELECT).await?;
-        Ok(Self { snapshot, status, health, runtime })
+        Ok(Self { transaction, status, health, runtime })
     }
 }
 
@@ -57,7 +58,7 @@ impl Source for State<'_> {
         &mut self,
         after: Option<ObjectId>,
     ) -> Result<Vec<Result<Document, ObjectId>>, StoreError> {
-        let connection = self.snapshot.connection()?;
+        let connection = self.transaction.connection()?;
         let (after, limit) = (after_bytes(after.as_ref()), rows(PART_ROWS));
         let read = async { connection.query(DOCUMENTS, &[&after, &limit]).await };
         let found = self.runtime.block_on(read)?;
@@ -69,7 +70,7 @@ impl Source for State<'_> {
         &mut self,
         after: Option<ObjectId>,
     ) -> Result<Vec<(ObjectId, Option<Delivery>)>, StoreError> {
-        let connection = self.snapshot.connection()?;
+        let connection = self.transaction.connection()?;
         let (after, limit) = (after_bytes(after.as_ref()), rows(PART_ROWS));
         let read = async { connection.query(DELIVERIES, &[&after, &limit]).await };
         let found = self.runtime.block_on(read)?;
@@ -99,7 +100,7 @@ pub(super) fn back_up(
     let mut state = runtime.block_on(State::begin(pool, health, runtime))?;
     let summary = copy(&mut state, collection, out)?;
     // All of it was read: how the transaction ends does not matter.
-    let _ = runtime.block_on(state.snapshot.end());
+    let _ = runtime.block_on(state.transaction.end());
     Ok(summary)
 }
 
@@ -112,10 +113,9 @@ pub fn back_up_database(
     out: &mut dyn io::Write,
 ) -> Result<BackupSummary, BackupError> {
     let health = Arc::new(Health::new(url::name(&url).map_err(StoreError::from)?));
-    let knows = i32::try_from(MIGRATIONS.len()).unwrap_or(i32::MAX);
     let level = runtime.block_on(async {
         let mut connection = wait_for(&url, collection, &health).await?;
-        schema::level(&mut connection, &health, collection, knows).await
+        schema::level(&mut connection, &health, collection, schema::known()).await
     })?;
     if level == 0 {
         let found = "it has none of its tables".into();

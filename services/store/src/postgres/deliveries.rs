@@ -5,12 +5,12 @@ use std::time::Duration;
 use tokio_postgres::Row;
 
 use super::health::Health;
-use super::list::Snapshot;
+use super::list::Transaction;
 use super::pool::Pool;
-use super::rows::{after_bytes, delivery, delivery_columns, document, rows, state_number, text};
+use super::rows::{delivery, delivery_columns, document, state_number, text};
 use super::status::{self, Status};
 use crate::clock::now;
-use crate::columns::{Columns, number, signed};
+use crate::columns::{Columns, after_bytes, number, rows, signed};
 use crate::delivery::millis;
 use crate::{
     Claim, Delivery, DeliveryFilter, DeliveryState, Document, ObjectId, RetryOutcome, StateName,
@@ -211,7 +211,7 @@ pub(super) async fn retry_all(pool: &Pool, state: StateName) -> Result<u64, Stor
 pub(super) async fn start_sending(pool: &Pool, expiry: Duration) -> Result<(), StoreError> {
     let (now, expiry) = (signed(now()), signed(millis(expiry)));
     let begin = "BEGIN; SET LOCAL statement_timeout = '60s'";
-    let mut transaction = Snapshot::begin(pool, begin).await?;
+    let mut transaction = Transaction::begin(pool, begin).await?;
     let connection = transaction.connection()?;
     connection.set_patience(LONG_PATIENCE);
     if Status::of(connection, status::LOCK).await?.mail_since.is_none() {

@@ -56,8 +56,8 @@ impl PostgresStore {
     }
 
     async fn read_statistics(&self) -> Result<Statistics, StoreError> {
-        let status = self.status().await?;
         let mut connection = self.pool.get().await?;
+        let status = Status::of(&mut connection, status::SELECT).await?;
         let rows = connection.query(DELIVERIES, &[]).await?;
         let mut counts = StateName::ALL.map(|state| (state, 0));
         for row in rows {

@@ -11,8 +11,9 @@ use tokio_postgres::types::ToSql;
 use super::connection::Connection;
 use super::health::Health;
 use super::pool::{Pool, Pooled, discard};
-use super::rows::{after_bytes, document, rows};
+use super::rows::document;
 use super::status::{self, Status};
+use crate::columns::{after_bytes, rows};
 use crate::list::{CHUNK, in_chunks};
 use crate::{Document, Listing, ObjectId, StoreError};
 
@@ -92,10 +93,10 @@ pub(super) async fn begin(
 ) -> Result<Listing, StoreError> {
     let busy = |_| StoreError::Busy { why: "too many lists are being read" };
     let permit = Arc::clone(lists).try_acquire_owned().map_err(busy)?;
-    let mut snapshot = Snapshot::begin(pool, BEGIN).await?;
-    let status = Status::of(snapshot.connection()?, status::SELECT).await?;
+    let mut transaction = Transaction::begin(pool, BEGIN).await?;
+    let status = Status::of(transaction.connection()?, status::SELECT).await?;
     // Once its state has ended, a list takes no place any more.
-    let slot = Arc::new(Mutex::new(Some((snapshot, permit))));
+    let slot = Arc::new(Mutex::new(Some((transaction, permit))));
     let watched = Arc::clone(&slot);
     let end = tokio::spawn(async move {
         tokio::time::sleep(LIST_TIME).await;
@@ -124,16 +125,16 @@ pub(super) async fn begin(
 /// A transaction, such as one that shows one state. Its connection is closed if it is dropped
 /// before it has ended.
 #[derive(Debug)]
-pub(super) struct Snapshot(Option<Pooled>);
+pub(super) struct Transaction(Option<Pooled>);
 
-impl Snapshot {
+impl Transaction {
     /// Begins one by this statement.
     pub(super) async fn begin(pool: &Pool, sql: &str) -> Result<Self, StoreError> {
         let connection = pool.get().await?;
         // From here on the transaction ends whatever happens.
-        let mut snapshot = Self(Some(connection));
-        snapshot.connection()?.run(sql).await?;
-        Ok(snapshot)
+        let mut transaction = Self(Some(connection));
+        transaction.connection()?.run(sql).await?;
+        Ok(transaction)
     }
 
     pub(super) fn connection(&mut self) -> Result<&mut Connection, StoreError> {
@@ -150,7 +151,7 @@ impl Snapshot {
     }
 }
 
-impl Drop for Snapshot {
+impl Drop for Transaction {
     fn drop(&mut self) {
         if let Some(connection) = self.0.take() {
             discard(connection);
@@ -160,7 +161,7 @@ impl Drop for Snapshot {
 
 /// A list of which some was read.
 struct Reading {
-    slot: Arc<Mutex<Option<(Snapshot, OwnedSemaphorePermit)>>>,
+    slot: Arc<Mutex<Option<(Transaction, OwnedSemaphorePermit)>>>,
     /// Ends the state after a while.
     end: AbortHandle,
     health: Arc<Health>,
@@ -177,14 +178,14 @@ impl Reading {
     /// Reads some documents; none at the end of the list.
     async fn read(&mut self) -> Result<Vec<Document>, StoreError> {
         let mut slot = self.slot.lock().await;
-        let Some((snapshot, _)) = slot.as_mut() else { return Err(StoreError::Expired) };
+        let Some((transaction, _)) = slot.as_mut() else { return Err(StoreError::Expired) };
         let (after, limit) = (after_bytes(self.after.as_ref()), rows(self.rows));
-        let connection = snapshot.connection()?;
+        let connection = transaction.connection()?;
         let found = connection.query(DOCUMENTS, &[&after, &limit]).await?;
         if found.is_empty() {
-            if let Some((snapshot, _)) = slot.take() {
+            if let Some((transaction, _)) = slot.take() {
                 // All of it was read: how the transaction ends does not matter.
-                let _ = snapshot.end().await;
+                let _ = transaction.end().await;
             }
             return Ok(Vec::new());
         }

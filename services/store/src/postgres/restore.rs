@@ -12,14 +12,13 @@ use super::connection::Connection;
 use super::deliveries::EXPIRE;
 use super::health::Health;
 use super::open::wait_for;
-use super::rows::after_bytes;
 use super::schema::{self, MIGRATIONS, prepare};
 use super::status::{self, Status};
 use super::url;
-use super::writer::{PUT, SCHEDULE};
+use super::writer::{PUT, SCHEDULE, UNSCHEDULE};
 use crate::backup::{self, Item};
 use crate::clock::now;
-use crate::columns::signed;
+use crate::columns::{after_bytes, signed};
 use crate::{
     BackupError, BackupSummary, DatabaseUrl, Delivery, DeliveryState, Document, ObjectId, Settings,
     StoreError, Tag, tokens,
@@ -37,7 +36,6 @@ const KEPT: &str = "SELECT id, tag FROM deliveries WHERE id = ANY($1) AND state 
 /// Documents between those of the backup.
 const REMOVE: &str = "DELETE FROM documents WHERE id > $1 AND id <= $2 AND id <> ALL($3)";
 const REMOVE_REST: &str = "DELETE FROM documents WHERE id > $1";
-const UNSCHEDULE: &str = "DELETE FROM deliveries WHERE id = ANY($1)";
 const UNSCHEDULE_REST: &str = "DELETE FROM deliveries v
      WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.id = v.id)";
 /// Deliveries of documents that ask for the same mail. What was sent stays sent, and what is being

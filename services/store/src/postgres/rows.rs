@@ -43,16 +43,6 @@ impl<'a> FromSql<'a> for Tag {
     accepts!(INT8);
 }
 
-/// What ids have to be greater than: the bytes of one, or none, which are less than all.
-pub(super) fn after_bytes(after: Option<&ObjectId>) -> &[u8] {
-    after.map_or(&[], |id| id.bytes().as_slice())
-}
-
-/// A number of rows as the database takes it.
-pub(super) fn rows(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
-}
-
 /// A document in the columns of a row that begin at `first`: its id, tag and body. The inner
 /// error is the id of one that is not what was written.
 pub(super) fn document(

@@ -32,6 +32,15 @@ pub(super) fn name(collection: &str) -> String {
     format!("eventpost_{collection}")
 }
 
+/// The newest schema that this program knows.
+pub(super) fn known() -> i32 {
+    number_of(MIGRATIONS)
+}
+
+fn number_of(migrations: &[Migration]) -> i32 {
+    i32::try_from(migrations.len()).unwrap_or(i32::MAX)
+}
+
 /// Applies the steps that a database lacks, all or none. Of several processes one does.
 pub(super) async fn prepare(
     connection: &mut Connection,
@@ -40,7 +49,7 @@ pub(super) async fn prepare(
     migrations: &[Migration],
 ) -> Result<(), StoreError> {
     check_server(connection, health).await?;
-    let knows = i32::try_from(migrations.len()).unwrap_or(i32::MAX);
+    let knows = number_of(migrations);
     if level(connection, health, collection, knows).await? >= knows {
         return Ok(());
     }

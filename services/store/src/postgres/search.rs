@@ -7,7 +7,8 @@ use tokio_postgres::types::{ToSql, Type};
 use super::connection::Connection;
 use super::health::Health;
 use super::pool::Pool;
-use super::rows::{document, rows};
+use super::rows::document;
+use crate::columns::rows;
 use crate::{Cursor, Document, Found, ObjectId, Search, StoreError, tokens};
 
 const TIME: &str = "SELECT at FROM documents WHERE id = $1 AND at IS NOT NULL";

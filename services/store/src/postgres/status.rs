@@ -3,6 +3,7 @@
 use tokio_postgres::Row;
 
 use super::connection::Connection;
+use crate::columns::after_bytes;
 use crate::{ObjectId, Revision, StoreError};
 
 /// The columns, in the order in which [`Status::read`] reads them.
@@ -72,7 +73,7 @@ impl Status {
             self.commits.cast_signed(),
             self.documents.cast_signed(),
             self.bytes.cast_signed(),
-            super::rows::after_bytes(self.last_id.as_ref()),
+            after_bytes(self.last_id.as_ref()),
         )
     }
 }

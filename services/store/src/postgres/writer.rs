@@ -40,7 +40,7 @@ pub(super) const PUT: &str = "INSERT INTO documents (id, tag, at, tokens, body)
          AS n (i, t, a, k, b)
      ON CONFLICT (id) DO UPDATE SET tag = excluded.tag, at = excluded.at,
          tokens = excluded.tokens, body = excluded.body";
-const UNSCHEDULE: &str = "DELETE FROM deliveries WHERE id = ANY($1)";
+pub(super) const UNSCHEDULE: &str = "DELETE FROM deliveries WHERE id = ANY($1)";
 pub(super) const SCHEDULE: &str = "INSERT INTO deliveries
          (id, tag, recipient, state, due, first, attempts, time, reason)
      SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::text[], $4::smallint[], $5::bigint[],

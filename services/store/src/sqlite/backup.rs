@@ -13,7 +13,6 @@ use super::connect::{FILE, Use, connect, connect_beside, create};
 use super::failure::translate;
 use super::list;
 use super::log::{LARGEST, Log};
-use super::read::{after_bytes, rows};
 use super::schema::{MIGRATIONS, known, level, prepare};
 use super::shared::Shared;
 use super::snapshots::{Reader, Snapshot};
@@ -21,6 +20,7 @@ use super::state::{COLUMNS, delivery};
 use super::totals::Totals;
 use super::writer::{MAIL_SINCE, Restorer, meta};
 use crate::backup::{self, Source, copy};
+use crate::columns::{after_bytes, rows};
 use crate::mutex::lock;
 use crate::{BackupError, BackupSummary, Delivery, Document, ObjectId, Settings, StoreError};
 

@@ -3,9 +3,10 @@
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::failure::readable;
-use super::read::{after_bytes, document, rows};
+use super::read::document;
 use super::shared::Shared;
 use super::state::{COLUMNS, delivery};
+use crate::columns::{after_bytes, rows};
 use crate::{Delivery, DeliveryFilter, Document, ObjectId, StoreError};
 
 /// A document and its delivery as they were read.

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, params};
 
-use super::read::{after_bytes, document};
+use super::read::document;
 use super::shared::Shared;
 use super::snapshots::{Reader, Slot};
 use super::totals::Totals;
+use crate::columns::after_bytes;
 use crate::list::{CHUNK, in_chunks};
 use crate::{Document, Listing, ObjectId, Page, StoreError};
 

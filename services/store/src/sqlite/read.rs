@@ -34,16 +34,6 @@ impl FromSql for Tag {
     }
 }
 
-/// A number of rows as SQLite takes it.
-pub(super) fn rows(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
-}
-
-/// What ids have to be greater than: the bytes of one, or none, which are less than all.
-pub(super) fn after_bytes(after: Option<&ObjectId>) -> &[u8] {
-    after.map_or(&[], |id| id.bytes().as_slice())
-}
-
 /// A document as it lies in a row: its id, tag and body, in three columns that follow each other.
 /// The inner error is the id of one that is not what was written.
 pub(super) fn document(

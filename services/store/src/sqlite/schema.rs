@@ -133,6 +133,6 @@ fn migrate(
         transaction.execute("INSERT INTO meta VALUES ('collection', ?1)", [collection])?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", super::read::rows(migrations.len()))?;
+    transaction.pragma_update(None, "user_version", crate::columns::rows(migrations.len()))?;
     transaction.commit()
 }

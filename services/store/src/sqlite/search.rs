@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::read::{document, rows};
+use super::read::document;
 use super::shared::Shared;
 use super::writer::{first_key, is_indexed, last_key};
+use crate::columns::rows;
 use crate::{Cursor, Found, ObjectId, Search, StoreError, tokens};
 
 /// Words that one search looks for one by one, of all the beginnings that it names. Each takes

@@ -2,7 +2,7 @@
 
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, StatusCode};
-use store::{Condition, Listing, Page};
+use store::{Condition, Listing, Page, Revision};
 
 use super::Api;
 use crate::extension::{Extension, Selection};
@@ -43,15 +43,20 @@ impl<'a> List<'a> {
             }
         }
         // The tag of a list changes with every commit, and tells nothing of its length.
-        let tag = api.store.revision().await?.tag();
+        let revision = api.store.revision().await?;
+        let tag = revision.tag();
         if let Some(not_modified) = unchanged(&self.condition, tag, self.headers, u64::MAX)? {
             return Ok(not_modified);
         }
-        if self.page == Page::ALL { self.all(api).await } else { self.one_page(api).await }
+        if self.page == Page::ALL {
+            self.all(api, revision).await
+        } else {
+            self.one_page(api).await
+        }
     }
 
-    async fn all<R, E>(&self, api: &Api<R, E>) -> Result<Answer, Problem> {
-        match api.list.get(&*api.store, &api.budget).await? {
+    async fn all<R, E>(&self, api: &Api<R, E>, wanted: Revision) -> Result<Answer, Problem> {
+        match api.list.get(&*api.store, &api.budget, wanted).await? {
             CachedOrStreamed::Streamed(listing) => self.streamed(api, listing, STREAM_BYTES as u64),
             CachedOrStreamed::Cached(list) => {
                 let length = list.plain.len() as u64;

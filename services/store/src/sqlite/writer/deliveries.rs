@@ -5,11 +5,11 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::super::failure::readable;
-use super::super::read::{self, after_bytes};
+use super::super::read;
 use super::super::state::{COLUMNS, delivery, name};
 use super::{Answer, Failure, Writer};
 use crate::clock::now;
-use crate::columns::{Columns, signed};
+use crate::columns::{self, Columns, after_bytes, signed};
 use crate::delivery::millis;
 use crate::{
     Claim, Delivery, DeliveryState, Document, ObjectId, RetryOutcome, Schedule, StateName,
@@ -121,7 +121,7 @@ impl Writer {
             for id in &ids {
                 self.change(*id, state, &DeliveryState::Expired { time: now })?;
             }
-            if read::rows(ids.len()) == STEP {
+            if columns::rows(ids.len()) == STEP {
                 return Ok(Answer::Some(ids.len() as u64, ids.last().copied()));
             }
             set_meta(&self.connection, MAIL_SINCE, now)?;
@@ -237,7 +237,7 @@ impl Writer {
             let again = DeliveryState::Scheduled { due: now, failures: None };
             self.change(*id, *before, &again)?;
         }
-        let last = rows.last().filter(|_| read::rows(rows.len()) == STEP).map(|(id, _)| *id);
+        let last = rows.last().filter(|_| columns::rows(rows.len()) == STEP).map(|(id, _)| *id);
         Ok(Answer::Some(rows.len() as u64, last))
     }
 
