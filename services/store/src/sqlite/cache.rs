@@ -6,7 +6,7 @@ use std::time::Duration;
 use quick_cache::sync::{Cache as QuickCache, GuardResult};
 use quick_cache::{OptionsBuilder, Weighter};
 
-use crate::{Document, ObjectId, StoreError};
+use crate::{Document, ObjectId};
 
 /// Bytes of all documents in the cache.
 const CAPACITY: u64 = 8 * 1024 * 1024;
@@ -56,11 +56,11 @@ impl Cache {
 
     /// The document in the cache, or what `read` returns, which is kept unless it was changed
     /// while it was read.
-    pub(super) fn get_or_read(
+    pub(super) fn get_or_read<E>(
         &self,
         id: ObjectId,
-        read: impl FnOnce() -> Result<Option<Document>, StoreError>,
-    ) -> Result<Option<Document>, StoreError> {
+        read: impl FnOnce() -> Result<Option<Document>, E>,
+    ) -> Result<Option<Document>, E> {
         // The guard is there before the read begins: whoever removes the entry, which a commit
         // does after it has become visible, makes it void.
         let guard = match self.documents.get_value_or_guard(&id, Some(Duration::ZERO)) {
@@ -71,8 +71,8 @@ impl Cache {
             GuardResult::Guard(guard) => Some(guard),
             GuardResult::Timeout => None,
         };
-        self.misses.fetch_add(1, Ordering::Relaxed);
         let found = read()?;
+        self.misses.fetch_add(1, Ordering::Relaxed);
         if let (Some(guard), Some(document)) = (guard, &found)
             && document.bytes.len() <= LONGEST
         {
@@ -95,18 +95,20 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::StoreError;
 
     #[test]
     fn what_changes_while_it_is_read_is_not_kept() {
         let (cache, id) = (Cache::new(), ObjectId::from_bytes([1; 12]));
         let document = |text: &'static str| Document::new(id, text.as_bytes());
+        let stored = |text| Ok::<_, StoreError>(Some(document(text)));
         let read = cache.get_or_read(id, || {
             cache.remove(id);
-            Ok(Some(document("old")))
+            stored("old")
         });
-        assert_eq!(read, Ok(Some(document("old"))));
+        assert_eq!(read, stored("old"));
         assert_eq!(cache.get(id), None);
-        assert_eq!(cache.get_or_read(id, || Ok(Some(document("new")))).unwrap(), cache.get(id));
+        assert_eq!(cache.get_or_read(id, || stored("new")), stored("new"));
         assert_eq!(cache.get(id), Some(document("new")));
         cache.remove(id);
         assert_eq!(cache.get(id), None);
@@ -116,8 +118,8 @@ mod tests {
     fn a_failed_read_leaves_nothing_behind() {
         let (cache, id) = (Cache::new(), ObjectId::from_bytes([1; 12]));
         assert!(cache.get_or_read(id, || Err(StoreError::Interrupted)).is_err());
-        assert_eq!(cache.get_or_read(id, || Ok(None)), Ok(None));
-        let document = Document::new(id, "x");
-        assert_eq!(cache.get_or_read(id, || Ok(Some(document.clone()))), Ok(Some(document)));
+        assert_eq!(cache.get_or_read(id, || Ok::<_, StoreError>(None)), Ok(None));
+        let found = Ok::<_, StoreError>(Some(Document::new(id, "x")));
+        assert_eq!(cache.get_or_read(id, || found.clone()), found);
     }
 }

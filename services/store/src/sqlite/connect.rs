@@ -103,7 +103,7 @@ fn set_up(connection: &Connection, purpose: Use) -> rusqlite::Result<()> {
     // Pages, in KiB: more would repeat what the system's cache has.
     let cache = match purpose {
         Use::Writer => 4096,
-        Use::Reader => 512,
+        Use::Reader => 2048,
         Use::Scan => 64,
     };
     connection.execute_batch(&format!(

@@ -12,6 +12,8 @@
 //! log          SQLite's log of recent commits
 //! maintenance  the threads that look after the file
 //! snapshots    states that lists and backups are reading
+//! stalls       whether reads wait for the disk
+//! numbers      row numbers of documents
 //! pool, cache  connections for short reads, documents that are read most
 //! read, list, search, deliveries, state    reading
 //! backup       backups of a store, and stores from backups
@@ -26,6 +28,7 @@ mod failure;
 mod list;
 mod log;
 mod maintenance;
+mod numbers;
 mod open;
 mod pool;
 mod read;
@@ -33,6 +36,7 @@ mod schema;
 mod search;
 mod shared;
 mod snapshots;
+mod stalls;
 mod state;
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,6 @@ use tokio::sync::mpsc;
 use super::backup::remove_leftovers;
 use super::connect::{Use, connect, create, file_in};
 use super::maintenance;
-use super::pool::Pool;
 use super::schema::{MIGRATIONS, prepare};
 use super::shared::Shared;
 use super::totals::Totals;
@@ -51,8 +50,7 @@ impl SqliteStore {
         let failed = |error: rusqlite::Error| super::failure::translate(&path, &error);
         writer::release(&connection).map_err(failed)?;
         let totals = Totals::load(&connection).map_err(failed)?;
-        let pool = Pool::new(&path)?;
-        let shared = Arc::new(Shared::new(path.clone(), settings.collection, pool, totals)?);
+        let shared = Arc::new(Shared::new(path.clone(), settings.collection, totals)?);
         let (queue, jobs) = mpsc::channel(writer::QUEUE);
         let weak = queue.downgrade();
         let (stop_checks, stop) = channel::channel();

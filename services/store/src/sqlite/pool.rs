@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
@@ -11,8 +11,6 @@ use rusqlite::Connection;
 use super::connect::{Use, connect};
 use crate::StoreError;
 
-/// Reads at once. More would wait for the same disk and take memory for their pages.
-const CONNECTIONS: usize = 8;
 /// Steps of SQLite's machine between two looks at the clock: less than a millisecond of them.
 const STEPS: i32 = 1000;
 
@@ -20,6 +18,7 @@ const STEPS: i32 = 1000;
 #[derive(Debug)]
 pub(super) struct Pool {
     path: PathBuf,
+    limit: usize,
     state: Mutex<State>,
     returned: Condvar,
 }
@@ -28,40 +27,47 @@ pub(super) struct Pool {
 struct State {
     idle: Vec<Connection>,
     open: usize,
+    /// Threads that wait for a connection. Waking nobody is a system call, too, and most reads
+    /// would make one.
+    waiting: usize,
 }
 
 impl Pool {
-    /// A pool with one connection, so that an unreadable file is noticed.
-    pub(super) fn new(path: &Path) -> Result<Self, StoreError> {
+    /// A pool of at most so many connections. It opens one, so that an unreadable file is noticed.
+    pub(super) fn new(path: &Path, limit: usize) -> Result<Self, StoreError> {
         let idle = vec![connect(path, Use::Reader)?];
-        let state = Mutex::new(State { idle, open: 1 });
-        Ok(Self { path: path.into(), state, returned: Condvar::new() })
+        let state = Mutex::new(State { idle, open: 1, waiting: 0 });
+        Ok(Self { path: path.into(), limit, state, returned: Condvar::new() })
     }
 
     /// A connection; waits until one is returned if all are in use.
     pub(super) fn take(&self) -> Result<Pooled<'_>, StoreError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            if let Some(connection) = state.idle.pop() {
-                return Ok(Pooled { pool: self, connection: Some(connection), is_limited: false });
-            }
-            if state.open < CONNECTIONS {
-                state.open += 1;
-                break;
-            }
+        while state.idle.is_empty() && state.open == self.limit {
+            state.waiting += 1;
             state = self.returned.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.waiting -= 1;
         }
-        drop(state);
-        let mut pooled = Pooled { pool: self, connection: None, is_limited: false };
-        pooled.connection = Some(connect(&self.path, Use::Reader)?);
-        Ok(pooled)
+        self.take_from(state)
     }
 
-    /// A connection that nobody uses, if there is one.
-    pub(super) fn take_idle(&self) -> Option<Pooled<'_>> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let connection = state.idle.pop()?;
-        Some(Pooled { pool: self, connection: Some(connection), is_limited: false })
+    /// A connection, unless all are in use.
+    pub(super) fn try_take(&self) -> Option<Result<Pooled<'_>, StoreError>> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_free = !state.idle.is_empty() || state.open < self.limit;
+        is_free.then(|| self.take_from(state))
+    }
+
+    /// An idle connection, or one that is opened, for which there must be room.
+    fn take_from(&self, mut state: MutexGuard<'_, State>) -> Result<Pooled<'_>, StoreError> {
+        let connection = state.idle.pop();
+        state.open += usize::from(connection.is_none());
+        drop(state);
+        let mut pooled = Pooled { pool: self, connection, is_limited: false };
+        if pooled.connection.is_none() {
+            pooled.connection = Some(connect(&self.path, Use::Reader)?);
+        }
+        Ok(pooled)
     }
 }
 
@@ -116,7 +122,10 @@ impl Drop for Pooled<'_> {
             // It could not be opened, or not be freed.
             None => state.open -= 1,
         }
+        let is_awaited = state.waiting > 0;
         drop(state);
-        self.pool.returned.notify_one();
+        if is_awaited {
+            self.pool.returned.notify_one();
+        }
     }
 }

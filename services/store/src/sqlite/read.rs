@@ -7,6 +7,7 @@ use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::failure::readable;
+use super::numbers;
 use super::shared::Shared;
 use crate::{Document, ObjectId, StoreError, Tag};
 
@@ -55,13 +56,17 @@ impl Shared {
         connection: &Connection,
         id: ObjectId,
     ) -> Result<Option<Document>, StoreError> {
-        let read = || {
-            connection
-                .prepare_cached("SELECT id, tag, body FROM documents WHERE id = ?1")?
-                .query_row([id], |row| document(row, 0))
-                .optional()
+        // In its preferred row first, which takes half the time.
+        let by_number = "SELECT id, tag, body FROM documents WHERE number = ?2 AND id = ?1";
+        let by_id = "SELECT id, tag, body FROM documents WHERE id = ?1";
+        let read = |sql, values: &[&dyn ToSql]| {
+            connection.prepare_cached(sql)?.query_row(values, |row| document(row, 0)).optional()
         };
-        let found = read().map_err(|error| self.translate(&error))?;
+        let found = match read(by_number, &[&id, &numbers::preferred(id)]) {
+            Ok(None) => read(by_id, &[&id]),
+            found => found,
+        };
+        let found = found.map_err(|error| self.translate(&error))?;
         let own = |found: Result<Document, _>| found.ok().filter(|found| found.id == id).ok_or(id);
         found.map(|found| self.sound(own(found))).transpose()
     }
@@ -81,17 +86,22 @@ impl Shared {
 
     /// As [`crate::Store::get_at_once`].
     pub(super) fn get_at_once(&self, id: ObjectId) -> Option<Result<Option<Document>, StoreError>> {
-        if let Some(document) = self.cache.get(id) {
-            return Some(Ok(Some(document)));
+        if self.stalls.are_frequent() {
+            return self.cache.get(id).map(|document| Ok(Some(document)));
         }
-        if !self.reads_are_fast() {
-            return None;
+        let found = self.cache.get_or_read(id, || {
+            // No connection is no error: somebody who may wait is to read it.
+            let connection = self.pool_at_once.try_take().and_then(Result::ok).ok_or(None)?;
+            let begun = Instant::now();
+            let found = self.read(&connection, id);
+            self.stalls.note(begun.elapsed());
+            found.map_err(Some)
+        });
+        match found {
+            Err(None) => None,
+            Err(Some(error)) => Some(Err(error)),
+            Ok(found) => Some(Ok(found)),
         }
-        let connection = self.pool.take_idle()?;
-        let begun = Instant::now();
-        let found = self.cache.get_or_read(id, || self.read(&connection, id));
-        self.note_read(begun.elapsed());
-        Some(found)
     }
 
     /// The document under an id; may wait.

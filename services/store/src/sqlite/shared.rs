@@ -3,23 +3,21 @@
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::thread::available_parallelism;
 
 use super::cache::Cache;
 use super::failure::{is_of_a_value, translate};
 use super::log::Log;
 use super::pool::Pool;
 use super::snapshots::Snapshots;
+use super::stalls::Stalls;
 use super::totals::Totals;
 use crate::mutex::lock;
 use crate::statistics::{BATCH_WRITES, Histogram, MICROSECONDS};
 use crate::{Revision, StoreError};
 
-/// A read that takes longer is one that waits for the disk.
-const SLOW: Duration = Duration::from_millis(2);
-/// After so many slow reads in a second, none is made on a thread that must not wait until a
-/// second has passed. One alone may have been interrupted by other work.
-const SLOW_READS: u64 = 3;
+/// Reads that may wait at once. More would wait for the same disk and take memory for their pages.
+const READS: usize = 8;
 
 /// What the threads and the readers of a store share.
 #[derive(Debug)]
@@ -29,18 +27,19 @@ pub(super) struct Shared {
     pub(super) collection: &'static str,
     /// Of this start.
     pub(super) epoch: u64,
+    /// For reads that may wait.
     pub(super) pool: Pool,
+    /// For those on threads that must not: one for each processor.
+    pub(super) pool_at_once: Pool,
     pub(super) cache: Cache,
     pub(super) snapshots: Snapshots,
     pub(super) log: Log,
     pub(super) counters: Counters,
+    pub(super) stalls: Stalls,
     commits: AtomicU64,
     totals: Mutex<Totals>,
     /// Why no writes are accepted.
     failure: Mutex<Option<StoreError>>,
-    opened: Instant,
-    /// The last second after `opened` in which reads were slow, and how many: 8 bits.
-    slow: AtomicU64,
 }
 
 /// Counters that the store's threads increment.
@@ -56,7 +55,6 @@ impl Shared {
     pub(super) fn new(
         path: PathBuf,
         collection: &'static str,
-        pool: Pool,
         totals: Totals,
     ) -> Result<Self, StoreError> {
         let epoch = getrandom::u64().map_err(|error| StoreError::Io {
@@ -64,12 +62,13 @@ impl Shared {
             message: format!("the system has no source of randomness: {error}"),
         })?;
         Ok(Self {
+            pool: Pool::new(&path, READS)?,
+            pool_at_once: Pool::new(&path, available_parallelism().map_or(1, Into::into))?,
             snapshots: Snapshots::new(&path),
             log: Log::new(&path),
             path,
             collection,
             epoch,
-            pool,
             cache: Cache::new(),
             counters: Counters {
                 batch: Histogram::new(&BATCH_WRITES, 1),
@@ -80,8 +79,7 @@ impl Shared {
             commits: AtomicU64::new(totals.commits),
             totals: Mutex::new(totals),
             failure: Mutex::new(None),
-            opened: Instant::now(),
-            slow: AtomicU64::new(0),
+            stalls: Stalls::new(),
         })
     }
 
@@ -137,21 +135,5 @@ impl Shared {
         let error = StoreError::Damaged { path: self.path.clone(), what: what.to_owned() };
         self.stop_writes(&error);
         error
-    }
-
-    /// Whether reads have not waited for the disk recently.
-    pub(super) fn reads_are_fast(&self) -> bool {
-        let slow = self.slow.load(Ordering::Relaxed);
-        let count = slow & 0xff;
-        count < SLOW_READS || self.opened.elapsed().as_secs() > (slow >> 8) + 1
-    }
-
-    /// Notes how long a read took that nobody should have waited for.
-    pub(super) fn note_read(&self, time: Duration) {
-        if time > SLOW {
-            let (now, slow) = (self.opened.elapsed().as_secs(), self.slow.load(Ordering::Relaxed));
-            let count = if slow >> 8 == now { (slow & 0xff).min(SLOW_READS) } else { 0 };
-            self.slow.store(now << 8 | (count + 1), Ordering::Relaxed);
-        }
     }
 }

@@ -1,6 +1,8 @@
 //! Documents, conditions, durability and revisions.
 
+use super::super::numbers;
 use super::*;
+use crate::{Document, Facts, ObjectId};
 
 #[tokio::test]
 async fn a_closed_store_takes_no_writes_and_is_read() {
@@ -44,4 +46,36 @@ async fn a_part_of_the_disk_stays_free() {
     let fixture = Fixture::with(Settings { limits, ..SETTINGS });
     let refused = fixture.store.write(insert(1, "x")).await;
     assert!(matches!(refused, Err(StoreError::Reserve { .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn ids_that_prefer_the_same_row_have_rows_of_their_own() {
+    // They differ in what tells processes apart, and not in the seven bits of it that count.
+    let ids = [1, 2, 4].map(|n| {
+        let mut bytes = [7; 12];
+        (bytes[4], bytes[5]) = (n, n);
+        ObjectId::from_bytes(bytes)
+    });
+    assert_eq!(ids.map(numbers::preferred), [numbers::preferred(ids[0]); 3]);
+    let fixture = Fixture::new();
+    let documents = ids.map(|id| Document::new(id, id.to_string()));
+    for document in documents.clone() {
+        let write = Write::Insert { document, facts: Facts::default() };
+        fixture.store.write(write).await.unwrap();
+    }
+    let fixture = fixture.reopened();
+    for document in documents.clone() {
+        assert_eq!(fixture.store.get(document.id).await, Ok(Some(document)));
+    }
+    // The others stay where they are when one goes.
+    let remove = Write::Remove { id: ids[0], condition: Condition::default() };
+    fixture.store.write(remove).await.unwrap();
+    let fixture = fixture.reopened();
+    let found = [
+        fixture.store.get(ids[0]).await.unwrap(),
+        fixture.store.get(ids[1]).await.unwrap(),
+        fixture.store.get(ids[2]).await.unwrap(),
+    ];
+    let [_, second, third] = documents;
+    assert_eq!(found, [None, Some(second), Some(third)]);
 }

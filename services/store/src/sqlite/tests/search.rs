@@ -70,7 +70,7 @@ async fn a_search_that_takes_too_long_is_interrupted_and_leaves_no_trace() {
         let interrupted = search_within(shared, &search, Duration::ZERO);
         assert_eq!(interrupted, Err(StoreError::Busy { why: "the search takes too long" }));
         // It is the only connection, and was returned without a transaction.
-        assert!(shared.pool.take_idle().unwrap().is_autocommit());
+        assert!(shared.pool.take().unwrap().is_autocommit());
         assert_eq!(found(&fixture, search).await.len(), 500);
         assert_eq!(fixture.store.check(), Ok(()));
     }

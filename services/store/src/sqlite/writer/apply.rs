@@ -2,6 +2,7 @@
 
 use rusqlite::{OptionalExtension, params};
 
+use super::super::numbers;
 use super::super::totals::Totals;
 use super::{Failure, Writer};
 use crate::settings::Growth;
@@ -91,10 +92,7 @@ impl Writer {
             update.execute(params![number, tag, key, bytes.as_ref()])?;
             number
         } else {
-            let sql = "INSERT INTO documents (id, tag, key, body) VALUES (?1, ?2, ?3, ?4)";
-            let mut insert = self.connection.prepare_cached(sql)?;
-            insert.execute(params![id, tag, key, bytes.as_ref()])?;
-            self.connection.last_insert_rowid()
+            numbers::insert(&self.connection, (*id, *tag, key, bytes.as_ref()))?
         };
         self.place(number, stored.and_then(|stored| stored.key), key, facts.search.as_ref())?;
         match &facts.delivery {

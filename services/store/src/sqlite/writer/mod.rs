@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! task       what is to be done, and what comes back
+//! jobs       tasks as they come
 //! apply      changes of documents
 //! index      changes of the search index, in the order that FTS5 wants
 //! deliveries changes of deliveries
@@ -13,6 +14,7 @@
 mod apply;
 mod deliveries;
 mod index;
+mod jobs;
 mod restore;
 mod room;
 mod task;
@@ -38,6 +40,7 @@ pub(super) use apply::{first_key, last_key};
 pub(super) use deliveries::{MAIL_SINCE, meta, release};
 use index::Index;
 pub(super) use index::is_indexed;
+use jobs::Jobs;
 pub(super) use restore::Restorer;
 use room::Room;
 pub(super) use room::give_up_spare_in;
@@ -127,23 +130,12 @@ impl Writer {
     }
 
     /// Works until the queue is closed and empty.
-    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Job>) {
-        let (mut batch, mut closing) = (Vec::new(), Vec::new());
-        while let Some(first) = queue.blocking_recv() {
-            let mut bytes = first.task.bytes();
+    pub(super) fn run(mut self, queue: mpsc::Receiver<Job>) {
+        let mut jobs = Jobs::new(queue);
+        let mut batch = Vec::new();
+        while let Some(first) = jobs.wait() {
             batch.push(first);
-            while batch.len() < BATCH && bytes < BATCH_BYTES {
-                let Ok(job) = queue.try_recv() else { break };
-                bytes += job.task.bytes();
-                batch.push(job);
-            }
-            let closes = |job: &mut Job| matches!(job.task, Task::Close);
-            closing.extend(batch.extract_if(.., closes));
-            if !closing.is_empty() {
-                // What is in the queue already is done; what would come later is not taken.
-                queue.close();
-            }
-            self.carry_out(&mut batch);
+            self.carry_out(&mut batch, &mut jobs);
             if self.shared.log.take_finish() {
                 let _ = self.shared.log.checkpoint(&self.connection);
             }
@@ -151,36 +143,39 @@ impl Writer {
         // The file then has everything, and the next start finds no log to read.
         self.shared.snapshots.end_all();
         let _ = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
-        for job in closing {
-            let _ = job.reply.send(Ok(Answer::Done));
-        }
+        jobs.answer_closing();
     }
 
-    /// Does the jobs in one transaction, or each in one of its own if that fails.
-    fn carry_out(&mut self, batch: &mut Vec<Job>) {
-        if batch.is_empty() {
-            return;
-        }
-        let tasks: Vec<&Task> = batch.iter().map(|job| &job.task).collect();
-        let results = match self.commit(&tasks) {
+    /// Does the jobs, and those that come meanwhile, in one transaction, or each in one of its own
+    /// if that fails.
+    fn carry_out(&mut self, batch: &mut Vec<Job>, jobs: &mut Jobs) {
+        let results = match self.commit(|writer| writer.apply_batch(batch, jobs)) {
             Ok(results) => results,
-            Err(error) if tasks.len() == 1 => vec![self.commit_in_spare_room(tasks[0], error)],
             // Each of them would only wait again.
-            Err(error @ StoreError::Busy { .. }) => {
-                tasks.iter().map(|_| Err(error.clone())).collect()
+            Err(error @ StoreError::Busy { .. }) if batch.len() > 1 => {
+                batch.iter().map(|_| Err(error.clone())).collect()
             }
-            Err(_) => {
-                let alone = |task: &&Task| match self.commit(&[task]) {
-                    Ok(mut results) => results.pop().expect("one result for each task"),
-                    Err(error) => self.commit_in_spare_room(task, error),
-                };
-                tasks.iter().map(alone).collect()
+            Err(error) if batch.len() == 1 => {
+                vec![self.commit_in_spare_room(&batch[0].task, error)]
             }
+            Err(_) => batch.iter().map(|job| self.commit_alone(&job.task)).collect(),
         };
         for (job, result) in batch.drain(..).zip(results) {
             // Whoever asked may have gone.
             let _ = job.reply.send(result);
         }
+    }
+
+    fn commit_alone(&mut self, task: &Task) -> Result<Answer, StoreError> {
+        match self.commit_one(task) {
+            Err(error) => self.commit_in_spare_room(task, error),
+            done => done,
+        }
+    }
+
+    fn commit_one(&mut self, task: &Task) -> Result<Answer, StoreError> {
+        let mut results = self.commit(|writer| Ok(vec![writer.result_of(task)?]))?;
+        results.pop().expect("one result for each task")
     }
 
     /// Does what met a full disk in the room that the log has, or in what is kept for such tasks.
@@ -200,23 +195,26 @@ impl Writer {
             // A log that starts from its beginning needs no more room than it has. Moving it to
             // the file may need some.
             let _ = self.shared.log.restart(&self.connection);
-            error = match self.commit(&[task]) {
-                Ok(mut results) => return results.pop().expect("one result for each task"),
+            error = match self.commit_one(task) {
                 Err(error) => error,
+                done => return done,
             };
         }
         Err(error)
     }
 
-    /// Does the tasks in one transaction and makes it durable. On an error nothing was done.
-    fn commit(&mut self, tasks: &[&Task]) -> Result<Results, StoreError> {
+    /// Does something in one transaction and makes it durable. On an error nothing was done.
+    fn commit(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> rusqlite::Result<Results>,
+    ) -> Result<Results, StoreError> {
         self.shared.check()?;
         self.wait_for_log()?;
         let free_pages = self.free_pages().map_err(|error| self.shared.translate(&error))?;
         self.room.look(&self.shared, free_pages * PAGE);
         let begun = Instant::now();
         let before = self.totals;
-        let committed = self.transact(tasks);
+        let committed = self.transact(work);
         let (changed, has_changed) = (std::mem::take(&mut self.changed), self.totals != before);
         let counters = &self.shared.counters;
         match committed {
@@ -228,7 +226,7 @@ impl Writer {
                     }
                     self.shared.publish(self.totals);
                     counters.commit.record_time(begun.elapsed());
-                    counters.batch.record(tasks.len() as u64);
+                    counters.batch.record(results.len() as u64);
                 }
                 Ok(results)
             }
@@ -241,17 +239,13 @@ impl Writer {
         }
     }
 
-    fn transact(&mut self, tasks: &[&Task]) -> rusqlite::Result<Results> {
+    fn transact(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> rusqlite::Result<Results>,
+    ) -> rusqlite::Result<Results> {
         self.connection.execute_batch("BEGIN IMMEDIATE")?;
         let changes = self.connection.total_changes();
-        let mut results = Vec::with_capacity(tasks.len());
-        for task in tasks {
-            match self.apply(task) {
-                Ok(answer) => results.push(Ok(answer)),
-                Err(Failure::Refused(error)) => results.push(Err(error)),
-                Err(Failure::Sqlite(error)) => return Err(error),
-            }
-        }
+        let results = work(self)?;
         self.index.write(&self.connection)?;
         if self.connection.total_changes() != changes {
             self.totals.commits += 1;
@@ -260,6 +254,28 @@ impl Writer {
         self.take_room()?;
         self.connection.execute_batch("COMMIT")?;
         Ok(results)
+    }
+
+    /// Applies the jobs of a batch, to which it adds those that come while it does.
+    fn apply_batch(&mut self, batch: &mut Vec<Job>, jobs: &mut Jobs) -> rusqlite::Result<Results> {
+        let (mut results, mut bytes) = (Vec::new(), 0);
+        while let Some(job) = batch.get(results.len()) {
+            bytes += job.task.bytes();
+            results.push(self.result_of(&job.task)?);
+            if results.len() == batch.len() && batch.len() < BATCH && bytes < BATCH_BYTES {
+                batch.extend(jobs.poll());
+            }
+        }
+        Ok(results)
+    }
+
+    /// What a task comes to, unless the transaction is lost.
+    fn result_of(&mut self, task: &Task) -> rusqlite::Result<Result<Answer, StoreError>> {
+        match self.apply(task) {
+            Ok(answer) => Ok(Ok(answer)),
+            Err(Failure::Refused(error)) => Ok(Err(error)),
+            Err(Failure::Sqlite(error)) => Err(error),
+        }
     }
 
     /// Pages of the file that removals have left unused.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::failure::translate;
-use super::super::pool::Pool;
 use super::super::shared::Shared;
 use super::super::state::{COLUMNS, delivery};
 use super::super::totals::Totals;
@@ -40,8 +39,7 @@ impl Restorer {
         settings: &Settings,
         former: Option<Connection>,
     ) -> Result<Self, StoreError> {
-        let pool = Pool::new(path)?;
-        let shared = Shared::new(path.into(), settings.collection, pool, Totals::default())?;
+        let shared = Shared::new(path.into(), settings.collection, Totals::default())?;
         // Limits are for clients: what was stored once is restored.
         let writer = Writer::new(connection, Arc::new(shared), Limits::default())?;
         Ok(Self { writer, path: path.into(), facts: settings.facts, former })
