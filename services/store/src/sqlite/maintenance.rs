@@ -32,7 +32,7 @@ pub(super) fn look_after_log(shared: &Arc<Shared>, connection: &Connection) {
         if !std::mem::take(&mut again) && !shared.log.take_due() {
             continue;
         }
-        let progress = match shared.log.checkpoint(connection) {
+        let progress = match shared.checkpoint(connection) {
             Ok(progress) => progress,
             Err(error) => {
                 let error = shared.translate(&error);

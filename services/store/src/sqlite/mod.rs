@@ -15,6 +15,7 @@
 //! stalls       whether reads wait for the disk
 //! numbers      row numbers of documents
 //! pool, cache  connections for short reads, documents that are read most
+//! reader       a connection that reads
 //! read, list, search, deliveries, state    reading
 //! backup       backups of a store, and stores from backups
 //! ```
@@ -32,6 +33,7 @@ mod numbers;
 mod open;
 mod pool;
 mod read;
+mod reader;
 mod schema;
 mod search;
 mod shared;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::connect::{Use, connect};
+use super::reader::ReadConnection;
 use crate::StoreError;
 
 /// Steps of SQLite's machine between two looks at the clock: less than a millisecond of them.
@@ -25,7 +25,7 @@ pub(super) struct Pool {
 
 #[derive(Debug, Default)]
 struct State {
-    idle: Vec<Connection>,
+    idle: Vec<ReadConnection>,
     open: usize,
     /// Threads that wait for a connection. Waking nobody is a system call, too, and most reads
     /// would make one.
@@ -35,7 +35,7 @@ struct State {
 impl Pool {
     /// A pool of at most so many connections. It opens one, so that an unreadable file is noticed.
     pub(super) fn new(path: &Path, limit: usize) -> Result<Self, StoreError> {
-        let idle = vec![connect(path, Use::Reader)?];
+        let idle = vec![ReadConnection::open(path)?];
         let state = Mutex::new(State { idle, open: 1, waiting: 0 });
         Ok(Self { path: path.into(), limit, state, returned: Condvar::new() })
     }
@@ -60,14 +60,23 @@ impl Pool {
 
     /// An idle connection, or one that is opened, for which there must be room.
     fn take_from(&self, mut state: MutexGuard<'_, State>) -> Result<Pooled<'_>, StoreError> {
-        let connection = state.idle.pop();
-        state.open += usize::from(connection.is_none());
+        let reader = state.idle.pop();
+        state.open += usize::from(reader.is_none());
         drop(state);
-        let mut pooled = Pooled { pool: self, connection, is_limited: false };
-        if pooled.connection.is_none() {
-            pooled.connection = Some(connect(&self.path, Use::Reader)?);
+        let mut pooled = Pooled { pool: self, reader, is_limited: false };
+        if pooled.reader.is_none() {
+            pooled.reader = Some(ReadConnection::open(&self.path)?);
         }
         Ok(pooled)
+    }
+
+    /// Has idle connections let go of the states that they keep.
+    pub(super) fn release_states(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = state.idle.len();
+        // One that cannot is closed, which does it.
+        state.idle.retain_mut(|reader| reader.release_state().is_ok());
+        state.open -= open - state.idle.len();
     }
 }
 
@@ -75,7 +84,7 @@ impl Pool {
 #[derive(Debug)]
 pub(super) struct Pooled<'a> {
     pool: &'a Pool,
-    connection: Option<Connection>,
+    reader: Option<ReadConnection>,
     /// It has a handler that interrupts it.
     is_limited: bool,
 }
@@ -93,10 +102,14 @@ impl Pooled<'_> {
             }
             over
         };
-        let connection = self.connection.as_mut().expect("there until it is dropped");
-        connection.progress_handler(STEPS, Some(handler))?;
+        self.reader().connection.progress_handler(STEPS, Some(handler))?;
         self.is_limited = true;
         Ok(is_over)
+    }
+
+    /// The connection, to have it keep a state.
+    pub(super) fn reader(&mut self) -> &mut ReadConnection {
+        self.reader.as_mut().expect("there until it is dropped")
     }
 }
 
@@ -104,21 +117,21 @@ impl Deref for Pooled<'_> {
     type Target = Connection;
 
     fn deref(&self) -> &Connection {
-        self.connection.as_ref().expect("there until it is dropped")
+        &self.reader.as_ref().expect("there until it is dropped").connection
     }
 }
 
 impl Drop for Pooled<'_> {
     fn drop(&mut self) {
         let mut state = self.pool.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let usable = self.connection.take().and_then(|mut connection| {
+        let usable = self.reader.take().and_then(|mut reader| {
             // One that would interrupt the next read is closed.
-            let is_free =
-                !self.is_limited || connection.progress_handler(0, None::<fn() -> bool>).is_ok();
-            is_free.then_some(connection)
+            let is_free = !self.is_limited
+                || reader.connection.progress_handler(0, None::<fn() -> bool>).is_ok();
+            is_free.then_some(reader)
         });
         match usable {
-            Some(connection) => state.idle.push(connection),
+            Some(reader) => state.idle.push(reader),
             // It could not be opened, or not be freed.
             None => state.open -= 1,
         }

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::failure::readable;
 use super::numbers;
+use super::reader::ReadConnection;
 use super::shared::Shared;
 use crate::{Document, ObjectId, StoreError, Tag};
 
@@ -91,9 +92,9 @@ impl Shared {
         }
         let found = self.cache.get_or_read(id, || {
             // No connection is no error: somebody who may wait is to read it.
-            let connection = self.pool_at_once.try_take().and_then(Result::ok).ok_or(None)?;
+            let mut pooled = self.pool_at_once.try_take().and_then(Result::ok).ok_or(None)?;
             let begun = Instant::now();
-            let found = self.read(&connection, id);
+            let found = self.read_at_once(pooled.reader(), id);
             self.stalls.note(begun.elapsed());
             found.map_err(Some)
         });
@@ -102,6 +103,20 @@ impl Shared {
             Err(Some(error)) => Some(Err(error)),
             Ok(found) => Some(Ok(found)),
         }
+    }
+
+    fn read_at_once(
+        &self,
+        reader: &mut ReadConnection,
+        id: ObjectId,
+    ) -> Result<Option<Document>, StoreError> {
+        let kept = reader.keep_state(self.visible_commits());
+        let found = kept.map_err(|error| self.translate(&error));
+        let found = found.and_then(|()| self.read(&reader.connection, id));
+        if found.is_err() {
+            let _ = reader.release_state();
+        }
+        found
     }
 
     /// The document under an id; may wait.

@@ -5,9 +5,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::available_parallelism;
 
+use rusqlite::Connection;
+
 use super::cache::Cache;
 use super::failure::{is_of_a_value, translate};
-use super::log::Log;
+use super::log::{Log, Progress};
 use super::pool::Pool;
 use super::snapshots::Snapshots;
 use super::stalls::Stalls;
@@ -37,6 +39,8 @@ pub(super) struct Shared {
     pub(super) counters: Counters,
     pub(super) stalls: Stalls,
     commits: AtomicU64,
+    /// Commits that reads find, shown or not.
+    visible: AtomicU64,
     totals: Mutex<Totals>,
     /// Why no writes are accepted.
     failure: Mutex<Option<StoreError>>,
@@ -77,6 +81,7 @@ impl Shared {
                 damaged: AtomicU64::new(0),
             },
             commits: AtomicU64::new(totals.commits),
+            visible: AtomicU64::new(totals.commits),
             totals: Mutex::new(totals),
             failure: Mutex::new(None),
             stalls: Stalls::new(),
@@ -95,6 +100,29 @@ impl Shared {
     /// The numbers after the last commit.
     pub(super) fn totals(&self) -> Totals {
         *lock(&self.totals)
+    }
+
+    /// Commits that reads find. There may be more of them by now.
+    pub(super) fn visible_commits(&self) -> u64 {
+        self.visible.load(Ordering::Acquire)
+    }
+
+    /// Has reads find what a commit has made. After this, what it has changed is taken out of the
+    /// cache, where no read then puts the former state.
+    pub(super) fn make_visible(&self, totals: &Totals) {
+        self.visible.store(totals.commits, Ordering::Release);
+    }
+
+    /// As [`Log::checkpoint`].
+    pub(super) fn checkpoint(&self, connection: &Connection) -> rusqlite::Result<Progress> {
+        self.pool_at_once.release_states();
+        self.log.checkpoint(connection)
+    }
+
+    /// As [`Log::restart`].
+    pub(super) fn restart_log(&self, connection: &Connection) -> rusqlite::Result<()> {
+        self.pool_at_once.release_states();
+        self.log.restart(connection)
     }
 
     /// Shows what a commit has made.

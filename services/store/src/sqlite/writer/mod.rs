@@ -137,11 +137,12 @@ impl Writer {
             batch.push(first);
             self.carry_out(&mut batch, &mut jobs);
             if self.shared.log.take_finish() {
-                let _ = self.shared.log.checkpoint(&self.connection);
+                let _ = self.shared.checkpoint(&self.connection);
             }
         }
         // The file then has everything, and the next start finds no log to read.
         self.shared.snapshots.end_all();
+        self.shared.pool_at_once.release_states();
         let _ = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
         jobs.answer_closing();
     }
@@ -194,7 +195,7 @@ impl Writer {
             }
             // A log that starts from its beginning needs no more room than it has. Moving it to
             // the file may need some.
-            let _ = self.shared.log.restart(&self.connection);
+            let _ = self.shared.restart_log(&self.connection);
             error = match self.commit_one(task) {
                 Err(error) => error,
                 done => return done,
@@ -221,6 +222,7 @@ impl Writer {
             Ok(results) => {
                 self.index.clear();
                 if has_changed {
+                    self.shared.make_visible(&self.totals);
                     for id in changed {
                         self.shared.cache.remove(id);
                     }
@@ -321,7 +323,7 @@ impl Writer {
             if begun.elapsed() > LOG_TIMEOUT / 2 {
                 snapshots.end_oldest(&[Reader::Backup]);
             }
-            let progress = self.shared.log.checkpoint(&self.connection);
+            let progress = self.shared.checkpoint(&self.connection);
             if progress.is_ok_and(Progress::is_complete) {
                 return Ok(());
             }
