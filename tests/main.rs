@@ -17,6 +17,7 @@ mod help;
 mod hostile;
 mod layers;
 mod leaving;
+mod limits;
 mod local;
 mod mail;
 mod openapi;

@@ -13,7 +13,7 @@ use libfuzzer_sys::fuzz_target;
 use rest::access::origins::Origins;
 use rest::access::{Access, Guard};
 use rest::{
-    AccessLog, Api, ApiParts, BodyLimits, Content, LogFormat, LoggedRequests, NoExtension,
+    AccessLog, Api, ApiParts, BodyLimits, ClientLimits, Content, LogFormat, LoggedRequests, NoExtension,
     Resource, ServerMetrics,
 };
 use store::{IdGenerator, Limits, Settings, SqliteStore};
@@ -42,6 +42,7 @@ static API: LazyLock<Arc<Api<Event>>> = LazyLock::new(|| {
             origins: Origins::default(),
             loopback: false,
         }),
+        limits: Arc::new(ClientLimits::none()),
         extension: NoExtension,
     }))
 });

@@ -4,6 +4,7 @@
 mod access;
 mod database;
 mod group;
+mod limits;
 mod mail;
 mod model;
 mod page;

@@ -11,6 +11,7 @@ use support::yaml::{Problems, Section, kind};
 use super::Origin;
 use super::access;
 use super::database::{self, database};
+use super::limits::{self, limits};
 use super::mail::mail;
 use super::model::{Access, Config, DockerSource, Name, SecurityGroup, Service, Source, Ssh};
 use super::page::{self, page};
@@ -34,6 +35,7 @@ pub(super) fn config(root: &Value, origin: &Origin, problems: &Problems) -> Opti
     let hosts = top.section("hosts").map(|section| hosts(section, &names(root.get("services"))));
     let base = origin.base();
     let shared = top.section("database").and_then(|section| database(section, base));
+    let shared_limits = top.section("limits").map(limits).unwrap_or_default();
     let services =
         |top: &mut Section<'_>| top.section("services").map(|section| services(section, base));
     let mut services = top.required("services", services);
@@ -42,6 +44,9 @@ pub(super) fn config(root: &Value, origin: &Origin, problems: &Problems) -> Opti
         for service in services.iter_mut().flatten().filter(|it| it.database().is_none()) {
             shared.clone().give_to(service);
         }
+    }
+    for service in services.iter_mut().flatten() {
+        shared_limits.clone().give_to(service);
     }
     let stack = stack?;
     Some(Config {
@@ -155,6 +160,7 @@ fn service(mut section: Section<'_>, name: Name, base: &Path) -> Option<Service>
     let health = section.parsed("health", path, "a path that begins with /");
     let fixtures = section.text("fixtures").map(PathBuf::from);
     let mut env = section.section("env").map(env).unwrap_or_default();
+    limits::check_env(&section, &env);
     let mail = section.section("mail").map(|section| mail(section, base));
     let mut secrets = Vec::new();
     if let Some(mail) = mail {
@@ -165,6 +171,7 @@ fn service(mut section: Section<'_>, name: Name, base: &Path) -> Option<Service>
         secrets = mail.secrets;
     }
     let database = section.section("database").and_then(|section| database(section, base));
+    let limits = section.section("limits").map(limits).unwrap_or_default();
     let page = section.section("page").and_then(page);
     let volume = section.parsed("volume", Name::new, Name::FORM);
     if section.whole("replicas", 1..=1000).is_some_and(|replicas| replicas > 1) {
@@ -185,6 +192,7 @@ fn service(mut section: Section<'_>, name: Name, base: &Path) -> Option<Service>
     if let Some(database) = database {
         database.give_to(&mut service);
     }
+    limits.give_to(&mut service);
     Some(service)
 }
 

@@ -180,6 +180,7 @@ fn the_schema_has_the_keys_that_are_read() {
             "/$defs/service/properties/mail/properties",
             "stack: s\nservices: {s: {build: b, mail: {host: h, from: a@b, zzzz: 1}}}".into(),
         ),
+        ("/$defs/limits/properties", format!("stack: s\n{services}\nlimits: {{zzzz: 1}}")),
         ("/$defs/service/properties", "stack: s\nservices: {s: {build: b, zzzz: 1}}".into()),
     ] {
         let (has, knows) = keys(&schema, &text, path);

@@ -32,6 +32,10 @@ impl Extension for EventsExtension {
         Pages::has(path)
     }
 
+    fn is_search(path: &str) -> bool {
+        path == "/"
+    }
+
     async fn page(&self, path: &str, query: &str) -> Result<PageResponse, StoreError> {
         self.pages.get(&*self.store, path, query).await
     }

@@ -32,13 +32,13 @@ impl Resource for Event {
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         // Read every field before using one, so that all problems are found.
-        let title = fields.text("title", 1..=60);
+        let title = fields.label("title", 1..=60);
         let description = fields.text("description", 20..=400);
         let date = fields.date("date");
         let time = fields.time("time");
-        let place = fields.optional_text("place", 100);
-        let organizer = fields.optional_text("organizer", 50);
-        let topics = fields.optional_text("topics", 50);
+        let place = fields.optional_label("place", 100);
+        let organizer = fields.optional_label("organizer", 50);
+        let topics = fields.optional_label("topics", 50);
         Some(Self {
             title: title?,
             description: description?,

@@ -47,6 +47,17 @@ fn lengths_are_bounded_in_code_points() {
 }
 
 #[test]
+fn what_is_shown_beside_other_text_cannot_turn_it_around() {
+    for field in ["title", "place", "organizer", "topics"] {
+        for bad in ["a\0b", "a\u{202e}b", "a\u{2066}b"] {
+            assert_eq!(refused(field, json!(bad)), [field], "{bad:?}");
+        }
+        // As the first EventPost.
+        assert_eq!(refused(field, json!("two\nlines\tשלום\u{200f}")), [""; 0]);
+    }
+}
+
+#[test]
 fn dates_and_times_must_exist() {
     assert_eq!(refused("date", json!("2019-02-29")), ["date"]);
     assert_eq!(refused("date", json!("2020-02-29")), [""; 0]);

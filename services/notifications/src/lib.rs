@@ -11,6 +11,11 @@ use store::Facts;
 
 pub use delivery::{Delivery, MailArgs};
 
+/// The longest address, in characters: a path of SMTP has 256 with its angle brackets
+/// ([RFC 5321](https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1.3)).
+const MAX_ADDRESS: usize = 254;
+const NOT_AN_ADDRESS: &str = "must be an email address, like a@b.org, of at most 254 characters";
+
 /// A mail to one address, to be sent at a set time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notification {
@@ -31,8 +36,7 @@ impl Resource for Notification {
         // Read every field before using one, so that all problems are found.
         let subject = fields.line("subject", 10..=70);
         let content = fields.text("content", 30..=700);
-        let to_mail =
-            fields.parsed("to_mail", parse_mail, "must be an email address, like a@b.org");
+        let to_mail = fields.parsed("to_mail", parse_mail, NOT_AN_ADDRESS);
         let scheduled_time = fields.datetime("scheduled_time");
         Some(Self {
             subject: subject?,
@@ -60,7 +64,7 @@ impl Resource for Notification {
 }
 
 /// Accepts what `^[a-zA-Z0-9_.+-]+@[a-zA-Z0-9-]+\.[a-zA-Z0-9-.]+$` matches, as the first EventPost
-/// did, except for a dot at the end.
+/// did, except for a dot at the end, up to the length that relays accept.
 fn parse_mail(text: &str) -> Option<String> {
     let (local, domain) = text.split_once('@')?;
     let (host, rest) = domain.split_once('.')?;
@@ -70,7 +74,8 @@ fn parse_mail(text: &str) -> Option<String> {
     let valid = consists_of(local, "_.+-")
         && consists_of(host, "-")
         && consists_of(rest, "-.")
-        && !rest.ends_with('.');
+        && !rest.ends_with('.')
+        && text.len() <= MAX_ADDRESS;
     valid.then(|| text.to_owned())
 }
 

@@ -35,7 +35,12 @@ fn lengths_are_bounded_in_code_points() {
 
 #[test]
 fn a_subject_is_one_line() {
-    for bad in ["one line\nBcc: another@mail.es", "a line\r\nand one", "a bell \u{7} rings"] {
+    for bad in [
+        "one line\nBcc: another@mail.es",
+        "a line\r\nand one",
+        "a bell \u{7} rings",
+        "a \u{202e}turned line",
+    ] {
         assert_eq!(refused("subject", json!(bad)), ["subject"], "{bad:?}");
     }
     assert_eq!(refused("content", json!("c\n".repeat(30))), [""; 0]);
@@ -71,6 +76,10 @@ fn addresses_are_those_of_the_first_version_without_a_dot_or_newline_at_the_end(
     for good in ["a@b.c", "a.b+c-d_e@x-y.co.uk", "A1@B2.C3", "-@-.-", "a@b..c"] {
         assert!(parse_mail(good).is_some(), "{good}");
     }
+    let longest = format!("{}@{}.org", "a".repeat(64), "b".repeat(185));
+    assert_eq!(longest.len(), 254);
+    assert!(parse_mail(&longest).is_some());
+    assert!(parse_mail(&format!("a{longest}")).is_none());
     for bad in [
         "", "@", "a@", "@b.c", "a@b", "a@b.", "a@b.c.", "a@.c", "a b@c.d", "a@b@c.d", "ñ@b.c",
         "a@ñ.c", "a@b.c\n", "a@b.c ", "a@b_c.d",

@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::io::{self, BufWriter, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -50,6 +50,9 @@ pub enum LogFormat {
 pub(crate) struct AccessLogEntry<'a> {
     pub(crate) time: String,
     pub(crate) remote: SocketAddr,
+    /// The client, if a trusted proxy names one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) client: Option<IpAddr>,
     pub(crate) method: &'a str,
     /// The path and query as they were sent.
     pub(crate) path: &'a str,
@@ -160,8 +163,10 @@ impl AccessLogEntry<'_> {
         // A path may hold any character above ASCII, and so terminal control sequences.
         let path = terminal::escape_line(path);
         let trace = self.trace_id.map_or(String::new(), |trace| format!(" trace={trace}"));
+        let client = self.client.map_or(String::new(), |client| format!(" client={client}"));
         format!(
-            "{time} {remote} {method} {path} {status} {bytes} {took:?} request={request_id}{trace}\n"
+            "{time} {remote} {method} {path} {status} {bytes} {took:?} \
+             request={request_id}{trace}{client}\n"
         )
     }
 
@@ -181,6 +186,7 @@ mod tests {
         AccessLogEntry {
             time: "2026-01-02T03:04:05.678Z".into(),
             remote: "127.0.0.1:5000".parse().unwrap(),
+            client: None,
             method: "GET",
             path: "/events?\"",
             status: 200,
@@ -221,7 +227,10 @@ mod tests {
         let json: serde_json::Value = serde_json::from_str(&entry().json()).unwrap();
         assert_eq!(json["path"], "/events?\"");
         assert_eq!(json["micros"], 1234);
-        assert_eq!(json.get("bytes"), None);
+        assert_eq!((json.get("bytes"), json.get("client")), (None, None));
+        let client = "192.0.2.1".parse().ok();
+        let forwarded = AccessLogEntry { client, ..entry() };
+        assert!(forwarded.text().ends_with(" trace=def client=192.0.2.1\n"));
     }
 
     #[test]

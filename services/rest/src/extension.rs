@@ -77,6 +77,11 @@ pub trait Extension: Sized + Send + Sync + 'static {
         false
     }
 
+    /// Whether the page at such a path shows what a search has found.
+    fn is_search(_path: &str) -> bool {
+        false
+    }
+
     /// The page at such a path.
     fn page(
         &self,

@@ -9,6 +9,7 @@
 //! http        routing, conditions, bodies, answers
 //! server      sockets, connection limits, draining
 //! access      who may send a request: tokens, roles, origins of pages
+//! limits      what each client may ask for at once
 //! access_log  a line for each request
 //! extension   what a service does besides storing
 //! resource    validation of a body into a resource
@@ -37,6 +38,7 @@ pub mod fields;
 pub mod file;
 mod http;
 pub mod json;
+mod limits;
 mod metrics;
 pub mod private;
 mod readiness;
@@ -50,6 +52,7 @@ pub mod writes;
 pub use access_log::{AccessLog, LogFormat, LoggedRequests};
 pub use extension::{Extension, NoExtension};
 pub use http::{Api, ApiParts, BodyLimits, Content, ContentError, ResponseFuture};
+pub use limits::{ClientLimits, LimitArgs, Quotas};
 pub use readiness::Readiness;
 pub use resource::Resource;
 pub use run::run;

@@ -60,7 +60,11 @@ pub(crate) enum Caller {
     Anonymous,
     /// The token is not known, or has expired.
     Unknown,
-    Known(Role),
+    Known {
+        role: Role,
+        /// The same for each request with the token.
+        holder: u64,
+    },
 }
 
 impl Access {
@@ -89,17 +93,31 @@ impl Access {
     }
 }
 
+impl Caller {
+    /// Who sends a request with these headers.
+    pub(crate) fn of(access: &Access, authorization: Option<&HeaderValue>) -> Self {
+        match access {
+            Access::Tokens(tokens) => tokens.caller(authorization),
+            Access::Open => Self::Anonymous,
+        }
+    }
+}
+
 impl Tokens {
     pub(crate) fn new(list: TokenList, file: Option<PathBuf>) -> Self {
         Self { list: RwLock::new(list), file }
     }
 
-    pub(crate) fn caller(&self, header: Option<&HeaderValue>) -> Caller {
+    fn caller(&self, header: Option<&HeaderValue>) -> Caller {
         let Some(header) = header else { return Caller::Anonymous };
         let Some(token) = bearer(header) else { return Caller::Unknown };
         let list = self.list.read().unwrap_or_else(PoisonError::into_inner);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        list.role(token, now).map_or(Caller::Unknown, Caller::Known)
+        let valid = list.find(token).filter(|entry| !entry.has_expired(now));
+        valid.map_or(Caller::Unknown, |entry| Caller::Known {
+            role: entry.role,
+            holder: entry.holder(),
+        })
     }
 }
 

@@ -54,7 +54,7 @@ impl<'a> Fields<'a> {
     /// Like [`Self::text`], but one line: it becomes a mail header, in which a line break would
     /// begin another one.
     pub fn line(&mut self, field: &'static str, length: RangeInclusive<usize>) -> Option<String> {
-        let text = self.text(field, length)?;
+        let text = self.label(field, length)?;
         if text.chars().any(char::is_control) {
             let message = "must have no line breaks or other control characters";
             return self.problem(field, message.into());
@@ -62,12 +62,24 @@ impl<'a> Fields<'a> {
         Some(text)
     }
 
-    /// A string of at most `most` code points, empty if absent. `null` is refused, as in the first
+    /// Like [`Self::text`], for what is shown beside other text, which must not change the order of
+    /// that: it has no control characters that do, and no NUL. Line breaks are allowed, as in the first
     /// EventPost.
-    pub fn optional_text(&mut self, field: &'static str, most: usize) -> Option<String> {
+    pub fn label(&mut self, field: &'static str, length: RangeInclusive<usize>) -> Option<String> {
+        let text = self.text(field, length)?;
+        if let Some(bad) = text.chars().find(|c| *c == '\0' || turns_text(*c)) {
+            let code = u32::from(bad);
+            return self.problem(field, format!("must not have the character U+{code:04X}"));
+        }
+        Some(text)
+    }
+
+    /// Like [`Self::label`], of at most `most` code points, empty if absent. `null` is refused, as
+    /// in the first EventPost.
+    pub fn optional_label(&mut self, field: &'static str, most: usize) -> Option<String> {
         match self.members.last(field) {
             None => Some(String::new()),
-            Some(_) => self.text(field, 0..=most),
+            Some(_) => self.label(field, 0..=most),
         }
     }
 
@@ -137,4 +149,11 @@ impl<'a> Fields<'a> {
         self.problems.push(FieldError { field, message });
         None
     }
+}
+
+/// Whether a character embeds, overrides or isolates a direction of text
+/// ([UAX #9](https://www.unicode.org/reports/tr9/#Directional_Formatting_Characters)). Marks, which
+/// ordinary texts of scripts from right to left have, do not.
+fn turns_text(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

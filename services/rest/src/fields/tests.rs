@@ -31,8 +31,8 @@ fn every_problem_is_collected_in_order() {
         fields.text("a", 1..=3),
         fields.text("b", 1..=3),
         fields.date("c"),
-        fields.optional_text("d", 3),
-        fields.optional_text("e", 3),
+        fields.optional_label("d", 3),
+        fields.optional_label("e", 3),
     );
     assert_eq!(fields_read, (None, None, None, None, None));
     let problems = fields.finish::<()>(None).unwrap_err();
@@ -57,10 +57,10 @@ fn lengths_count_code_points() {
 }
 
 #[test]
-fn optional_text_is_empty_when_absent_and_refused_when_null() {
+fn optional_label_is_empty_when_absent_and_refused_when_null() {
     let mut fields = Fields::parse(br#"{"a": null}"#).unwrap();
-    assert_eq!(fields.optional_text("b", 3).as_deref(), Some(""));
-    assert_eq!(fields.optional_text("a", 3), None);
+    assert_eq!(fields.optional_label("b", 3).as_deref(), Some(""));
+    assert_eq!(fields.optional_label("a", 3), None);
     let problem = &fields.finish::<()>(None).unwrap_err()[0];
     assert_eq!((problem.field, problem.message.as_str()), ("a", "must be a string, not null"));
 }

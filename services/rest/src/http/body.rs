@@ -8,6 +8,8 @@ use bytes::{Buf, Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Body;
 
+use crate::limits::Share;
+
 /// The limits on request bodies.
 #[derive(Debug, Clone, Copy)]
 pub struct BodyLimits {
@@ -45,6 +47,8 @@ pub(crate) enum BodyError {
     Broken,
     /// All bodies together exceed their limit.
     NoRoom,
+    /// Those of one client do.
+    TooMany,
 }
 
 /// Reads bodies within limits.
@@ -60,20 +64,29 @@ impl BodyReader {
         Self { limits, reading: AtomicUsize::new(0) }
     }
 
-    /// Reads a whole body, which must not be empty.
-    pub(crate) async fn read<B: Body>(&self, body: B) -> Result<Bytes, BodyError> {
+    /// Reads a whole body, which must not be empty. Meanwhile its bytes are added to the client's
+    /// share.
+    pub(crate) async fn read<B: Body>(
+        &self,
+        body: B,
+        share: Option<Share>,
+    ) -> Result<Bytes, BodyError> {
         let limit = self.limits.bytes;
         // Refuse an announced length before the first byte arrives.
         if body.size_hint().lower() > limit as u64 {
             return Err(BodyError::TooLarge { limit });
         }
-        let body = tokio::time::timeout(self.limits.time, self.collect(body))
+        let body = tokio::time::timeout(self.limits.time, self.collect(body, share))
             .await
             .map_err(|_| BodyError::TooSlow)??;
         if body.is_empty() { Err(BodyError::Empty) } else { Ok(body) }
     }
 
-    async fn collect<B: Body>(&self, body: B) -> Result<Bytes, BodyError> {
+    async fn collect<B: Body>(
+        &self,
+        body: B,
+        mut share: Option<Share>,
+    ) -> Result<Bytes, BodyError> {
         let mut body = std::pin::pin!(body);
         let mut reserved = Reserved { reading: &self.reading, bytes: 0 };
         // Most bodies arrive in one frame, which needs no copy.
@@ -83,6 +96,9 @@ impl BodyReader {
             let Ok(mut data) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
             if whole.len() + pieces.len() + data.remaining() > self.limits.bytes {
                 return Err(BodyError::TooLarge { limit: self.limits.bytes });
+            }
+            if share.as_mut().is_some_and(|share| !share.grow(data.remaining())) {
+                return Err(BodyError::TooMany);
             }
             reserved.add(data.remaining(), self.limits.total_bytes)?;
             let data = data.copy_to_bytes(data.remaining());
@@ -131,10 +147,10 @@ mod tests {
     async fn all_bodies_together_are_limited() {
         let reader = reader(10, 15);
         let eight = || Full::new(Bytes::from_static(b"12345678"));
-        assert!(reader.read(eight()).await.is_ok());
+        assert!(reader.read(eight(), None).await.is_ok());
         // Another body is being read.
         reader.reading.store(8, Ordering::Relaxed);
-        assert!(matches!(reader.read(eight()).await, Err(BodyError::NoRoom)));
+        assert!(matches!(reader.read(eight(), None).await, Err(BodyError::NoRoom)));
         assert_eq!(reader.reading.load(Ordering::Relaxed), 8, "a refused body reserves nothing");
     }
 }

@@ -7,6 +7,8 @@ use bytes::Bytes;
 use store::StoreError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
+use crate::limits::Share;
+
 /// The memory of all answers under way, in bytes.
 const BUDGET_BYTES: usize = 32 << 20;
 /// What one permit stands for, in bytes.
@@ -31,6 +33,8 @@ pub(crate) struct AnswerBudget {
 #[derive(Debug, Clone)]
 pub(crate) struct BudgetPermit {
     _memory: Arc<OwnedSemaphorePermit>,
+    /// What the client holds with it.
+    shares: Vec<Arc<Share>>,
 }
 
 /// Bytes with the permit for them.
@@ -61,7 +65,7 @@ impl AnswerBudget {
         let units = bytes.div_ceil(UNIT).min(BUDGET_BYTES / UNIT);
         let units = u32::try_from(units).unwrap_or(u32::MAX);
         match Arc::clone(&self.memory).try_acquire_many_owned(units) {
-            Ok(permit) => Ok(Some(BudgetPermit { _memory: Arc::new(permit) })),
+            Ok(permit) => Ok(Some(BudgetPermit { _memory: Arc::new(permit), shares: Vec::new() })),
             Err(_) => Err(StoreError::Busy { why: "too many long answers are being read" }),
         }
     }
@@ -75,6 +79,12 @@ impl AnswerBudget {
 }
 
 impl BudgetPermit {
+    /// The permit, with something more that the client holds until then.
+    pub(crate) fn and_share(mut self, share: Option<Share>) -> Self {
+        self.shares.extend(share.map(Arc::new));
+        self
+    }
+
     /// The same bytes, which hold the permit until the last copy of them is dropped: the
     /// connection that sends them has them longer than the body that they come from.
     pub(crate) fn hold(&self, bytes: Bytes) -> Bytes {

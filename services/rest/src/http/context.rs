@@ -1,6 +1,6 @@
 //! The context of a request: its sender, and the ids that identify it in logs.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use hyper::header::HeaderValue;
@@ -14,7 +14,10 @@ const MAX_ID_LENGTH: usize = 64;
 /// Where a request comes from, and its ids.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestContext {
+    /// Where the connection comes from.
     pub(crate) peer: SocketAddr,
+    /// Where the request comes from: the client that a trusted proxy names, or the peer.
+    pub(crate) client: IpAddr,
     /// The request's id: visible ASCII.
     pub(crate) id: HeaderValue,
     /// A valid `traceparent`.
@@ -52,11 +55,16 @@ impl RequestIds {
         Self { process, next: AtomicU32::new(0) }
     }
 
-    pub(crate) fn context(&self, headers: &RequestHeaders<'_>, peer: SocketAddr) -> RequestContext {
+    pub(crate) fn context(
+        &self,
+        headers: &RequestHeaders<'_>,
+        peer: SocketAddr,
+        client: IpAddr,
+    ) -> RequestContext {
         let received = headers.request_id.filter(|id| is_request_id(id.as_bytes()));
         let trace = headers.traceparent.filter(|trace| is_traceparent(trace.as_bytes()));
         let id = received.cloned().unwrap_or_else(|| self.generate());
-        RequestContext { peer, id, trace: trace.cloned() }
+        RequestContext { peer, client, id, trace: trace.cloned() }
     }
 
     fn generate(&self) -> HeaderValue {
@@ -102,8 +110,8 @@ mod tests {
 
     fn context(name: HeaderName, value: &'static str) -> RequestContext {
         let headers = HeaderMap::from_iter([(name, HeaderValue::from_static(value))]);
-        let peer = "127.0.0.1:1".parse().unwrap();
-        RequestIds::new(0xabc).context(&RequestHeaders::of(&headers), peer)
+        let peer: SocketAddr = "127.0.0.1:1".parse().unwrap();
+        RequestIds::new(0xabc).context(&RequestHeaders::of(&headers), peer, peer.ip())
     }
 
     #[test]

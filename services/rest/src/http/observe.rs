@@ -1,7 +1,7 @@
 //! Records each request when it is answered: in the metrics, in the access log, and by adding
 //! its ids to the answer.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use hyper::body::Body;
@@ -48,8 +48,13 @@ impl Observer {
         Self { ids: RequestIds::new(process), requests, access_log, registry }
     }
 
-    pub(crate) fn context(&self, headers: &RequestHeaders<'_>, peer: SocketAddr) -> RequestContext {
-        self.ids.context(headers, peer)
+    pub(crate) fn context(
+        &self,
+        headers: &RequestHeaders<'_>,
+        peer: SocketAddr,
+        client: IpAddr,
+    ) -> RequestContext {
+        self.ids.context(headers, peer, client)
     }
 
     /// Records an answer, and adds the request's ids to it.
@@ -67,6 +72,8 @@ impl Observer {
             self.access_log.write(&AccessLogEntry {
                 time: format!("{:.3}", Timestamp::now()),
                 remote: context.peer,
+                client: (context.client != context.peer.ip().to_canonical())
+                    .then_some(context.client),
                 method: method.as_str(),
                 path: uri.path_and_query().map_or("", |path| path.as_str()),
                 status: answer.status().as_u16(),

@@ -2,6 +2,7 @@
 //! part of the API: clients of the first EventPost know some of them.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use hyper::StatusCode;
 use hyper::header::{CONNECTION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -13,6 +14,7 @@ use crate::access::tokens::Role;
 use crate::extension::SelectError;
 use crate::fields::FieldError;
 use crate::json::ObjectWriter;
+use crate::limits::TooMuch;
 
 /// Seconds after which a client may try again when the service cannot write or is busy.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("10");
@@ -62,6 +64,13 @@ pub(crate) enum Problem {
     PreconditionFailed,
     /// Writes are refused for a while.
     ReadOnly,
+    /// The client sends more than it may.
+    TooManyRequests {
+        /// How long it must wait.
+        wait: Duration,
+    },
+    /// The client reads more at once than it may.
+    TooManyAnswers,
     /// The state of the resource does not allow it; the reason, as a sentence.
     Conflict(&'static str),
     Store(StoreError),
@@ -80,6 +89,12 @@ impl From<SelectError> for Problem {
             SelectError::NotFound => Self::NoSuchResource,
             SelectError::Store(error) => Self::Store(error),
         }
+    }
+}
+
+impl From<TooMuch> for Problem {
+    fn from(_: TooMuch) -> Self {
+        Self::TooManyAnswers
     }
 }
 
@@ -163,10 +178,14 @@ impl Problem {
             Self::ForeignOrigin => without_caching(answer),
             Self::Method { allow } => answer::with_allow(answer, allow),
             // The rest of the body may still be arriving: nothing after it can be read.
-            Self::Body(BodyError::NoRoom) => closing(with_retry_after(answer)),
+            Self::Body(BodyError::NoRoom | BodyError::TooMany) => closing(with_retry_after(answer)),
+            Self::TooManyRequests { wait } => {
+                // Whole seconds, and never none.
+                with_retry_after_seconds(answer, HeaderValue::from(wait.as_secs() + 1))
+            }
             Self::Host => closing(answer),
             Self::Body(error) if !matches!(error, BodyError::Empty) => closing(answer),
-            Self::ReadOnly => with_retry_after(answer),
+            Self::ReadOnly | Self::TooManyAnswers => with_retry_after(answer),
             // Whoever repeats such a write may make it twice.
             Self::Store(StoreError::InDoubt { .. }) => answer,
             Self::Store(error) if status_of(error) != StatusCode::INTERNAL_SERVER_ERROR => {
@@ -188,6 +207,9 @@ impl Problem {
             Self::Body(BodyError::TooSlow) => StatusCode::REQUEST_TIMEOUT,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Self::TooManyRequests { .. }
+            | Self::TooManyAnswers
+            | Self::Body(BodyError::TooMany) => StatusCode::TOO_MANY_REQUESTS,
             Self::Body(BodyError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::Fields(_) | Self::Range(_) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -225,6 +247,9 @@ impl Problem {
             Self::Body(BodyError::TooSlow) => "The request body did not arrive in time.",
             Self::Body(BodyError::Broken) => "The request body could not be read.",
             Self::Body(BodyError::NoRoom) => BUSY,
+            Self::Body(BodyError::TooMany) => "Too many request bodies at once from this client.",
+            Self::TooManyRequests { .. } => "Too many requests: slow down.",
+            Self::TooManyAnswers => "Too many long answers at once to this client.",
             Self::Fields(_) => "Error in data provided in request body.",
             Self::PreconditionFailed => "Precondition failed: the resource has changed.",
             Self::Conflict(reason) => reason,
@@ -266,8 +291,12 @@ fn without_caching(mut answer: Answer) -> Answer {
     answer
 }
 
-fn with_retry_after(mut answer: Answer) -> Answer {
-    answer.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
+fn with_retry_after(answer: Answer) -> Answer {
+    with_retry_after_seconds(answer, RETRY_SECONDS)
+}
+
+fn with_retry_after_seconds(mut answer: Answer, seconds: HeaderValue) -> Answer {
+    answer.headers_mut().insert(RETRY_AFTER, seconds);
     answer
 }
 

@@ -12,6 +12,7 @@ use store::DatabaseUrl;
 use crate::access::origins::{Origin, Origins};
 use crate::access::{AccessArgs, AccessError, Guard};
 use crate::access_log::{LogFormat, LoggedRequests};
+use crate::limits::LimitArgs;
 use crate::server::Limits;
 
 const EXIT_CODES: &str = "\
@@ -70,6 +71,9 @@ pub(super) struct ServeArgs {
     /// Maximum number of open connections, as far as the limit on open files allows
     #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
     pub(super) max_connections: usize,
+
+    #[command(flatten)]
+    pub(super) clients: LimitArgs,
 
     /// Maximum size of all resources, in bytes; more are refused with 507
     #[arg(long, value_name = "BYTES", default_value_t = 4 << 30)]

@@ -84,6 +84,7 @@ async fn serve<R: Resource, E: Extension>(
     let (listener, address) = listen(args).await?;
     dir.describe(&holder(version, address))?;
     let access = guard.access.as_str();
+    let clients = Arc::new(args.clients.limits(args.address()));
     let metrics = ServerMetrics::default();
     let api = Arc::new(Api::<R, E>::new(ApiParts {
         store: Arc::clone(&store),
@@ -94,6 +95,7 @@ async fn serve<R: Resource, E: Extension>(
         server: metrics.clone(),
         writes,
         guard,
+        limits: Arc::clone(&clients),
         extension,
     }));
     let data = dir.path().display();
@@ -104,7 +106,9 @@ async fn serve<R: Resource, E: Extension>(
     let limits = Limits { connections, idle: args.idle_timeout, ..Limits::default() };
     let serving = Arc::clone(&api);
     let handle = move |request, peer| serving.handle(request, peer);
-    if !server::serve(listener, handle, limits, metrics, stop_signal(terminate, interrupt)).await {
+    if !server::serve(listener, handle, limits, clients, metrics, stop_signal(terminate, interrupt))
+        .await
+    {
         tracing::warn!("some requests did not finish in time");
     }
     api.stop().await;

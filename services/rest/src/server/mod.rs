@@ -20,6 +20,9 @@ use tokio::sync::{Semaphore, watch};
 
 use interrupts::Stage;
 pub use metrics::ServerMetrics;
+use refusal::Refusal;
+
+use crate::limits::ClientLimits;
 
 /// The limits of a server.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +60,7 @@ pub async fn serve<H, F, B>(
     listener: TcpListener,
     handle: H,
     limits: Limits,
+    clients: Arc<ClientLimits>,
     metrics: ServerMetrics,
     shutdown: impl Future<Output = ()>,
 ) -> bool
@@ -79,17 +83,25 @@ where
             accepted = accept(&listener) => accepted,
             () = &mut shutdown => break,
         };
-        let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
-            metrics.refused();
-            refusal::refuse(stream, &refusals);
-            continue;
+        let admitted = clients.connect(peer.ip()).map_err(|_| Refusal::TooManyOfClient);
+        let admitted = admitted.and_then(|share| {
+            let permit = Arc::clone(&permits).try_acquire_owned();
+            permit.map(|permit| (permit, share)).map_err(|_| Refusal::TooMany)
+        });
+        let admitted = match admitted {
+            Ok(admitted) => admitted,
+            Err(refusal) => {
+                metrics.refused();
+                refusal::refuse(stream, refusal, &refusals);
+                continue;
+            }
         };
         let open = metrics.open();
         let connection = connection::new(&http, stream, peer, handle.clone());
         let stage = stage.clone();
         tokio::spawn(async move {
             open.closed(connection.run(limits.idle, stage).await);
-            drop(permit);
+            drop(admitted);
         });
     }
     drop((listener, stage));

@@ -13,13 +13,28 @@ pub(super) const MAX_ANSWERED: usize = 256;
 /// How long a client may take to read the answer.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-const TOO_MANY: &str = "Too many connections: try again later.";
+/// Why a connection is refused.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Refusal {
+    /// The server has as many as it may.
+    TooMany,
+    /// The client has.
+    TooManyOfClient,
+}
 
-/// Refuses a connection that is over the limit.
-pub(super) fn refuse(stream: TcpStream, permits: &Arc<Semaphore>) {
+/// Refuses a connection that is over a limit.
+pub(super) fn refuse(stream: TcpStream, refusal: Refusal, permits: &Arc<Semaphore>) {
     if let Ok(permit) = Arc::clone(permits).try_acquire_owned() {
         tokio::spawn(async move {
-            send_and_close(stream, StatusCode::SERVICE_UNAVAILABLE, TOO_MANY).await;
+            let (status, message) = match refusal {
+                Refusal::TooMany => {
+                    (StatusCode::SERVICE_UNAVAILABLE, "Too many connections: try again later.")
+                }
+                Refusal::TooManyOfClient => {
+                    (StatusCode::TOO_MANY_REQUESTS, "Too many connections from this client.")
+                }
+            };
+            send_and_close(stream, status, message).await;
             drop(permit);
         });
     }
@@ -44,7 +59,7 @@ pub(super) async fn send_and_close(mut stream: TcpStream, status: StatusCode, me
 /// An answer on a connection that hyper does not handle, or no longer.
 fn answer(status: StatusCode, message: &str) -> String {
     let retry = match status {
-        StatusCode::SERVICE_UNAVAILABLE => "retry-after: 10\r\n",
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => "retry-after: 10\r\n",
         _ => "",
     };
     let body = format!("{{\"error\": \"{message}\"}}");

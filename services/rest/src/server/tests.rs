@@ -25,7 +25,8 @@ async fn start(
     };
     let shutdown = async { drop(stopped.await) };
     let server = tokio::spawn(async move {
-        serve(listener, handle, limits, ServerMetrics::default(), shutdown).await
+        let clients = Arc::new(ClientLimits::none());
+        serve(listener, handle, limits, clients, ServerMetrics::default(), shutdown).await
     });
     (address, stop, server)
 }

@@ -8,6 +8,7 @@ use super::Api;
 use crate::extension::Extension;
 use crate::http::answer::{self, Answer};
 use crate::http::problem::{Problem, created};
+use crate::limits::Client;
 use crate::resource::Resource;
 
 /// The creation of a resource.
@@ -18,9 +19,10 @@ pub(super) struct Create<R> {
 impl<R: Resource> Create<R> {
     pub(super) async fn parse<E: Extension>(
         api: &Api<R, E>,
+        client: Client,
         body: impl Body,
     ) -> Result<Self, Problem> {
-        Ok(Self { resource: api.read_resource(body).await? })
+        Ok(Self { resource: api.read_resource(client, body).await? })
     }
 
     pub(super) async fn apply<E: Extension>(self, api: &Api<R, E>) -> Result<Answer, Problem> {

@@ -14,6 +14,7 @@ use crate::http::encoding::{self, Encoding};
 use crate::http::list_body::{self, CachedOrStreamed};
 use crate::http::paging;
 use crate::http::problem::Problem;
+use crate::limits::Client;
 use crate::resource::Resource;
 
 /// A list request.
@@ -22,14 +23,15 @@ pub(super) struct List<'a> {
     page: Page,
     condition: Condition,
     headers: &'a HeaderMap,
+    client: Client,
 }
 
 impl<'a> List<'a> {
-    pub(super) fn parse(parts: &'a Parts) -> Result<Self, Problem> {
+    pub(super) fn parse(parts: &'a Parts, client: Client) -> Result<Self, Problem> {
         let query = parts.uri.query();
         let page = paging::parse(query)?;
         let headers = &parts.headers;
-        Ok(Self { query, page, condition: conditional::condition(headers), headers })
+        Ok(Self { query, page, condition: conditional::condition(headers), headers, client })
     }
 
     pub(super) async fn apply<R: Resource, E: Extension>(
@@ -39,7 +41,7 @@ impl<'a> List<'a> {
         if let Some(query) = self.query {
             let _reading = api.budget.read_page(self.page.limit.unwrap_or(paging::MAX_LIMIT)).await;
             if let Some(selection) = api.extension.select(query, self.page).await? {
-                return selected(api, selection);
+                return selected(api, self.client, selection);
             }
         }
         // The tag of a list changes with every commit, and tells nothing of its length.
@@ -55,7 +57,11 @@ impl<'a> List<'a> {
         }
     }
 
-    async fn all<R, E>(&self, api: &Api<R, E>, wanted: Revision) -> Result<Answer, Problem> {
+    async fn all<R: Resource, E: Extension>(
+        &self,
+        api: &Api<R, E>,
+        wanted: Revision,
+    ) -> Result<Answer, Problem> {
         match api.list.get(&*api.store, &api.budget, wanted).await? {
             CachedOrStreamed::Streamed(listing) => self.streamed(api, listing, STREAM_BYTES as u64),
             CachedOrStreamed::Cached(list) => {
@@ -71,14 +77,17 @@ impl<'a> List<'a> {
         }
     }
 
-    async fn one_page<R: Resource, E>(&self, api: &Api<R, E>) -> Result<Answer, Problem> {
+    async fn one_page<R: Resource, E: Extension>(
+        &self,
+        api: &Api<R, E>,
+    ) -> Result<Answer, Problem> {
         // Without a limit it is read while it is sent.
         let _reading = api.budget.read_page(self.page.limit.unwrap_or(1)).await;
         let listing = api.store.list(self.page).await?;
         let (next, limit) = (listing.next_after, self.page.limit);
         let answer = match list_body::length(&listing) {
             Some(length) if Encoding::choose(self.headers, length) == Encoding::Identity => {
-                let permit = api.budget.take_length(length)?;
+                let permit = api.take_memory(self.client, length)?;
                 let tag = listing.revision.tag();
                 let body = Content::from(list_body::read(listing).await?).with_permit(permit);
                 answer::tagged(StatusCode::OK, body, tag, Encoding::Identity, length)
@@ -95,13 +104,15 @@ impl<'a> List<'a> {
     }
 
     /// A list that is read while it is sent, and takes so much memory meanwhile.
-    fn streamed<R, E>(
+    fn streamed<R: Resource, E: Extension>(
         &self,
         api: &Api<R, E>,
         listing: Listing,
         memory: u64,
     ) -> Result<Answer, Problem> {
-        let permit = api.budget.take_length(memory.max(STREAM_BYTES as u64))?;
+        let list = api.limits.list(self.client)?;
+        let permit = api.take_memory(self.client, memory.max(STREAM_BYTES as u64))?;
+        let permit = permit.map(|permit| permit.and_share(list));
         let (length, tag) = (list_body::length(&listing), listing.revision.tag());
         let encoding = Encoding::choose(self.headers, length.unwrap_or(u64::MAX));
         let chunks = list_body::json_chunks(listing.chunks);
@@ -115,10 +126,14 @@ impl<'a> List<'a> {
 }
 
 /// Answers with the documents that the extension has selected.
-fn selected<R: Resource, E>(api: &Api<R, E>, selection: Selection) -> Result<Answer, Problem> {
+fn selected<R: Resource, E: Extension>(
+    api: &Api<R, E>,
+    client: Client,
+    selection: Selection,
+) -> Result<Answer, Problem> {
     let Selection { documents, next } = selection;
     let body = list_body::json_list(&documents);
-    let permit = api.budget.take(body.len())?;
+    let permit = api.take_memory(client, body.len() as u64)?;
     let answer = answer::untagged_list(Content::from(body).with_permit(permit));
     Ok(match next {
         Some(query) => answer::with_next(answer, R::COLLECTION, &query),

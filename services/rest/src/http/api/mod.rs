@@ -23,7 +23,7 @@ mod replace;
 mod status;
 
 use std::marker::PhantomData;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -34,7 +34,7 @@ use store::{IdGenerator, Store};
 
 use super::answer::{self, Answer};
 use super::body::{BodyLimits, BodyReader};
-use super::budget::AnswerBudget;
+use super::budget::{AnswerBudget, BudgetPermit};
 use super::context::RequestContext;
 use super::headers::RequestHeaders;
 use super::list_body::ListCache;
@@ -42,10 +42,11 @@ use super::observe::Observer;
 use super::problem::Problem;
 use super::response_future::{ResponseFuture, WriteTasks};
 use super::route::{Actions, Route};
-use crate::access::Guard;
 use crate::access::origins::Cors;
+use crate::access::{Caller, Guard};
 use crate::access_log::AccessLog;
 use crate::extension::{Extension, NoExtension};
+use crate::limits::{Class, Client, ClientLimits};
 use crate::resource::Resource;
 use crate::server::ServerMetrics;
 use crate::writes::{WriteGate, WritePermit};
@@ -62,6 +63,7 @@ pub struct Api<R, E = NoExtension> {
     writes: Arc<WriteGate>,
     write_tasks: WriteTasks,
     guard: Arc<Guard>,
+    limits: Arc<ClientLimits>,
     extension: E,
     observer: Observer,
     resource: PhantomData<fn() -> R>,
@@ -86,8 +88,17 @@ pub struct ApiParts<E> {
     pub writes: Arc<WriteGate>,
     /// Who may use it.
     pub guard: Arc<Guard>,
+    /// What each client may ask for.
+    pub limits: Arc<ClientLimits>,
     /// What the service does besides storing.
     pub extension: E,
+}
+
+/// Who sends a request.
+#[derive(Debug, Clone, Copy)]
+struct Sender {
+    client: Client,
+    caller: Caller,
 }
 
 /// What is known about a request until it is answered.
@@ -101,13 +112,24 @@ struct Exchange {
 impl<R: Resource, E: Extension> Api<R, E> {
     /// Puts an API together.
     pub fn new(parts: ApiParts<E>) -> Self {
-        let ApiParts { store, ids, version, bodies, access_log, server, writes, guard, extension } =
-            parts;
+        let ApiParts {
+            store,
+            ids,
+            version,
+            bodies,
+            access_log,
+            server,
+            writes,
+            guard,
+            limits,
+            extension,
+        } = parts;
         Self {
             store,
             writes,
             write_tasks: WriteTasks::default(),
             guard,
+            limits,
             extension,
             observer: Observer::new(ids.process(), version, access_log, server),
             ids,
@@ -138,13 +160,16 @@ impl<R: Resource, E: Extension> Api<R, E> {
             route => route,
         };
         let headers = RequestHeaders::of(request.headers());
+        let address = self.limits.address(peer.ip(), request.headers());
+        let caller = Caller::of(&self.guard.access, headers.authorization);
+        let sender = Sender { client: self.client(address, caller), caller };
         let exchange = Exchange {
             route,
-            context: self.observer.context(&headers, peer),
+            context: self.observer.context(&headers, peer, address),
             cors: self.guard.origins.cors(headers.origin),
             received,
         };
-        if let Some(result) = self.answer_immediately(route, &request, &headers) {
+        if let Some(result) = self.answer_immediately(route, &request, &headers, sender) {
             let answer = self.finish(result, request.method(), request.uri(), exchange);
             return ResponseFuture::Ready(Some(answer));
         }
@@ -152,7 +177,7 @@ impl<R: Resource, E: Extension> Api<R, E> {
         let api = Arc::clone(self);
         let work = async move {
             let (parts, body) = request.into_parts();
-            let result = api.dispatch(route, &parts, body).await;
+            let result = api.dispatch(route, &parts, body, sender).await;
             api.finish(result, &parts.method, &parts.uri, exchange)
         };
         if is_write { self.write_tasks.run(work) } else { ResponseFuture::Pending(Box::pin(work)) }
@@ -164,8 +189,9 @@ impl<R: Resource, E: Extension> Api<R, E> {
         route: Route,
         request: &Request<B>,
         headers: &RequestHeaders<'_>,
+        sender: Sender,
     ) -> Option<Result<Answer, Problem>> {
-        if let Err(problem) = self.check(route, request, headers) {
+        if let Err(problem) = self.check(route, request, headers, sender) {
             return Some(Err(problem));
         }
         match (request.method(), route) {
@@ -182,6 +208,14 @@ impl<R: Resource, E: Extension> Api<R, E> {
         }
     }
 
+    /// Whose requests are counted together with those of a caller at an address.
+    fn client(&self, address: IpAddr, caller: Caller) -> Client {
+        match caller {
+            Caller::Known { holder, .. } => Client::Holder(holder),
+            Caller::Anonymous | Caller::Unknown => self.limits.client(address),
+        }
+    }
+
     /// Refuses methods that the path does not allow, and clients that have no access.
     ///
     /// HTTP/1.1 requires exactly one `Host` (RFC 9112, 3.2): a request with none or two
@@ -191,7 +225,12 @@ impl<R: Resource, E: Extension> Api<R, E> {
         route: Route,
         request: &Request<B>,
         headers: &RequestHeaders<'_>,
+        Sender { client, caller }: Sender,
     ) -> Result<(), Problem> {
+        if let Some(class) = class::<E>(route, request.method(), request.uri()) {
+            let too_many = |wait| Problem::TooManyRequests { wait };
+            self.limits.admit(client, class).map_err(too_many)?;
+        }
         if headers.hosts > 1 || (headers.hosts == 0 && request.version() >= Version::HTTP_11) {
             return Err(Problem::Host);
         }
@@ -202,7 +241,7 @@ impl<R: Resource, E: Extension> Api<R, E> {
         if !route.allows(request.method()) {
             return Err(Problem::Method { allow: route.allow() });
         }
-        self.guard.check(route, request.method(), headers, R::PRIVATE)
+        self.guard.check(route, request.method(), headers, caller, R::PRIVATE)
     }
 
     async fn dispatch<B: Body>(
@@ -210,6 +249,7 @@ impl<R: Resource, E: Extension> Api<R, E> {
         route: Route,
         parts: &Parts,
         body: B,
+        Sender { client, caller }: Sender,
     ) -> Result<Answer, Problem> {
         let headers = &parts.headers;
         match (&parts.method, route) {
@@ -218,21 +258,25 @@ impl<R: Resource, E: Extension> Api<R, E> {
                 let query = parts.uri.query().unwrap_or_default();
                 action::ActionOnAll { action, query }.apply(self).await
             }
-            (&Method::POST, _) => create::Create::parse(self, body).await?.apply(self).await,
+            (&Method::POST, _) => {
+                create::Create::parse(self, client, body).await?.apply(self).await
+            }
             (&Method::PUT, Route::Item(Some(id))) => {
-                replace::Replace::parse(self, id, headers, body).await?.apply(self).await
+                replace::Replace::parse(self, id, client, headers, body).await?.apply(self).await
             }
             (&Method::DELETE, Route::Item(Some(id))) => {
                 delete::Delete::parse(id, headers).apply(self).await
             }
             (_, Route::Item(Some(id))) => get::Get::parse(self, id, parts)?.apply(self).await,
-            (_, Route::Collection) => list::List::parse(parts)?.apply(self).await,
+            (_, Route::Collection) => list::List::parse(parts, client)?.apply(self).await,
             (_, Route::Ready) => {
-                let sees_details = self.guard.sees_details(&RequestHeaders::of(headers))?;
+                // Details cost more than the rest.
+                let sees_details = self.guard.sees_details(caller)?
+                    && self.limits.admit(client, Class::Read).is_ok();
                 Ok(self.ready(sees_details).await)
             }
             (_, Route::Metrics) => Ok(self.metrics().await),
-            (_, Route::Page) => page::ShowPage::parse(parts).apply(self).await,
+            (_, Route::Page) => page::ShowPage::parse(parts, client).apply(self).await,
             // All others were answered immediately.
             _ => Err(Problem::NoSuchPath),
         }
@@ -263,9 +307,28 @@ impl<R: Resource, E: Extension> Api<R, E> {
         self.writes.begin().ok_or(Problem::ReadOnly)
     }
 
+    /// Takes the memory of an answer of so many bytes to a client; `None` if it is short.
+    fn take_memory(&self, client: Client, bytes: u64) -> Result<Option<BudgetPermit>, Problem> {
+        let Some(permit) = self.budget.take_length(bytes)? else { return Ok(None) };
+        Ok(Some(permit.and_share(self.limits.answer(client, bytes)?)))
+    }
+
     /// Reads and validates a request body.
-    async fn read_resource<B: Body>(&self, body: B) -> Result<R, Problem> {
-        let body = self.bodies.read(body).await?;
+    async fn read_resource<B: Body>(&self, client: Client, body: B) -> Result<R, Problem> {
+        let body = self.bodies.read(body, self.limits.body(client)).await?;
         R::from_body(&body).map_err(Problem::Fields)
+    }
+}
+
+/// What a request asks for, as far as limits are concerned. `None` for checks of health, which
+/// must not fail because of other requests.
+fn class<E: Extension>(route: Route, method: &Method, uri: &Uri) -> Option<Class> {
+    let has_query = uri.query().is_some_and(|query| !query.is_empty());
+    match route {
+        Route::Health | Route::Ready => None,
+        _ if !method.is_safe() => Some(Class::Change),
+        Route::Collection if has_query => Some(Class::Search),
+        Route::Page if E::is_search(uri.path()) => Some(Class::Search),
+        _ => Some(Class::Read),
     }
 }

@@ -9,6 +9,7 @@ use crate::extension::Extension;
 use crate::http::answer::{self, Answer};
 use crate::http::conditional;
 use crate::http::problem::{Problem, written};
+use crate::limits::Client;
 use crate::resource::Resource;
 
 /// The replacement of a resource.
@@ -22,11 +23,12 @@ impl Replace {
     pub(super) async fn parse<R: Resource, E: Extension>(
         api: &Api<R, E>,
         id: ObjectId,
+        client: Client,
         headers: &HeaderMap,
         body: impl Body,
     ) -> Result<Self, Problem> {
         let condition = conditional::condition(headers);
-        let resource = api.read_resource(body).await?;
+        let resource = api.read_resource(client, body).await?;
         let document = Document::new(id, resource.document(id));
         Ok(Self { condition, document, facts: resource.facts() })
     }

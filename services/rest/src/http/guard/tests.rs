@@ -1,10 +1,11 @@
 use hyper::header::{HeaderMap, HeaderName};
 
 use super::*;
-use crate::access::Tokens;
 use crate::access::origins::Origins;
 use crate::access::tokens::{Entry, NewToken, TokenList};
+use crate::access::{Access, Tokens};
 
+const ANYBODY: Caller = Caller::Anonymous;
 const ID: &str = "5e0745fe9c1a2b3c4d5e6f70";
 
 fn header(value: &str) -> HeaderValue {
@@ -33,7 +34,8 @@ fn with_tokens() -> (Guard, [String; 3]) {
 fn refusal(guard: &Guard, request: &(Route, Method), private: bool, auth: Option<&str>) -> String {
     let value = auth.map(header);
     let headers = RequestHeaders { authorization: value.as_ref(), ..RequestHeaders::default() };
-    match guard.check(request.0, &request.1, &headers, private) {
+    let caller = Caller::of(&guard.access, headers.authorization);
+    match guard.check(request.0, &request.1, &headers, caller, private) {
         Ok(()) => "ok".into(),
         Err(Problem::Unauthorized { has_token }) => format!("401 {has_token}"),
         Err(Problem::Forbidden { needs }) => format!("403 {needs}"),
@@ -121,7 +123,9 @@ fn pages_of_other_origins_cannot_write() {
             .map(|(name, value)| (HeaderName::from_static(name), header(value)))
             .chain([(hyper::header::HOST, header(host))])
             .collect();
-        guard.check(Route::Collection, &Method::POST, &RequestHeaders::of(&map), false).is_ok()
+        guard
+            .check(Route::Collection, &Method::POST, &RequestHeaders::of(&map), ANYBODY, false)
+            .is_ok()
     };
     let (own, host) = ("http://events.test", "events.test");
     for (pairs, expected) in [
@@ -146,7 +150,10 @@ fn pages_of_other_origins_cannot_write() {
     }
     let foreign = header("http://elsewhere.test");
     let headers = RequestHeaders { origin: Some(&foreign), ..RequestHeaders::default() };
-    assert!(guard.check(Route::Collection, &Method::GET, &headers, false).is_ok(), "reading");
+    assert!(
+        guard.check(Route::Collection, &Method::GET, &headers, ANYBODY, false).is_ok(),
+        "reading"
+    );
 }
 
 #[test]

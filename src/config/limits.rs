@@ -1,0 +1,116 @@
+//! Reads the keys of `limits`: what each client of a service may ask for. They become variables of
+//! its environment.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde_yaml::Value;
+use support::yaml::{Section, kind};
+
+use super::model::Service;
+
+/// The keys whose values are numbers, and their variables.
+const NUMBERS: [(&str, &str); 4] = [
+    ("requests", "LIMIT_REQUESTS"),
+    ("changes", "LIMIT_CHANGES"),
+    ("searches", "LIMIT_SEARCHES"),
+    ("connections", "LIMIT_CONNECTIONS"),
+];
+const TRUSTED_PROXIES: &str = "TRUSTED_PROXIES";
+const MAX: u32 = 1_000_000;
+
+/// The variables of the limits that are given.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Limits(BTreeMap<String, String>);
+
+/// Reads them.
+pub(super) fn limits(mut section: Section<'_>) -> Limits {
+    let mut variables = BTreeMap::new();
+    for (key, variable) in NUMBERS {
+        if let Some(number) = section.whole(key, 0..=MAX) {
+            variables.insert(variable.into(), number.to_string());
+        }
+    }
+    if let Some(proxies) = section.list("trusted_proxies") {
+        let proxies: Vec<_> = proxies.iter().filter_map(|it| proxy(&section, it)).collect();
+        // An empty list is one, too: it replaces the stack's.
+        variables.insert(TRUSTED_PROXIES.into(), proxies.join(","));
+    }
+    section.finish();
+    Limits(variables)
+}
+
+impl Limits {
+    /// Sets the variables that a service does not have yet.
+    pub(super) fn give_to(self, service: &mut Service) {
+        for (variable, value) in self.0 {
+            service.env.entry(variable).or_insert(value);
+        }
+    }
+}
+
+fn proxy<'a>(section: &Section<'_>, (path, value): &(Vec<String>, &'a Value)) -> Option<&'a str> {
+    let text = value.as_str().filter(|text| is_network(text));
+    if text.is_none() {
+        let found = value.as_str().map_or_else(|| kind(value).into(), |text| format!("`{text}`"));
+        let form = "must be an address or a network, like 10.0.0.0/8";
+        section.problems().add(path, format!("{form}, not {found}"));
+    }
+    text
+}
+
+/// Reports services whose `env` sets a limit.
+pub(super) fn check_env(section: &Section<'_>, env: &BTreeMap<String, String>) {
+    for (key, variable) in NUMBERS.into_iter().chain([("trusted_proxies", TRUSTED_PROXIES)]) {
+        if env.contains_key(variable) {
+            section.problem("env", format!("has {variable}: use `limits: {{{key}: …}}` instead"));
+        }
+    }
+}
+
+/// Whether a text is an address, or one with the number of bits that networks have in common.
+fn is_network(text: &str) -> bool {
+    let (address, bits) = match text.split_once('/') {
+        Some((address, bits)) => (address, Some(bits)),
+        None => (text, None),
+    };
+    let Ok(address) = address.parse::<IpAddr>() else { return false };
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    let is_number = |bits: &str| bits.bytes().all(|byte| byte.is_ascii_digit());
+    bits.is_none_or(|bits| is_number(bits) && bits.parse().is_ok_and(|bits: u8| bits <= most))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Config, Origin, parse};
+
+    fn read(text: &str) -> Result<Config, String> {
+        let config = parse(text, Origin::File("/stack/test.yml".into()), None);
+        config.map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_service_has_its_own_limits_or_those_of_the_stack() {
+        let text = "stack: s\nlimits: {requests: 100, trusted_proxies: [10.0.0.0/8, '2001:db8::1']}\n\
+                    services:\n  events: {build: e}\n  \
+                    notifications: {build: n, limits: {requests: 0, connections: 9}}\n";
+        let config = read(text).unwrap();
+        let variables = |at: usize| {
+            let env = config.services[at].env.iter();
+            env.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+        };
+        let proxies = "TRUSTED_PROXIES=10.0.0.0/8,2001:db8::1";
+        assert_eq!(variables(0), format!("LIMIT_REQUESTS=100 {proxies}"));
+        assert_eq!(variables(1), format!("LIMIT_CONNECTIONS=9 LIMIT_REQUESTS=0 {proxies}"));
+    }
+
+    #[test]
+    fn limits_that_are_none_are_named() {
+        let text = "stack: s\nlimits: {request: 1, changes: -1, trusted_proxies: [proxy, 10.0.0.0/33]}\n\
+                    services:\n  events: {build: e}\n";
+        let error = read(text).unwrap_err();
+        for part in ["limits.request", "limits.changes", "not `proxy`", "not `10.0.0.0/33`"] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+    }
+}
