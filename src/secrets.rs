@@ -1,42 +1,83 @@
 //! Reads the secrets of services: files whose contents are never printed.
 
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::config::{Config, Service};
+use rest::private;
 
-/// A secret cannot be read.
+use crate::config::{Config, Secret, Service};
+
+/// A secret cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("the secret {} of {service} cannot be read: {source}", path.display())]
-pub struct SecretError {
-    /// The service that needs it.
-    pub service: String,
-    /// The file.
-    pub path: PathBuf,
-    /// What the system said.
-    pub source: io::Error,
+pub enum SecretError {
+    /// It cannot be read.
+    #[error("the secret {} of {service} cannot be read: {source}", path.display())]
+    Unreadable {
+        /// The service that needs it.
+        service: String,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Others can read it, too.
+    #[error(
+        "the secret {} of {service} can be read by other users of this machine: run `chmod 600 {}`",
+        path.display(), path.display()
+    )]
+    Shared {
+        /// The service that needs it.
+        service: String,
+        /// The file.
+        path: PathBuf,
+    },
 }
 
 impl SecretError {
     /// Whether the secret is this file, and the file does not exist.
     pub fn is_missing(&self, file: &Path) -> bool {
-        self.path == file && self.source.kind() == io::ErrorKind::NotFound
+        matches!(self, Self::Unreadable { path, source, .. }
+            if path == file && source.kind() == io::ErrorKind::NotFound)
     }
 }
 
 /// The contents of a service's secrets, by their names.
 pub fn read(service: &Service) -> Result<Vec<(&'static str, Vec<u8>)>, SecretError> {
-    let one = |secret: &crate::config::Secret| {
-        let path = &secret.file;
-        let bytes = fs::read(path).map_err(|source| SecretError {
-            service: service.name.to_string(),
-            path: path.clone(),
-            source,
-        })?;
+    let one = |secret: &Secret| {
+        let (bytes, is_shared) = contents(service, secret)?;
+        if is_shared && secret.is_confidential() {
+            let service = service.name.to_string();
+            return Err(SecretError::Shared { service, path: secret.file.clone() });
+        }
         Ok((secret.name, bytes))
     };
     service.secrets.iter().map(one).collect()
+}
+
+/// The contents of the secrets that can be read, whoever else can, to keep them out of what is
+/// shown.
+pub fn all(config: &Config) -> impl Iterator<Item = Vec<u8>> {
+    config.services.iter().flat_map(|service| {
+        let content = |secret| contents(service, secret).ok().map(|(bytes, _)| bytes);
+        service.secrets.iter().filter_map(content)
+    })
+}
+
+/// The contents of a secret, and whether other users can read them.
+fn contents(service: &Service, secret: &Secret) -> Result<(Vec<u8>, bool), SecretError> {
+    let read = || -> io::Result<_> {
+        let mut file = File::open(&secret.file)?;
+        let is_shared = private::is_shared(&file.metadata()?);
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok((bytes, is_shared))
+    };
+    read().map_err(|source| SecretError::Unreadable {
+        service: service.name.to_string(),
+        path: secret.file.clone(),
+        source,
+    })
 }
 
 /// Checks that all secrets can be read, before anything is changed.

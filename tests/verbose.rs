@@ -1,6 +1,5 @@
 //! What `-v`, `-vv` and `RUST_LOG` show, and that none of it is secret.
 
-use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
@@ -54,7 +53,7 @@ fn answer(mut stream: TcpStream, throttle: &mut bool) -> std::io::Result<()> {
 /// A command of a stack on EC2 with the secrets that it may have.
 fn command(world: &World, args: &[&str], token: &str) -> Command {
     let file = world.path().join("password");
-    fs::write(&file, PASSWORD).unwrap();
+    world.write_secret("password", PASSWORD);
     let file = file.display();
     world.describe(&format!(
         "stack: test\nregion: eu-west-1\nservices:\n  notifications: {{build: notifications, \

@@ -53,6 +53,13 @@ pub(super) fn check(services: &[Service], mut problem: impl FnMut(&Service, Stri
     }
 }
 
+impl Secret {
+    /// Whether nobody else may read it.
+    pub fn is_confidential(&self) -> bool {
+        self.variable != DATABASE_CA_FILE
+    }
+}
+
 impl Service {
     /// The file with the URL of the database that holds the service's data, if one does. Then no
     /// data are on its host.

@@ -211,6 +211,10 @@ fn env(mut section: Section<'_>) -> BTreeMap<String, String> {
             _ => None,
         };
         match text {
+            // Docker reads variables from a file with one on each line.
+            Some(text) if text.contains(['\n', '\r', '\0']) => {
+                section.problem(&name, "must be one line");
+            }
             Some(text) => drop(env.insert(name, text)),
             None => section.problem(&name, format!("must be a string, not {}", kind(value))),
         }

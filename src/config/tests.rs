@@ -106,6 +106,15 @@ fn environment_values_may_be_bare_scalars() {
 }
 
 #[test]
+fn an_environment_value_is_one_line() {
+    for value in ["\"a\\nB=b\"", "\"a\\r\"", "\"a\\0\""] {
+        let text = format!("stack: a\nservices:\n  x:\n    image: c/d:1\n    env: {{A: {value}}}");
+        let message = errors(&text);
+        assert!(message.contains("services.x.env.A: must be one line"), "{message}");
+    }
+}
+
+#[test]
 fn a_file_that_cannot_be_read_is_named() {
     let message = load(Some(Path::new("/nonexistent/x.yml")), None).unwrap_err().to_string();
     assert!(message.starts_with("/nonexistent/x.yml: cannot be read"), "{message}");

@@ -244,3 +244,35 @@ fn no_token_is_found_in_what_a_service_says_or_is_started_by() {
         }
     }
 }
+
+#[test]
+fn each_change_is_logged_with_who_made_it_and_without_what_was_written() {
+    let (tokens, dir) = (Tokens::of_all_roles(), temp_dir());
+    let errors = std::fs::File::create(dir.path().join("stderr")).unwrap();
+    let mut command = Command::new(program("events"));
+    command.args(["--listen", "127.0.0.1:0", "--log-format", "json"]);
+    command.args(["--trusted-proxies", "127.0.0.1", "--access-log", "off"]);
+    command.env("ACCESS_TOKENS", tokens.on_one_line()).stderr(errors);
+    let service = Service::start_with_arguments(command, &dir.path().join("data"));
+    let send = |role: &str, method: &str, path: &str, body: &str| {
+        let headers = format!("{}X-Forwarded-For: 198.51.100.7\r\n", tokens.header(role));
+        ask(service.address, method, path, &headers, body)
+    };
+    let event = EVENT.replace("\"t\"", "\"what was written\"");
+    let created = send("write", "POST", "/events", &event);
+    let item = created.header("location").unwrap().to_owned();
+    assert_eq!(send("read", "DELETE", &item, "").status, 403);
+    assert_eq!(send("admin", "GET", &item, "").status, 200);
+    assert_eq!(send("admin", "DELETE", &item, "").status, 200);
+    assert_eq!(service.terminate(), Some(0));
+    let log = std::fs::read_to_string(dir.path().join("stderr")).unwrap();
+    assert!(!log.contains("what was written"), "{log}");
+    let lines = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let changes: Vec<_> = lines
+        .filter(|line| line["message"] == "audit")
+        .map(|line| ["who", "from", "method", "what"].map(|field| line[field].clone()))
+        .collect();
+    let expected =
+        [["write", "198.51.100.7", "POST", &item], ["admin", "198.51.100.7", "DELETE", &item]];
+    assert_eq!(changes, expected.map(|fields| fields.map(serde_json::Value::from)));
+}

@@ -1,6 +1,5 @@
 //! Hosts whose services keep their data in PostgreSQL.
 
-use std::fs;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -20,8 +19,7 @@ fn write_url(stack: &Stack, gateway: &str) -> String {
     }
     let url = server.replace("@127.0.0.1:", &format!("@{gateway}:"));
     let (base, _) = url.rsplit_once('/').unwrap();
-    let file = stack.world.path().join("database-url");
-    fs::write(file, format!("{base}/of_hosts\n")).unwrap();
+    stack.world.write_secret("database-url", &format!("{base}/of_hosts\n"));
     let password = url.split([':', '@']).nth(2).unwrap();
     password.to_owned()
 }

@@ -194,6 +194,21 @@ fn a_plan_counts_the_token_that_up_creates() {
 
 #[test]
 #[ignore = "needs root and Docker: run scripts/test"]
+fn a_list_of_known_hosts_is_read_to_its_end_and_revokes_keys() {
+    let host = Existing::launch("known");
+    host.stack.home_that_knows(&host.id, &host.address);
+    let file = host.stack.world.path().join("home/.ssh/known_hosts");
+    let known = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("a broken line\n@cert-authority * ssh-ed25519 AAAA\n{known}"))
+        .unwrap();
+    assert_eq!(host.plan(&["plan"]).0, Some(0));
+    let key = known.split_once(' ').unwrap().1;
+    fs::write(&file, format!("{known}\n@revoked * {key}")).unwrap();
+    host.assert_refused(&[&["plan"], &["up"]], "that known_hosts marks as @revoked");
+}
+
+#[test]
+#[ignore = "needs root and Docker: run scripts/test"]
 fn a_rollback_leaves_a_container_alone_that_up_created() {
     let stack = Stack::new("mixed", BOTH);
     stack.run(&["up"]).succeeded();

@@ -61,7 +61,7 @@ fn a_notification_is_sent_from_a_host_and_the_password_stays_a_file() {
     // With a login.
     let password = stack.world.path().join("password");
     let login = |text: &str| {
-        fs::write(&password, text).unwrap();
+        stack.world.write_secret("password", text);
         let file = password.display();
         let login = format!("user: somebody, password_file: {file}");
         described(&stack, &format!("host: {gateway}, port: {port}, {from}, {login}"));

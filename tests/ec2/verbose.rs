@@ -9,7 +9,7 @@ use crate::harness::region::Stack;
 fn commands_on_hosts_are_shown_without_secrets() {
     let stack = Stack::with_tokens("verbose", "  notifications: {build: notifications}\n");
     let password = stack.world.path().join("password");
-    fs::write(&password, "very-secret-password\n").unwrap();
+    stack.world.write_secret("password", "very-secret-password\n");
     let mail = format!(
         "host: 127.0.0.1, from: a@example.org, user: u, password_file: {}",
         password.display()

@@ -2,6 +2,8 @@
 //! service left running when the test ends.
 
 use std::fs;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -35,6 +37,14 @@ fn load_test_program() -> &'static Path {
 }
 
 impl World {
+    /// Writes a file of the folder that only this user can read.
+    pub(crate) fn write_secret(&self, name: &str, text: &str) {
+        let mut file = fs::File::options();
+        let file = file.write(true).create(true).truncate(true).mode(0o600);
+        let mut file = file.open(self.path().join(name)).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    }
+
     /// A folder with the built services in it, described by an `eventpost.yml`.
     pub(crate) fn new() -> Self {
         let world = Self { dir: temp_dir(), port: free_ports() };

@@ -1,6 +1,7 @@
 //! Local services whose data are in PostgreSQL.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use super::resources;
@@ -17,7 +18,7 @@ fn write_url(world: &World, name: &str) {
         assert!(made.status.success(), "{made:?}");
     }
     let (base, _) = server.rsplit_once('/').unwrap();
-    fs::write(world.path().join("database-url"), format!("{base}/{name}\n")).unwrap();
+    world.write_secret("database-url", &format!("{base}/{name}\n"));
 }
 
 fn describe(world: &World, database: &str) {
@@ -67,7 +68,12 @@ fn a_database_url_that_cannot_be_used_is_said_before_anything_starts() {
     assert_eq!(missing.code, Some(1), "{missing:?}");
     assert!(missing.stderr.contains("database-url"), "{missing:?}");
     assert!(world.holder("events").is_none());
-    fs::write(world.path().join("database-url"), "postgres://u:secret@127.0.0.1:1").unwrap();
+    let file = world.path().join("database-url");
+    fs::write(&file, "postgres://u:secret@127.0.0.1:1").unwrap();
+    let shared = world.up();
+    assert!(shared.stderr.contains("database-url of"), "{shared:?}");
+    assert!(shared.stderr.contains("run `chmod 600 "), "{shared:?}");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     let refused = world.up();
     assert!(refused.stderr.contains("it has no name of a database"), "{refused:?}");
     assert!(!refused.stderr.contains("secret"), "{refused:?}");

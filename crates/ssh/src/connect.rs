@@ -39,6 +39,10 @@ pub async fn connect(
     let connected = retry("SSH", deadline, backoff, reporter, async || {
         attempt(target).await.map_err(|error| match error {
             ConnectError::WrongHostKey(found) => Failure::Permanent(wrong_key(target, found)),
+            ConnectError::RevokedHostKey(found) => {
+                let (host, address) = (target.name.clone(), target.address.to_string());
+                Failure::Permanent(HostError::RevokedHostKey { host, address, found })
+            }
             ConnectError::Denied(cause) if denied.has_passed() => {
                 let Target { name: host, address, user, .. } = target.clone();
                 let address = address.to_string();

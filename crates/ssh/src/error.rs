@@ -38,6 +38,19 @@ pub enum HostError {
         /// How to fix it.
         advice: &'static str,
     },
+    /// The host's key must not be accepted any more.
+    #[error(
+        "{host}: {address} answers with a host key that known_hosts marks as @revoked ({found}); \
+         nothing was sent to it. Give the host a new key before you use it again"
+    )]
+    RevokedHostKey {
+        /// The host.
+        host: String,
+        /// Its address.
+        address: String,
+        /// The key's fingerprint.
+        found: String,
+    },
     /// The host refuses the user or the key.
     #[error("{host}: login as {user}@{address} was refused ({cause}): check ssh.user and ssh.key")]
     Denied {

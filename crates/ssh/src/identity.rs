@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -38,6 +39,12 @@ pub enum IdentityError {
         path: PathBuf,
         /// What the system said.
         cause: String,
+    },
+    /// Others can read it, too.
+    #[error("ssh.key: {path} can be read by other users of this machine: run `chmod 600 {path}`")]
+    Shared {
+        /// The file.
+        path: PathBuf,
     },
     /// It is not in the format that `ssh-keygen` writes.
     #[error(
@@ -78,10 +85,14 @@ pub enum IdentityError {
 impl Identity {
     /// Reads a private key file.
     pub fn read(path: &Path) -> Result<Self, IdentityError> {
-        let text = fs::read_to_string(path).map_err(|error| IdentityError::Unreadable {
+        let read = || Ok((fs::read_to_string(path)?, private::is_shared(&fs::metadata(path)?)));
+        let (text, is_shared) = read().map_err(|error: io::Error| IdentityError::Unreadable {
             path: path.into(),
             cause: error.to_string(),
         })?;
+        if is_shared {
+            return Err(IdentityError::Shared { path: path.into() });
+        }
         let format = |error: ssh_key::Error| IdentityError::Format {
             path: path.into(),
             cause: error.to_string(),
@@ -175,6 +186,10 @@ mod tests {
         let error = Identity::read(&path).unwrap_err().to_string();
         assert!(error.starts_with("ssh.key: ") && error.contains("cannot be read"), "{error}");
         fs::write(&path, "-----BEGIN RSA PRIVATE KEY-----\n").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        let error = Identity::read(&path).unwrap_err().to_string();
+        assert!(error.contains("run `chmod 600 "), "{error}");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
         let error = Identity::read(&path).unwrap_err().to_string();
         assert!(error.contains("ssh-keygen -p"), "{error}");
     }

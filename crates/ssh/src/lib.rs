@@ -6,6 +6,7 @@ mod connect;
 mod error;
 mod host;
 mod identity;
+mod known_hosts;
 mod marker;
 mod poll;
 mod pump;

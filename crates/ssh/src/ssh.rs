@@ -4,12 +4,12 @@ use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
 use std::time::Duration;
 
-use ssh2::{CheckResult, KnownHostFileKind, MethodType, Session};
+use ssh2::{MethodType, Session};
 
 use super::command::{Command, Output, Progress};
+use super::known_hosts::{self, KnownHost, base64, fingerprint};
 use super::marker::Marker;
 use super::pump::Pump;
 use super::{Identity, Transport, TransportError, Trust, tunnel};
@@ -28,6 +28,8 @@ pub(super) enum ConnectError {
     Retryable(String),
     /// Another host answers; with the fingerprint of its key.
     WrongHostKey(String),
+    /// Its key was revoked; with the fingerprint.
+    RevokedHostKey(String),
     /// It refuses the user or the key.
     Denied(String),
 }
@@ -83,18 +85,15 @@ fn check_host_key(
     let (key, _) =
         session.host_key().ok_or(ConnectError::Retryable("it sent no host key".into()))?;
     let known = match trust {
-        Trust::Keys(keys) => keys.iter().any(|known| base64(key) == *known),
-        Trust::KnownHosts(file) => is_in_known_hosts(session, file, address, key),
+        Trust::Keys(keys) if keys.iter().any(|known| base64(key) == *known) => KnownHost::Trusted,
+        Trust::Keys(_) => KnownHost::Unknown,
+        Trust::KnownHosts(file) => known_hosts::look_up(session, file, address, key),
     };
-    if known { Ok(()) } else { Err(ConnectError::WrongHostKey(fingerprint(key))) }
-}
-
-fn is_in_known_hosts(session: &Session, file: &Path, address: SocketAddr, key: &[u8]) -> bool {
-    let Ok(mut known) = session.known_hosts() else { return false };
-    // Without a file, no host is known.
-    let _ = known.read_file(file, KnownHostFileKind::OpenSSH);
-    let check = known.check_port(&address.ip().to_string(), address.port(), key);
-    matches!(check, CheckResult::Match)
+    match known {
+        KnownHost::Trusted => Ok(()),
+        KnownHost::Unknown => Err(ConnectError::WrongHostKey(fingerprint(key))),
+        KnownHost::Revoked => Err(ConnectError::RevokedHostKey(fingerprint(key))),
+    }
 }
 
 impl Transport for Ssh {
@@ -145,19 +144,4 @@ impl Transport for Ssh {
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn failed(error: ssh2::Error) -> TransportError {
     TransportError(format!("the connection failed: {}", error.message()))
-}
-
-fn base64(key: &[u8]) -> String {
-    ssh_key::PublicKey::from_bytes(key)
-        .and_then(|key| key.to_openssh())
-        .ok()
-        .and_then(|line| line.split(' ').nth(1).map(|text| text.trim().to_owned()))
-        .unwrap_or_default()
-}
-
-fn fingerprint(key: &[u8]) -> String {
-    ssh_key::PublicKey::from_bytes(key).map_or_else(
-        |_| "of an unknown kind".into(),
-        |key| key.fingerprint(ssh_key::HashAlg::Sha256).to_string(),
-    )
 }

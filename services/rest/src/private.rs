@@ -38,10 +38,19 @@ pub fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Whether a file of this user can be read by others. Files of others, such as those that root
+/// shares with a group, are theirs to protect.
+pub fn is_shared(metadata: &Metadata) -> bool {
+    metadata.is_file() && is_own(metadata) && metadata.mode() & OTHERS != 0
+}
+
+fn is_own(metadata: &Metadata) -> bool {
+    metadata.uid() == rustix::process::geteuid().as_raw()
+}
+
 fn make_private(metadata: &Metadata, set: impl FnOnce(Permissions) -> io::Result<()>) {
     let mode = metadata.mode();
-    let is_own = metadata.uid() == rustix::process::geteuid().as_raw();
-    if is_own && mode & OTHERS != 0 && mode & STICKY == 0 {
+    if is_own(metadata) && mode & OTHERS != 0 && mode & STICKY == 0 {
         // File systems without modes refuse; whoever chose one accepts that.
         let _ = set(Permissions::from_mode(mode & 0o7700));
     }

@@ -60,8 +60,7 @@ fn description(config: &Config) -> String {
 /// What must not be in it: what services are given, and what logs in to AWS.
 fn secrets_of(config: &Config) -> Vec<String> {
     let values = config.services.iter().flat_map(|service| service.env.values().cloned());
-    let files = config.services.iter().filter_map(|service| secrets::read(service).ok());
-    let files = files.flatten().filter_map(|(_, content)| String::from_utf8(content).ok());
+    let files = secrets::all(config).filter_map(|content| String::from_utf8(content).ok());
     let files = files.map(|content| content.trim().to_owned());
     let own = CREDENTIALS.into_iter().filter_map(|name| env::var(name).ok());
     values.chain(own).chain(files).collect()

@@ -255,6 +255,9 @@ fn no_key(error: &Error) -> Check {
 fn refused(error: &HostError) -> Check {
     let fix = match error {
         HostError::WrongHostKey { advice, .. } => *advice,
+        HostError::RevokedHostKey { .. } => {
+            "give the host a new key, or remove the line of known_hosts if it is there by mistake"
+        }
         HostError::Denied { .. } => {
             "the key that launched the host is needed: ssh.key in the description, or the \
              state folder of the machine that ran `eventpost up`"

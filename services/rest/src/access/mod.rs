@@ -81,6 +81,14 @@ impl Access {
         }
     }
 
+    /// The name of the token that a holder has; `None` if it was taken off the list.
+    pub(crate) fn name_of(&self, holder: u64) -> Option<String> {
+        let Self::Tokens(tokens) = self else { return None };
+        let list = tokens.list.read().unwrap_or_else(PoisonError::into_inner);
+        let entry = list.entries().iter().find(|entry| entry.holder() == holder);
+        entry.map(|entry| entry.name.clone())
+    }
+
     /// Reloads the tokens, and returns their number; `None` if they are not in a file. If that
     /// fails, the previous list stays in use.
     pub fn reload(&self) -> Result<Option<usize>, AccessError> {

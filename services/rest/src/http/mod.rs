@@ -3,6 +3,7 @@
 
 mod answer;
 mod api;
+mod audit;
 mod body;
 mod budget;
 mod conditional;

@@ -33,6 +33,7 @@ use hyper::{Method, Request, StatusCode, Uri, Version};
 use store::{IdGenerator, Store};
 
 use super::answer::{self, Answer};
+use super::audit;
 use super::body::{BodyLimits, BodyReader};
 use super::budget::{AnswerBudget, BudgetPermit};
 use super::context::RequestContext;
@@ -104,6 +105,7 @@ struct Sender {
 /// What is known about a request until it is answered.
 struct Exchange {
     route: Route,
+    caller: Caller,
     context: RequestContext,
     cors: Cors,
     received: Instant,
@@ -165,6 +167,7 @@ impl<R: Resource, E: Extension> Api<R, E> {
         let sender = Sender { client: self.client(address, caller), caller };
         let exchange = Exchange {
             route,
+            caller,
             context: self.observer.context(&headers, peer, address),
             cors: self.guard.origins.cors(headers.origin),
             received,
@@ -289,7 +292,7 @@ impl<R: Resource, E: Extension> Api<R, E> {
         uri: &Uri,
         exchange: Exchange,
     ) -> Answer {
-        let Exchange { route, context, cors, received } = exchange;
+        let Exchange { route, caller, context, cors, received } = exchange;
         let mut answer = result.unwrap_or_else(|problem| {
             context.log(&problem);
             problem.answer()
@@ -297,6 +300,7 @@ impl<R: Resource, E: Extension> Api<R, E> {
         if R::PRIVATE && route.is_of_resources() || matches!(route, Route::Ready | Route::Metrics) {
             answer::forbid_caching(answer.headers_mut());
         }
+        audit::log(&self.guard, caller, method, uri, &context, &answer);
         self.observer.observe(route, method, uri, &context, &mut answer, received.elapsed());
         cors.add_headers(method, route.allow(), answer.headers_mut());
         answer
@@ -323,11 +327,13 @@ impl<R: Resource, E: Extension> Api<R, E> {
 /// What a request asks for, as far as limits are concerned. `None` for checks of health, which
 /// must not fail because of other requests.
 fn class<E: Extension>(route: Route, method: &Method, uri: &Uri) -> Option<Class> {
-    let has_query = uri.query().is_some_and(|query| !query.is_empty());
+    // Pages are read in the order of the store.
+    let is_of_page = |pair: &str| pair.starts_with("limit=") || pair.starts_with("after=");
+    let searches = |query: &str| !query.is_empty() && !query.split('&').all(is_of_page);
     match route {
         Route::Health | Route::Ready => None,
         _ if !method.is_safe() => Some(Class::Change),
-        Route::Collection if has_query => Some(Class::Search),
+        Route::Collection if uri.query().is_some_and(searches) => Some(Class::Search),
         Route::Page if E::is_search(uri.path()) => Some(Class::Search),
         _ => Some(Class::Read),
     }
