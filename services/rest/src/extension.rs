@@ -23,6 +23,12 @@ pub trait Extension: Sized + Send + Sync + 'static {
     /// The names of its actions on all resources: `POST /{collection}/{action}`.
     const COLLECTION_ACTIONS: &'static [&'static str] = &[];
 
+    /// Checks the arguments, before the data are touched. The error is shown after the service's
+    /// name.
+    fn check(_args: &Self::Args) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Starts the extension, within the service's runtime and before the first request. The
     /// error is shown after the service's name.
     fn start(args: &Self::Args, context: ExtensionContext) -> Result<Self, String>;

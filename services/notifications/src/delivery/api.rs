@@ -32,6 +32,10 @@ impl Extension for Delivery {
     const ACTIONS: &'static [&'static str] = &["retry"];
     const COLLECTION_ACTIONS: &'static [&'static str] = &["retry"];
 
+    fn check(args: &MailArgs) -> Result<(), String> {
+        args.settings().map(drop)
+    }
+
     fn start(args: &MailArgs, service: ExtensionContext) -> Result<Self, String> {
         let store = Arc::clone(&service.store);
         let Some(settings) = args.settings()? else {

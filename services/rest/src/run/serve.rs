@@ -60,6 +60,7 @@ async fn serve<R: Resource, E: Extension>(
     let Signals { terminate, interrupt, hangup } = Signals::install()?;
     system::survive_file_size_limit().map_err(RunError::system)?;
     let guard = Arc::new(args.guard()?);
+    E::check(extension_args).map_err(RunError::Extension)?;
     let connections = args.max_connections.min(system::room_for_connections());
     let dir = DataDir::lock(&args.data.data)?;
     let writes = Arc::new(WriteGate::default());
