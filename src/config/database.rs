@@ -70,26 +70,21 @@ impl Service {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::{Config, Origin, parse};
-
-    fn read(text: &str) -> Result<Config, String> {
-        let config = parse(text, Origin::File("/stack/test.yml".into()), None);
-        config.map_err(|error| error.to_string())
-    }
+    use crate::config::tests::{accepted, errors};
 
     #[test]
     fn a_service_has_its_own_database_or_that_of_the_stack() {
         let text = "stack: s\ndatabase: {url_file: url, ca_file: ca.pem}\nservices:\n  \
                     events: {build: e}\n  notifications: {build: n, database: {url_file: /other}}\n";
-        let config = read(text).unwrap();
+        let config = accepted(text);
         let files = |at: usize| {
             let secrets = config.services[at].secrets.iter();
             secrets.map(|it| format!("{}={}", it.variable, it.file.display())).collect::<Vec<_>>()
         };
-        let own = ["DATABASE_URL_FILE=/stack/url", "DATABASE_CA_FILE=/stack/ca.pem"];
+        let own = ["DATABASE_URL_FILE=url", "DATABASE_CA_FILE=ca.pem"];
         assert_eq!(files(0), own);
         assert_eq!(files(1), ["DATABASE_URL_FILE=/other"]);
-        let none = read("stack: s\nservices: {e: {build: e}}").unwrap();
+        let none = accepted("stack: s\nservices: {e: {build: e}}");
         assert!(none.services[0].database().is_none());
     }
 
@@ -102,7 +97,7 @@ mod tests {
                 "line 2: services.e: env: DATABASE_URL would be shown",
             ),
         ] {
-            let error = read(&format!("stack: s\n{text}")).unwrap_err();
+            let error = errors(&format!("stack: s\n{text}"));
             assert!(error.contains(message) && !error.contains("secret"), "{message}: {error}");
         }
     }

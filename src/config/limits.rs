@@ -82,19 +82,14 @@ fn is_network(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::{Config, Origin, parse};
-
-    fn read(text: &str) -> Result<Config, String> {
-        let config = parse(text, Origin::File("/stack/test.yml".into()), None);
-        config.map_err(|error| error.to_string())
-    }
+    use crate::config::tests::{accepted, errors};
 
     #[test]
     fn a_service_has_its_own_limits_or_those_of_the_stack() {
         let text = "stack: s\nlimits: {requests: 100, trusted_proxies: [10.0.0.0/8, '2001:db8::1']}\n\
                     services:\n  events: {build: e}\n  \
                     notifications: {build: n, limits: {requests: 0, connections: 9}}\n";
-        let config = read(text).unwrap();
+        let config = accepted(text);
         let variables = |at: usize| {
             let env = config.services[at].env.iter();
             env.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
@@ -108,7 +103,7 @@ mod tests {
     fn limits_that_are_none_are_named() {
         let text = "stack: s\nlimits: {request: 1, changes: -1, trusted_proxies: [proxy, 10.0.0.0/33]}\n\
                     services:\n  events: {build: e}\n";
-        let error = read(text).unwrap_err();
+        let error = errors(text);
         for part in ["limits.request", "limits.changes", "not `proxy`", "not `10.0.0.0/33`"] {
             assert!(error.contains(part), "{part}: {error}");
         }

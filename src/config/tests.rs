@@ -4,11 +4,13 @@ use ec2::GroupName;
 
 use super::*;
 
-fn errors(text: &str) -> String {
+/// What is wrong with a description.
+pub(super) fn errors(text: &str) -> String {
     parse(text, Origin::File("test.yml".into()), None).unwrap_err().to_string()
 }
 
-fn accepted(text: &str) -> Config {
+/// A description without errors.
+pub(super) fn accepted(text: &str) -> Config {
     parse(text, Origin::File("test.yml".into()), None).unwrap()
 }
 

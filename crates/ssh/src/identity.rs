@@ -1,7 +1,7 @@
 //! Keys: the one that logs in, and those that identify hosts.
 
 use std::fmt;
-use std::fs;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -85,8 +85,12 @@ pub enum IdentityError {
 impl Identity {
     /// Reads a private key file.
     pub fn read(path: &Path) -> Result<Self, IdentityError> {
-        let read = || Ok((fs::read_to_string(path)?, private::is_shared(&fs::metadata(path)?)));
-        let (text, is_shared) = read().map_err(|error: io::Error| IdentityError::Unreadable {
+        let read = || -> io::Result<_> {
+            let file = File::open(path)?;
+            let is_shared = private::is_shared(&file.metadata()?);
+            Ok((io::read_to_string(file)?, is_shared))
+        };
+        let (text, is_shared) = read().map_err(|error| IdentityError::Unreadable {
             path: path.into(),
             cause: error.to_string(),
         })?;
@@ -161,6 +165,7 @@ impl fmt::Debug for Identity {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;

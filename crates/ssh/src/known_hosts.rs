@@ -5,6 +5,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use base64ct::{Base64, Encoding};
 use ssh2::{CheckResult, KnownHostFileKind, Session};
 
 /// What the list says of a key.
@@ -56,13 +57,9 @@ fn is_revoked(text: &str, key: &str) -> bool {
     })
 }
 
-/// A key as the text of a public key file has it.
+/// A key as the text of a public key file has it, of any kind.
 pub(super) fn base64(key: &[u8]) -> String {
-    ssh_key::PublicKey::from_bytes(key)
-        .and_then(|key| key.to_openssh())
-        .ok()
-        .and_then(|line| line.split(' ').nth(1).map(|text| text.trim().to_owned()))
-        .unwrap_or_default()
+    Base64::encode_string(key)
 }
 
 /// A key's fingerprint, as `ssh-keygen -l` shows it.

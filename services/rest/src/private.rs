@@ -38,10 +38,11 @@ pub fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Whether a file of this user can be read by others. Files of others, such as those that root
-/// shares with a group, are theirs to protect.
+/// Whether others can read or write a file: everybody, or a group that this user has let in. Which
+/// group another user lets in, root for example, is theirs to decide.
 pub fn is_shared(metadata: &Metadata) -> bool {
-    metadata.is_file() && is_own(metadata) && metadata.mode() & OTHERS != 0
+    let bits = if is_own(metadata) { 0o066 } else { 0o006 };
+    metadata.is_file() && metadata.mode() & bits != 0
 }
 
 fn is_own(metadata: &Metadata) -> bool {

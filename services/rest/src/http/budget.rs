@@ -32,7 +32,7 @@ pub(crate) struct AnswerBudget {
 /// The memory of one answer, until the last clone is dropped.
 #[derive(Debug, Clone)]
 pub(crate) struct BudgetPermit {
-    _memory: Arc<OwnedSemaphorePermit>,
+    _memory: Option<Arc<OwnedSemaphorePermit>>,
     /// What the client holds with it.
     shares: Vec<Arc<Share>>,
 }
@@ -65,7 +65,9 @@ impl AnswerBudget {
         let units = bytes.div_ceil(UNIT).min(BUDGET_BYTES / UNIT);
         let units = u32::try_from(units).unwrap_or(u32::MAX);
         match Arc::clone(&self.memory).try_acquire_many_owned(units) {
-            Ok(permit) => Ok(Some(BudgetPermit { _memory: Arc::new(permit), shares: Vec::new() })),
+            Ok(permit) => {
+                Ok(Some(BudgetPermit { _memory: Some(Arc::new(permit)), shares: Vec::new() }))
+            }
             Err(_) => Err(StoreError::Busy { why: "too many long answers are being read" }),
         }
     }
@@ -79,6 +81,11 @@ impl AnswerBudget {
 }
 
 impl BudgetPermit {
+    /// What a client holds of an answer whose memory others have taken, too.
+    pub(crate) fn of_share(share: Share) -> Self {
+        Self { _memory: None, shares: vec![Arc::new(share)] }
+    }
+
     /// The permit, with something more that the client holds until then.
     pub(crate) fn and_share(mut self, share: Option<Share>) -> Self {
         self.shares.extend(share.map(Arc::new));

@@ -1,7 +1,6 @@
 //! Records each request when it is answered: in the metrics, in the access log, and by adding
 //! its ids to the answer.
 
-use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use hyper::body::Body;
@@ -13,7 +12,7 @@ use store::Statistics;
 
 use super::answer::Answer;
 use super::context::{RequestContext, RequestIds};
-use super::headers::{REQUEST_ID, RequestHeaders, TRACEPARENT};
+use super::headers::{REQUEST_ID, TRACEPARENT};
 use super::metrics::RequestMetrics;
 use super::route::Route;
 use crate::access_log::{AccessLog, AccessLogEntry};
@@ -23,7 +22,8 @@ use crate::server::ServerMetrics;
 /// Records every request and its answer.
 #[derive(Debug)]
 pub(crate) struct Observer {
-    ids: RequestIds,
+    /// Generates the ids of requests.
+    pub(crate) ids: RequestIds,
     requests: RequestMetrics,
     access_log: AccessLog,
     /// All metrics but those of the store.
@@ -46,15 +46,6 @@ impl Observer {
         registry.register_collector(Box::new(server));
         registry.register_collector(Box::new(access_log.metrics()));
         Self { ids: RequestIds::new(process), requests, access_log, registry }
-    }
-
-    pub(crate) fn context(
-        &self,
-        headers: &RequestHeaders<'_>,
-        peer: SocketAddr,
-        client: IpAddr,
-    ) -> RequestContext {
-        self.ids.context(headers, peer, client)
     }
 
     /// Records an answer, and adds the request's ids to it.

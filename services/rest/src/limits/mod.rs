@@ -31,14 +31,14 @@ pub use settings::LimitArgs;
 pub(crate) use shares::Share;
 use shares::Shares;
 
-/// Holders of a token, and clients that cannot be told apart, may have so many times what a client
-/// may.
+/// Holders of a token, and clients that cannot be told apart, may send so many times as many requests
+/// as a client, on so many times as many connections. Of the memory they have no more.
 const WIDE: u32 = 4;
 /// The bytes of bodies that arrive from one client at the same time: an eighth of what all have.
 const BODY_BYTES: usize = 2 << 20;
 
-/// The bytes of answers that one client reads at the same time: an eighth of what all have.
-const ANSWER_BYTES: usize = 4 << 20;
+/// The bytes of answers that one client reads at the same time: a quarter of what all have.
+const ANSWER_BYTES: usize = 8 << 20;
 /// Lists that one client reads at the same time while they are read from the store, of 32.
 const LISTS: usize = 8;
 
@@ -80,11 +80,14 @@ pub struct ClientLimits {
 
 impl ClientLimits {
     fn new(quotas: Quotas, proxies: Proxies, gateway: Option<IpAddr>) -> Self {
-        let connections = quotas.connections.map(|it| Shares::new(it.get() as usize));
+        let connections = quotas.connections.map(|it| {
+            let wide = it.saturating_mul(NonZeroU32::MIN.saturating_add(WIDE - 1));
+            Shares::new(it.get() as usize, wide.get() as usize)
+        });
         let memory = quotas.are_any().then(|| Memory {
-            bodies: Shares::new(BODY_BYTES),
-            answers: Shares::new(ANSWER_BYTES),
-            lists: Shares::new(LISTS),
+            bodies: Shares::new(BODY_BYTES, BODY_BYTES),
+            answers: Shares::new(ANSWER_BYTES, ANSWER_BYTES),
+            lists: Shares::new(LISTS, LISTS),
         });
         Self { rates: Rates::new(quotas), connections, memory, proxies, gateway }
     }

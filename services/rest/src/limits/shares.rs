@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::WIDE;
 use super::client::Client;
 
 /// Counts what each client holds of something, up to a limit.
@@ -12,6 +11,8 @@ use super::client::Client;
 pub(super) struct Shares {
     /// What one client may hold.
     limit: usize,
+    /// What those may that may have more.
+    wide: usize,
     /// Only clients that hold something are in it.
     held: Mutex<HashMap<Client, Held>>,
 }
@@ -31,8 +32,8 @@ pub(crate) struct Share {
 }
 
 impl Shares {
-    pub(super) fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { limit, held: Mutex::default() })
+    pub(super) fn new(limit: usize, wide: usize) -> Arc<Self> {
+        Arc::new(Self { limit, wide, held: Mutex::default() })
     }
 
     /// Gives a client a share, unless it would hold too much with it.
@@ -50,7 +51,7 @@ impl Shares {
     }
 
     fn limit_of(&self, client: Client) -> usize {
-        if client.is_wide() { self.limit * WIDE as usize } else { self.limit }
+        if client.is_wide() { self.wide } else { self.limit }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Client, Held>> {
@@ -94,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_client_holds_no_more_than_its_share() {
-        let shares = Shares::new(10);
+        let shares = Shares::new(10, 40);
         let (one, other) = (Client::V4([192, 0, 2, 1].into()), Client::V4([192, 0, 2, 2].into()));
         let mut first = Shares::take(&shares, one, 6).unwrap();
         assert!(Shares::take(&shares, one, 5).is_none());

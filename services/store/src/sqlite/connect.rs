@@ -16,7 +16,7 @@ pub(super) const FILE: &str = "data.sqlite";
 /// What the former engine left in a folder: its log.
 const OLD_LOG: &str = "log";
 /// How long a connection waits for another program's lock.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -129,10 +129,11 @@ impl Log {
     }
 
     /// Moves the whole log to the file, so that the next commit starts it from its beginning.
-    /// Waits for readers as long as for other programs.
-    pub(super) fn restart(&self, connection: &Connection) -> rusqlite::Result<()> {
+    /// Waits for readers as long as for other programs, and returns whether they let go of it.
+    pub(super) fn restart(&self, connection: &Connection) -> rusqlite::Result<bool> {
         self.checkpoints.fetch_add(1, Ordering::Relaxed);
-        connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()))
+        let sql = "PRAGMA wal_checkpoint(RESTART)";
+        connection.query_row(sql, [], |row| Ok(row.get::<_, i64>(0)? == 0))
     }
 
     /// Wakes the thread that looks after the log.

@@ -1,7 +1,7 @@
 //! Row numbers of documents.
 
 use rusqlite::Connection;
-use rusqlite::ffi::SQLITE_CONSTRAINT_PRIMARYKEY;
+use rusqlite::ffi::{self, SQLITE_CONSTRAINT_PRIMARYKEY};
 
 use super::failure::code;
 use crate::{ObjectId, Tag};
@@ -30,6 +30,12 @@ pub(super) fn insert(
     match insert.execute((number, id, tag, key, body)) {
         Err(error) if is_taken(&error) => {}
         inserted => return inserted.map(|_| number),
+    }
+    let sql = "SELECT id FROM documents WHERE number = ?1";
+    let owner: ObjectId = connection.prepare_cached(sql)?.query_row([number], |row| row.get(0))?;
+    if owner == id {
+        // The index of ids has lost it.
+        return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CORRUPT), None));
     }
     // Preferred numbers are not negative.
     let sql = "SELECT min(number, 0) - 1 FROM (SELECT min(number) AS number FROM documents)";

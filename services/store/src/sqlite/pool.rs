@@ -27,6 +27,8 @@ pub(super) struct Pool {
 struct State {
     idle: Vec<ReadConnection>,
     open: usize,
+    /// How often states were released.
+    releases: u64,
     /// Threads that wait for a connection. Waking nobody is a system call, too, and most reads
     /// would make one.
     waiting: usize,
@@ -35,8 +37,8 @@ struct State {
 impl Pool {
     /// A pool of at most so many connections. It opens one, so that an unreadable file is noticed.
     pub(super) fn new(path: &Path, limit: usize) -> Result<Self, StoreError> {
-        let idle = vec![ReadConnection::open(path)?];
-        let state = Mutex::new(State { idle, open: 1, waiting: 0 });
+        let idle = vec![ReadConnection::open(path, 0)?];
+        let state = Mutex::new(State { idle, open: 1, releases: 0, waiting: 0 });
         Ok(Self { path: path.into(), limit, state, returned: Condvar::new() })
     }
 
@@ -60,23 +62,25 @@ impl Pool {
 
     /// An idle connection, or one that is opened, for which there must be room.
     fn take_from(&self, mut state: MutexGuard<'_, State>) -> Result<Pooled<'_>, StoreError> {
-        let reader = state.idle.pop();
+        let (reader, releases) = (state.idle.pop(), state.releases);
         state.open += usize::from(reader.is_none());
         drop(state);
         let mut pooled = Pooled { pool: self, reader, is_limited: false };
         if pooled.reader.is_none() {
-            pooled.reader = Some(ReadConnection::open(&self.path)?);
+            pooled.reader = Some(ReadConnection::open(&self.path, releases)?);
         }
         Ok(pooled)
     }
 
-    /// Has idle connections let go of the states that they keep.
+    /// Has connections let go of the states that they keep: idle ones now, others when they are
+    /// returned.
     pub(super) fn release_states(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = state.idle.len();
+        state.releases += 1;
+        let (idle, releases) = (state.idle.len(), state.releases);
         // One that cannot is closed, which does it.
-        state.idle.retain_mut(|reader| reader.release_state().is_ok());
-        state.open -= open - state.idle.len();
+        state.idle.retain_mut(|reader| reader.catch_up(releases));
+        state.open -= idle - state.idle.len();
     }
 }
 
@@ -128,7 +132,7 @@ impl Drop for Pooled<'_> {
             // One that would interrupt the next read is closed.
             let is_free = !self.is_limited
                 || reader.connection.progress_handler(0, None::<fn() -> bool>).is_ok();
-            is_free.then_some(reader)
+            (is_free && reader.catch_up(state.releases)).then_some(reader)
         });
         match usable {
             Some(reader) => state.idle.push(reader),

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use rusqlite::Connection;
 
 use super::cache::Cache;
+use super::connect::LOCK_TIMEOUT;
 use super::failure::{is_of_a_value, translate};
 use super::log::{Log, Progress};
 use super::pool::Pool;
@@ -20,6 +22,9 @@ use crate::{Revision, StoreError};
 
 /// Reads that may wait at once. More would wait for the same disk and take memory for their pages.
 const READS: usize = 8;
+
+/// How long a commit waits for single reads, which take some microseconds.
+const MOMENT: Duration = Duration::from_millis(20);
 
 /// What the threads and the readers of a store share.
 #[derive(Debug)]
@@ -116,13 +121,33 @@ impl Shared {
     /// As [`Log::checkpoint`].
     pub(super) fn checkpoint(&self, connection: &Connection) -> rusqlite::Result<Progress> {
         self.pool_at_once.release_states();
-        self.log.checkpoint(connection)
+        let progress = self.log.checkpoint(connection);
+        // States that were read meanwhile lie in the log, which could not start from its beginning.
+        // Those that are read from now on lie in the file, if all of the log was moved.
+        self.pool_at_once.release_states();
+        progress
+    }
+
+    /// Moves the log to the file and lets the next commit start it from its beginning, if readers
+    /// allow both. For the thread that commits: no other keeps commits from coming between.
+    pub(super) fn finish_checkpoint(&self, connection: &Connection) -> rusqlite::Result<Progress> {
+        let progress = self.checkpoint(connection)?;
+        if progress.is_complete() {
+            // Reads that began before have only moments left. Lists may take long.
+            connection.busy_timeout(MOMENT)?;
+            let restarted = self.log.restart(connection);
+            connection.busy_timeout(LOCK_TIMEOUT)?;
+            if !restarted? {
+                return Ok(Progress { moved: 0, ..progress });
+            }
+        }
+        Ok(progress)
     }
 
     /// As [`Log::restart`].
     pub(super) fn restart_log(&self, connection: &Connection) -> rusqlite::Result<()> {
-        self.pool_at_once.release_states();
-        self.log.restart(connection)
+        self.checkpoint(connection)?;
+        self.log.restart(connection).map(drop)
     }
 
     /// Shows what a commit has made.

@@ -7,7 +7,7 @@ use store::{Condition, Listing, Page, Revision};
 use super::Api;
 use crate::extension::{Extension, Selection};
 use crate::http::answer::{self, Answer};
-use crate::http::budget::STREAM_BYTES;
+use crate::http::budget::{BudgetPermit, STREAM_BYTES};
 use crate::http::conditional::{self, unchanged};
 use crate::http::content::Content;
 use crate::http::encoding::{self, Encoding};
@@ -71,8 +71,12 @@ impl<'a> List<'a> {
                     Encoding::Identity => list.plain.clone(),
                     Encoding::Gzip => list.gzip().await?,
                 };
+                // Those who read the same list share its memory, but only this client may be
+                // reading it any more: half of it counts.
+                let share = api.limits.answer(self.client, body.len() as u64 / 2)?;
+                let body = Content::from(body).with_permit(share.map(BudgetPermit::of_share));
                 let tag = list.revision.tag();
-                Ok(answer::tagged(StatusCode::OK, body.into(), tag, encoding, length))
+                Ok(answer::tagged(StatusCode::OK, body, tag, encoding, length))
             }
         }
     }

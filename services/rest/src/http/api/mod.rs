@@ -168,7 +168,7 @@ impl<R: Resource, E: Extension> Api<R, E> {
         let exchange = Exchange {
             route,
             caller,
-            context: self.observer.context(&headers, peer, address),
+            context: self.observer.ids.context(&headers, peer, address),
             cors: self.guard.origins.cors(headers.origin),
             received,
         };

@@ -1,5 +1,10 @@
 //! Documents, conditions, durability and revisions.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use tokio::runtime::Handle;
+
 use super::super::numbers;
 use super::*;
 use crate::{Document, Facts, ObjectId};
@@ -78,4 +83,36 @@ async fn ids_that_prefer_the_same_row_have_rows_of_their_own() {
     ];
     let [_, second, third] = documents;
     assert_eq!(found, [None, Some(second), Some(third)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn single_reads_do_not_keep_the_log_from_starting_again() {
+    let fixture = Fixture::new();
+    let store = &fixture.store;
+    let text = "x".repeat(60_000);
+    for n in 0..100 {
+        fixture.insert(n, &text).await;
+    }
+    let is_done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        // Too long for the cache: each is read from the file or the log.
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let reads = (0..100).cycle().take_while(|_| !is_done.load(Ordering::Relaxed));
+                reads.for_each(|n| drop(store.get_at_once(id(n))));
+            });
+        }
+        let write = |n: u32| store.write(insert(n % 100, &format!("{n}{text}")));
+        // Some 140 MiB.
+        for round in 0..300 {
+            let writes: Vec<_> = (0..8).map(|n| write(round * 8 + n)).collect();
+            for write in writes {
+                tokio::task::block_in_place(|| Handle::current().block_on(write)).unwrap();
+            }
+        }
+        is_done.store(true, Ordering::Relaxed);
+    });
+    let statistics = store.statistics().await;
+    // What writes wait for, and one commit.
+    assert!(statistics.log_bytes < 66 << 20, "{statistics:?}");
 }

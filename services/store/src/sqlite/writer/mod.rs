@@ -137,7 +137,7 @@ impl Writer {
             batch.push(first);
             self.carry_out(&mut batch, &mut jobs);
             if self.shared.log.take_finish() {
-                let _ = self.shared.checkpoint(&self.connection);
+                let _ = self.shared.finish_checkpoint(&self.connection);
             }
         }
         // The file then has everything, and the next start finds no log to read.
@@ -152,8 +152,13 @@ impl Writer {
     fn carry_out(&mut self, batch: &mut Vec<Job>, jobs: &mut Jobs) {
         let results = match self.commit(|writer| writer.apply_batch(batch, jobs)) {
             Ok(results) => results,
-            // Each of them would only wait again.
-            Err(error @ StoreError::Busy { .. }) if batch.len() > 1 => {
+            // Each of them would only wait again, and so would those that wait for them.
+            Err(error @ StoreError::Busy { .. }) => {
+                while batch.len() < BATCH
+                    && let Some(job) = jobs.poll()
+                {
+                    batch.push(job);
+                }
                 batch.iter().map(|_| Err(error.clone())).collect()
             }
             Err(error) if batch.len() == 1 => {
@@ -323,7 +328,7 @@ impl Writer {
             if begun.elapsed() > LOG_TIMEOUT / 2 {
                 snapshots.end_oldest(&[Reader::Backup]);
             }
-            let progress = self.shared.checkpoint(&self.connection);
+            let progress = self.shared.finish_checkpoint(&self.connection);
             if progress.is_ok_and(Progress::is_complete) {
                 return Ok(());
             }
