@@ -1,7 +1,6 @@
 //! Reads the secrets of services: files whose contents are never printed.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rest::private;
@@ -66,14 +65,7 @@ pub fn all(config: &Config) -> impl Iterator<Item = Vec<u8>> {
 
 /// The contents of a secret, and whether other users can read them.
 fn contents(service: &Service, secret: &Secret) -> Result<(Vec<u8>, bool), SecretError> {
-    let read = || -> io::Result<_> {
-        let mut file = File::open(&secret.file)?;
-        let is_shared = private::is_shared(&file.metadata()?);
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
-        Ok((bytes, is_shared))
-    };
-    read().map_err(|source| SecretError::Unreadable {
+    private::read(&secret.file).map_err(|source| SecretError::Unreadable {
         service: service.name.to_string(),
         path: secret.file.clone(),
         source,

@@ -54,8 +54,7 @@ fn a_service_refuses_writes_and_accepts_them_when_there_is_room_again() {
     assert_eq!(send(service.address, "GET", "/readyz", None).status, 200);
     fs::remove_file(&ballast).unwrap();
     let more = fill(&service, &long_event()).len();
-    // The log of recent commits takes a part of so small a disk, now more and now less.
-    assert!(more > 20, "{more}");
+    assert!(more > 100, "{more}");
     service.kill();
     fs::write(&ballast, "").unwrap();
     let service = start_without_reserve(&data);

@@ -69,7 +69,7 @@ fn changes_and_searches_have_limits_of_their_own() {
     // What was refused was not carried out.
     let created = changes.iter().filter(|status| **status == 201).count();
     let list = send_as(service.address, client, "GET", "/events", "").json();
-    assert_eq!(list["events"].as_array().or(list.as_array()).unwrap().len(), created);
+    assert_eq!(list.as_array().unwrap().len(), created);
     let searches = statuses(service.address, client, "/events?q=a", 50);
     assert!(searches[..6].iter().all(|status| *status == 200), "{searches:?}");
     assert!(searches.contains(&429), "{searches:?}");

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use serde_yaml::Value;
 use support::yaml::{Section, kind};
 
@@ -68,16 +69,9 @@ pub(super) fn check_env(section: &Section<'_>, env: &BTreeMap<String, String>) {
     }
 }
 
-/// Whether a text is an address, or one with the number of bits that networks have in common.
+/// Whether a text is an address or a network, as the services read it.
 fn is_network(text: &str) -> bool {
-    let (address, bits) = match text.split_once('/') {
-        Some((address, bits)) => (address, Some(bits)),
-        None => (text, None),
-    };
-    let Ok(address) = address.parse::<IpAddr>() else { return false };
-    let most = if address.is_ipv4() { 32 } else { 128 };
-    let is_number = |bits: &str| bits.bytes().all(|byte| byte.is_ascii_digit());
-    bits.is_none_or(|bits| is_number(bits) && bits.parse().is_ok_and(|bits: u8| bits <= most))
+    text.parse::<IpAddr>().is_ok() || text.parse::<IpNet>().is_ok()
 }
 
 #[cfg(test)]

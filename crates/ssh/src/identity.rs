@@ -1,8 +1,6 @@
 //! Keys: the one that logs in, and those that identify hosts.
 
 use std::fmt;
-use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -85,18 +83,13 @@ pub enum IdentityError {
 impl Identity {
     /// Reads a private key file.
     pub fn read(path: &Path) -> Result<Self, IdentityError> {
-        let read = || -> io::Result<_> {
-            let file = File::open(path)?;
-            let is_shared = private::is_shared(&file.metadata()?);
-            Ok((io::read_to_string(file)?, is_shared))
-        };
-        let (text, is_shared) = read().map_err(|error| IdentityError::Unreadable {
-            path: path.into(),
-            cause: error.to_string(),
-        })?;
+        let unreadable = |cause: String| IdentityError::Unreadable { path: path.into(), cause };
+        let (bytes, is_shared) =
+            private::read(path).map_err(|error| unreadable(error.to_string()))?;
         if is_shared {
             return Err(IdentityError::Shared { path: path.into() });
         }
+        let text = String::from_utf8(bytes).map_err(|error| unreadable(error.to_string()))?;
         let format = |error: ssh_key::Error| IdentityError::Format {
             path: path.into(),
             cause: error.to_string(),

@@ -52,7 +52,7 @@ pub mod writes;
 pub use access_log::{AccessLog, LogFormat, LoggedRequests};
 pub use extension::{Extension, NoExtension};
 pub use http::{Api, ApiParts, BodyLimits, Content, ContentError, ResponseFuture};
-pub use limits::{ClientLimits, LimitArgs, Quotas};
+pub use limits::ClientLimits;
 pub use readiness::Readiness;
 pub use resource::Resource;
 pub use run::run;

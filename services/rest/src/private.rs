@@ -2,7 +2,7 @@
 //! with a wider mode become private when they are used.
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -38,9 +38,18 @@ pub fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Reads a file, and returns whether other users can access it, too.
+pub fn read(path: &Path) -> io::Result<(Vec<u8>, bool)> {
+    let mut file = File::open(path)?;
+    let is_shared = is_shared(&file.metadata()?);
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok((bytes, is_shared))
+}
+
 /// Whether others can read or write a file: everybody, or a group that this user has let in. Which
 /// group another user lets in, root for example, is theirs to decide.
-pub fn is_shared(metadata: &Metadata) -> bool {
+fn is_shared(metadata: &Metadata) -> bool {
     let bits = if is_own(metadata) { 0o066 } else { 0o006 };
     metadata.is_file() && metadata.mode() & bits != 0
 }

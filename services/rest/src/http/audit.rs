@@ -8,7 +8,7 @@ use super::answer::Answer;
 use super::context::RequestContext;
 use crate::access::{Caller, Guard};
 
-/// Logs a change that was made. On loopback, where everybody may change everything, nobody asks.
+/// Logs a change that was made. Nothing is logged on loopback if access is open.
 pub(crate) fn log(
     guard: &Guard,
     caller: Caller,

@@ -5,7 +5,7 @@
 //! proxies   the proxies that are trusted to name the client
 //! gateway   the address that Docker puts in the place of some clients
 //! rates     requests, changes and searches a second
-//! shares    connections, and bytes of bodies that arrive
+//! shares    what clients hold at the same time: connections, bodies, answers, lists
 //! settings  from the command line and the environment
 //! ```
 
@@ -27,16 +27,15 @@ pub(crate) use client::Client;
 use proxies::Proxies;
 pub(crate) use rates::Class;
 use rates::Rates;
-pub use settings::LimitArgs;
+pub(crate) use settings::LimitArgs;
 pub(crate) use shares::Share;
 use shares::Shares;
 
-/// Holders of a token, and clients that cannot be told apart, may send so many times as many requests
-/// as a client, on so many times as many connections. Of the memory they have no more.
-const WIDE: u32 = 4;
+/// How many times the rates and connections of one client the holders of a token, and clients that
+/// cannot be told apart, may have. They may use no more memory.
+const WIDE: NonZeroU32 = NonZeroU32::new(4).expect("not zero");
 /// The bytes of bodies that arrive from one client at the same time: an eighth of what all have.
 const BODY_BYTES: usize = 2 << 20;
-
 /// The bytes of answers that one client reads at the same time: a quarter of what all have.
 const ANSWER_BYTES: usize = 8 << 20;
 /// Lists that one client reads at the same time while they are read from the store, of 32.
@@ -44,17 +43,18 @@ const LISTS: usize = 8;
 
 /// What each client may have; `None` is unlimited.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Quotas {
+struct Quotas {
     /// Requests a second, and twice as many at once.
-    pub requests: Option<NonZeroU32>,
+    requests: Option<NonZeroU32>,
     /// Of these, those that change something.
-    pub changes: Option<NonZeroU32>,
+    changes: Option<NonZeroU32>,
     /// Of these, those that search.
-    pub searches: Option<NonZeroU32>,
+    searches: Option<NonZeroU32>,
     /// Open connections.
-    pub connections: Option<NonZeroU32>,
+    connections: Option<NonZeroU32>,
 }
 
+/// What each client holds of the service's memory.
 #[derive(Debug)]
 struct Memory {
     bodies: Arc<Shares>,
@@ -80,10 +80,9 @@ pub struct ClientLimits {
 
 impl ClientLimits {
     fn new(quotas: Quotas, proxies: Proxies, gateway: Option<IpAddr>) -> Self {
-        let connections = quotas.connections.map(|it| {
-            let wide = it.saturating_mul(NonZeroU32::MIN.saturating_add(WIDE - 1));
-            Shares::new(it.get() as usize, wide.get() as usize)
-        });
+        let connections = quotas
+            .connections
+            .map(|it| Shares::new(it.get() as usize, it.saturating_mul(WIDE).get() as usize));
         let memory = quotas.are_any().then(|| Memory {
             bodies: Shares::new(BODY_BYTES, BODY_BYTES),
             answers: Shares::new(ANSWER_BYTES, ANSWER_BYTES),

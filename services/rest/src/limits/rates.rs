@@ -12,6 +12,8 @@ use governor::{Quota, RateLimiter};
 use super::client::Client;
 use super::{Quotas, WIDE};
 
+/// The seconds whose requests may come at once after a pause.
+const BURST: NonZeroU32 = NonZeroU32::new(2).expect("not zero");
 /// Clients that are counted by themselves at once, some 100 bytes each.
 const MAX_CLIENTS: usize = 1 << 16;
 /// Requests between two looks at how many clients there are.
@@ -73,13 +75,12 @@ impl Rates {
 impl Rate {
     fn new(per_second: NonZeroU32) -> Self {
         let buckets = |per_second: NonZeroU32| {
-            let burst = per_second.saturating_mul(NonZeroU32::MIN.saturating_add(1));
+            let burst = per_second.saturating_mul(BURST);
             RateLimiter::dashmap(Quota::per_second(per_second).allow_burst(burst))
         };
-        let wide = per_second.saturating_mul(NonZeroU32::MIN.saturating_add(WIDE - 1));
         Self {
             clients: buckets(per_second),
-            wide: buckets(wide),
+            wide: buckets(per_second.saturating_mul(WIDE)),
             clock: DefaultClock::default(),
             seen: AtomicU32::new(0),
             is_full: AtomicBool::new(false),

@@ -17,7 +17,7 @@ const CONNECTIONS: u32 = 256;
 
 /// The limits of each client.
 #[derive(Debug, Clone, clap::Args)]
-pub struct LimitArgs {
+pub(crate) struct LimitArgs {
     /// Requests a second that each client may send; others are refused with 429. 0 is no limit
     /// [default: 5000; on loopback: 0]
     #[arg(long, value_name = "N", env = "LIMIT_REQUESTS")]

@@ -128,20 +128,18 @@ impl Shared {
         progress
     }
 
-    /// Moves the log to the file and lets the next commit start it from its beginning, if readers
-    /// allow both. For the thread that commits: no other keeps commits from coming between.
-    pub(super) fn finish_checkpoint(&self, connection: &Connection) -> rusqlite::Result<Progress> {
-        let progress = self.checkpoint(connection)?;
-        if progress.is_complete() {
-            // Reads that began before have only moments left. Lists may take long.
-            connection.busy_timeout(MOMENT)?;
-            let restarted = self.log.restart(connection);
-            connection.busy_timeout(LOCK_TIMEOUT)?;
-            if !restarted? {
-                return Ok(Progress { moved: 0, ..progress });
-            }
+    /// Moves the log to the file. Returns whether the next commit starts it from its beginning,
+    /// which readers may prevent. Only the thread that commits can call this: commits of another
+    /// would come in between.
+    pub(super) fn finish_checkpoint(&self, connection: &Connection) -> rusqlite::Result<bool> {
+        if !self.checkpoint(connection)?.is_complete() {
+            return Ok(false);
         }
-        Ok(progress)
+        // Single reads in progress end within moments. Lists may take long.
+        connection.busy_timeout(MOMENT)?;
+        let restarted = self.log.restart(connection);
+        connection.busy_timeout(LOCK_TIMEOUT)?;
+        restarted
     }
 
     /// As [`Log::restart`].

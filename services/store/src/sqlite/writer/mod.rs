@@ -28,7 +28,7 @@ use rusqlite::{Connection, ffi};
 use tokio::sync::mpsc;
 
 use super::failure::{code, leaves_doubt, readable};
-use super::log::{LARGEST, PAGE, Progress};
+use super::log::{LARGEST, PAGE};
 use super::shared::Shared;
 use super::snapshots::Reader;
 use super::totals::Totals;
@@ -328,8 +328,7 @@ impl Writer {
             if begun.elapsed() > LOG_TIMEOUT / 2 {
                 snapshots.end_oldest(&[Reader::Backup]);
             }
-            let progress = self.shared.finish_checkpoint(&self.connection);
-            if progress.is_ok_and(Progress::is_complete) {
+            if matches!(self.shared.finish_checkpoint(&self.connection), Ok(true)) {
                 return Ok(());
             }
             if was_blocked || begun.elapsed() > LOG_TIMEOUT {
