@@ -75,7 +75,9 @@ impl Relay {
     /// The mails that it has accepted.
     pub(crate) fn accepted(&self) -> Vec<Value> {
         let text = fs::read_to_string(&self.accepted).unwrap_or_default();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        // The relay may be in the middle of writing the line after the last whole one.
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }
 
