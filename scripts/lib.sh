@@ -2,6 +2,10 @@
 # What the scripts share: installing what is missing on Debian and Ubuntu. Sourced by
 # bash.
 
+# How cargo builds programs that are shipped to hosts.
+# shellcheck disable=SC2034 # for whoever sources this
+as_deployed=(--config 'profile.release.lto="fat"')
+
 step() { printf '\n== %s\n' "$*"; }
 
 install() { # PACKAGE...

@@ -13,7 +13,7 @@ use support::http::{Client, Endpoint};
 use support::wait::Deadline;
 
 use crate::access::Token;
-use crate::binary::{self, BinaryError};
+use crate::binary::{self, BinaryError, Destination};
 use crate::config::{Config, DockerSource, Service, Source};
 use crate::docker::{self, WriteMode};
 use crate::error::Error;
@@ -136,7 +136,7 @@ pub fn artifact<'a>(
         }
         let reporter = Reporter::new(sink, "build");
         let name = service.name.as_str();
-        let program = binary::provide(config, service, reporter).await;
+        let program = binary::provide(config, service, Destination::Hosts, reporter).await;
         let program =
             program.inspect_err(|_| reporter.failed(format!("{name} could not be built")))?;
         let bytes = tokio::fs::read(&program).await.map_err(|error| BinaryError::Cargo {

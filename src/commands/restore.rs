@@ -8,7 +8,7 @@ use futures_util::future::{join_all, try_join_all};
 
 use super::backup::Row;
 use crate::backup::{self, BackupError, Manifest};
-use crate::binary;
+use crate::binary::{self, Destination};
 use crate::cli::Restore;
 use crate::config::Config;
 use crate::docker::{self, DataStep};
@@ -89,7 +89,7 @@ async fn into_folders(session: &Session, copies: &Path) -> Result<(), Error> {
         }
         let reporter = session.reporter(name);
         reporter.step("building");
-        let program = binary::provide(&session.config, service, reporter).await;
+        let program = binary::provide(&session.config, service, Destination::Here, reporter).await;
         let program = program.inspect_err(|_| reporter.failed("there is no program to run"))?;
         folder.create()?;
         stopped.push((folder, program, local::local_env(service), reporter));

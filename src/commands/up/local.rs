@@ -13,7 +13,7 @@ use support::digest::sha256;
 use support::http::{Client, Endpoint};
 
 use crate::access::Token;
-use crate::binary;
+use crate::binary::{self, Destination};
 use crate::cli::{self, Up};
 use crate::config::{Name, Service};
 use crate::error::Error;
@@ -147,7 +147,7 @@ async fn build(port_base: u16, session: &Session) -> Result<Vec<BuiltService>, E
     for service in &config.services {
         let reporter = session.reporter(service.name.as_str());
         reporter.step("building");
-        let program = binary::provide(&config, service, reporter).await;
+        let program = binary::provide(&config, service, Destination::Here, reporter).await;
         let program = program.inspect_err(|_| reporter.failed("there is no program to run"))?;
         reporter.detail("built");
         let address = addresses[&service.name];
