@@ -77,7 +77,7 @@ fn event(n: u64, id: ObjectId) -> (Document, Facts) {
         place: words(&place).collect(),
         topics: topics(&topic).collect(),
     };
-    (Document::new(id, body), Facts { search: Some(search), delivery: None })
+    (Document::new(id, body), Facts { search: Some(search), ..Facts::default() })
 }
 
 async fn fill(store: &Arc<SqliteStore>, events: u64, writers: u64) -> Duration {

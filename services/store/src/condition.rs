@@ -43,6 +43,11 @@ pub struct Condition {
 }
 
 impl Condition {
+    /// That the tag is this one.
+    pub fn only(tag: Tag) -> Self {
+        Self { matches: Some(Tags::OneOf(vec![tag])), matches_none: None }
+    }
+
     /// Whether it holds for every document, which then need not be read.
     pub fn is_always_true(&self) -> bool {
         self.matches.is_none() && self.matches_none.is_none()

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Tag;
+use crate::{Schedule, Tag};
 
 /// How long after the first attempt a mail is retried.
 const MAX_RETRY_TIME: Duration = Duration::from_secs(86_400);
@@ -130,20 +130,21 @@ impl DeliveryState {
         Self::Scheduled { due, failures: None }
     }
 
-    /// The state after a document was stored that asks for a mail at `due`; none if it stays as
+    /// The state after a document was stored that asks for a mail; none if it stays as
     /// `known`, the delivery that there was. `expiry` is how late a mail may be that is first seen,
     /// once mails are sent.
     pub(crate) fn after_write(
         known: Option<(&Self, Tag)>,
         tag: Tag,
-        due: u64,
+        schedule: &Schedule,
         now: u64,
         expiry: Option<u64>,
     ) -> Option<Self> {
+        let due = schedule.due;
         match known {
             Some((_, known)) if known == tag => return None,
             // What was sent is sent again only if it is set to a later time.
-            Some((sent @ Self::Sent { .. }, _)) if due <= now => {
+            Some((sent @ Self::Sent { .. }, _)) if due <= now && !schedule.is_other_mail => {
                 return Some(sent.clone());
             }
             _ => {}

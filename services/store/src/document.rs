@@ -132,6 +132,8 @@ pub struct Facts {
     pub search: Option<SearchFacts>,
     /// The mail that it asks for.
     pub delivery: Option<Schedule>,
+    /// When it is removed unless it has been replaced, in milliseconds since 1970.
+    pub remove_at: Option<u64>,
 }
 
 /// What a search finds a document by. Words and topics are folded (see [`crate::words`]).
@@ -154,4 +156,7 @@ pub struct Schedule {
     pub recipient: String,
     /// When it is due, in milliseconds since 1970.
     pub due: u64,
+    /// Whether it is another mail than the document asked for before: then it is sent although that
+    /// was.
+    pub is_other_mail: bool,
 }

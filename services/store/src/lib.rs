@@ -11,6 +11,7 @@
 //! columns     states of deliveries as values of columns
 //! tokens      what documents are found by
 //! words       how texts are folded and cut into words, the same for every engine
+//! suppression  addresses that get no mails
 //! statistics  what a store has counted and measured
 //! backup      the format of backups, the same for every engine
 //! database_url  where the URL of a database is
@@ -44,6 +45,7 @@ mod settings;
 mod sqlite;
 mod statistics;
 mod store;
+mod suppression;
 mod tokens;
 pub mod words;
 
@@ -62,3 +64,4 @@ pub use settings::{Limits, Settings};
 pub use sqlite::{SqliteStore, back_up_folder, restore};
 pub use statistics::{Histogram, HistogramReading, MICROSECONDS, Statistics};
 pub use store::{Store, StoreFuture};
+pub use suppression::{AddressDigest, Suppression};

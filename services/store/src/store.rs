@@ -6,9 +6,9 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use crate::{
-    BackupError, BackupSummary, Claim, Delivery, DeliveryFilter, DeliveryState, Document, Found,
-    Listing, ObjectId, Page, RetryOutcome, Revision, Search, StateName, Statistics, StoreError,
-    Write, WriteOutcome,
+    AddressDigest, BackupError, BackupSummary, Claim, Delivery, DeliveryFilter, DeliveryState,
+    Document, Found, Listing, ObjectId, Page, RetryOutcome, Revision, Search, StateName,
+    Statistics, StoreError, Write, WriteOutcome,
 };
 
 /// What the methods of a [`Store`] return.
@@ -68,6 +68,17 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// When a delivery is due next or a claim becomes void, in milliseconds since 1970.
     fn next_due(&self) -> StoreFuture<'_, Option<u64>>;
+
+    /// Removes up to `limit` documents whose [time](crate::Facts::remove_at) has come. Returns how
+    /// many may have been removed: less than `limit` if no others are left.
+    fn remove_due(&self, limit: usize) -> StoreFuture<'_, usize>;
+
+    /// Notes that an address gets no mails any more, or that it does again. Restored backups do
+    /// not undo the former.
+    fn suppress(&self, address: AddressDigest, is_suppressed: bool) -> StoreFuture<'_, ()>;
+
+    /// Whether an address gets no mails.
+    fn is_suppressed(&self, address: AddressDigest) -> StoreFuture<'_, bool>;
 
     /// The present state of the store as a whole.
     fn revision(&self) -> StoreFuture<'_, Revision>;

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{BackupError, BackupSummary, Writer};
-use crate::{Delivery, Document, ObjectId, StoreError};
+use crate::{AddressDigest, Delivery, Document, ObjectId, StoreError, Suppression};
 
 /// One state of a store.
 pub(crate) trait Source {
@@ -21,6 +21,12 @@ pub(crate) trait Source {
         &mut self,
         after: Option<ObjectId>,
     ) -> Result<Vec<(ObjectId, Option<Delivery>)>, StoreError>;
+
+    /// Some addresses after one that get no mails, by ascending digest; none at the end.
+    fn suppressions(
+        &mut self,
+        after: Option<AddressDigest>,
+    ) -> Result<Vec<Suppression>, StoreError>;
 
     /// Since when mails are sent.
     fn mail_since(&mut self) -> Result<Option<u64>, StoreError>;
@@ -64,6 +70,17 @@ pub(crate) fn copy(
             if let Some(delivery) = delivery {
                 writer.delivery(id, &delivery)?;
             }
+        }
+    }
+    let mut after = None;
+    loop {
+        let suppressions = source.suppressions(after)?;
+        if suppressions.is_empty() {
+            break;
+        }
+        for suppression in suppressions {
+            after = Some(suppression.address);
+            writer.suppression(&suppression)?;
         }
     }
     if let Some(since) = source.mail_since()? {

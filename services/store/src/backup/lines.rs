@@ -28,6 +28,19 @@ pub(super) struct DeliveryFields {
     tag: String,
 }
 
+/// An address that gets no mails.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct SuppressionLine {
+    pub(super) suppressed: SuppressionFields,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct SuppressionFields {
+    /// The digest of the address, in hexadecimal digits.
+    pub(super) address: String,
+    pub(super) since: u64,
+}
+
 /// Since when mails are sent.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct MailSince {

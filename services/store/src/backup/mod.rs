@@ -1,9 +1,10 @@
 //! The format of backups: one snapshot of a store as lines of text, the same for every engine.
 //!
 //! ```text
-//! {"eventpost backup": 1, "collection": "events"}
+//! {"eventpost backup": 2, "collection": "events"}
 //! {"id": "5e07…", …}                               each document as it is stored, by ascending id
 //! {"delivery": {"id": "5e07…", "state": …, "tag": …}}   by ascending id
+//! {"suppressed": {"address": "ab12…", "since": …}}      by ascending digest of the address
 //! {"mail since": 1577836800000}                    if mails were ever sent
 //! {"end": {"documents": 1, "deliveries": 1, "sha256": "…"}}   of everything before this line
 //! ```
@@ -22,7 +23,7 @@ pub use read::{Item, Reader};
 pub use write::Writer;
 
 /// The version of the format that is written.
-pub const VERSION: u64 = 1;
+pub const VERSION: u64 = 2;
 
 /// What is in a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use sha2::{Digest, Sha256};
 
-use super::lines::{DeliveryLine, EndLine, Header, MailSince};
+use super::lines::{DeliveryLine, EndLine, Header, MailSince, SuppressionLine};
 use super::{BackupError, BackupSummary, VERSION};
-use crate::{Delivery, Document, ObjectId, hex};
+use crate::{Delivery, Document, ObjectId, Suppression, hex};
 
 /// Longer lines are nobody's documents.
 pub(super) const MAX_LINE: u64 = 1 << 20;
@@ -20,6 +20,8 @@ pub enum Item {
     Document(Document),
     /// The delivery of a document before it.
     Delivery(ObjectId, Delivery),
+    /// An address that gets no mails.
+    Suppression(Suppression),
     /// Since when mails are sent, in milliseconds since 1970.
     MailSince(u64),
     /// The end: everything before it is as it was written.
@@ -106,6 +108,11 @@ impl<'a> Reader<'a> {
             self.last.1 = Some(id);
             self.summary.deliveries += 1;
             return Ok(Item::Delivery(id, delivery));
+        }
+        if line.starts_with(b"{\"suppressed\":") {
+            let SuppressionLine { suppressed } = self.parse(line)?;
+            let address = suppressed.address.parse().map_err(|problem| self.damaged(problem))?;
+            return Ok(Item::Suppression(Suppression { address, since: suppressed.since }));
         }
         let MailSince { since } = self.parse(line)?;
         Ok(Item::MailSince(since))

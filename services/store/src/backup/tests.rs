@@ -73,9 +73,9 @@ fn a_backup_with_any_bit_flipped_is_none() {
 fn a_foreign_a_newer_and_a_longer_backup_are_named() {
     let other = verify(&mut backup().as_slice(), Some("notifications"));
     assert!(matches!(other, Err(BackupError::OtherCollection { .. })), "{other:?}");
-    let newer = String::from_utf8(backup()).unwrap().replacen("backup\":1", "backup\":2", 1);
+    let newer = String::from_utf8(backup()).unwrap().replacen("backup\":2", "backup\":3", 1);
     let newer = verify(&mut newer.as_bytes(), None);
-    assert!(matches!(newer, Err(BackupError::Newer { found: 2 })), "{newer:?}");
+    assert!(matches!(newer, Err(BackupError::Newer { found: 3 })), "{newer:?}");
     for text in ["", "{}\n", "PK\u{3}\u{4}", "{\"id\": \"x\"}\n"] {
         let foreign = verify(&mut text.as_bytes(), None);
         assert!(matches!(foreign, Err(BackupError::NotABackup)), "{foreign:?}");

@@ -5,11 +5,15 @@ use std::io::Write;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::lines::{DeliveryFields, DeliveryLine, End, EndLine, Header, MailSince};
+use super::lines::{
+    DeliveryFields, DeliveryLine, End, EndLine, Header, MailSince, SuppressionFields,
+    SuppressionLine,
+};
 use super::{BackupError, BackupSummary, VERSION};
-use crate::{Delivery, Document, ObjectId, StoreError, hex};
+use crate::{Delivery, Document, ObjectId, StoreError, Suppression, hex};
 
-/// Writes a backup: documents, deliveries and since when mails are sent, in this order.
+/// Writes a backup: documents, deliveries, suppressions and since when mails are sent, in this
+/// order.
 pub struct Writer<'a> {
     out: &'a mut dyn Write,
     digest: Sha256,
@@ -52,6 +56,13 @@ impl<'a> Writer<'a> {
     pub fn delivery(&mut self, id: ObjectId, delivery: &Delivery) -> Result<(), BackupError> {
         self.summary.deliveries += 1;
         self.json(&DeliveryLine { delivery: DeliveryFields::new(id, delivery) })
+    }
+
+    /// Writes an address that gets no mails. They come by ascending digest.
+    pub fn suppression(&mut self, suppression: &Suppression) -> Result<(), BackupError> {
+        let Suppression { address, since } = *suppression;
+        let address = address.to_string();
+        self.json(&SuppressionLine { suppressed: SuppressionFields { address, since } })
     }
 
     /// Writes since when mails are sent, in milliseconds since 1970.

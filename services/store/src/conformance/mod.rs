@@ -7,6 +7,7 @@ pub(crate) mod backup;
 mod deliveries;
 mod documents;
 mod lists;
+mod removals;
 mod search;
 
 use std::sync::Arc;
@@ -185,7 +186,7 @@ pub(crate) async fn new_database() -> String {
 }
 
 /// What follows from the documents of these tests: lines with a time, words, a place, topics,
-/// and maybe an address and when a mail is due.
+/// and maybe an address and when a mail is due, and when they are removed.
 pub(crate) fn facts(document: &[u8]) -> Facts {
     let text = std::str::from_utf8(document).unwrap();
     let fields: Vec<_> = text.split('|').collect();
@@ -198,11 +199,14 @@ pub(crate) fn facts(document: &[u8]) -> Facts {
     };
     let delivery = match rest {
         [recipient, due, ..] => {
-            Some(Schedule { recipient: (*recipient).into(), due: due.parse().unwrap() })
+            let (recipient, due) = ((*recipient).into(), due.parse().unwrap());
+            let is_other_mail = recipient == "other@b.org";
+            Some(Schedule { recipient, due, is_other_mail })
         }
         _ => None,
     };
-    Facts { search: Some(search), delivery }
+    let remove_at = rest.get(2).map(|at| at.parse().unwrap());
+    Facts { search: Some(search), delivery, remove_at }
 }
 
 pub(crate) fn id(n: u32) -> ObjectId {

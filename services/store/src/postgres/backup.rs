@@ -12,10 +12,13 @@ use super::pool::{Manager, Pool};
 use super::rows::{delivery, delivery_columns, document};
 use super::schema::{self, name};
 use super::status::{self, Status};
-use super::url;
+use super::{suppressions, url};
 use crate::backup::{Source, copy};
 use crate::columns::{after_bytes, rows};
-use crate::{BackupError, BackupSummary, DatabaseUrl, Delivery, Document, ObjectId, StoreError};
+use crate::{
+    AddressDigest, BackupError, BackupSummary, DatabaseUrl, Delivery, Document, ObjectId,
+    StoreError, Suppression,
+};
 
 /// Documents or deliveries that are read at once.
 const PART_ROWS: usize = 500;
@@ -77,6 +80,14 @@ impl Source for State<'_> {
         let read = found.iter().map(|row| Ok((row.try_get(0)?, delivery(row, 1)?)));
         let read = read.collect::<Result<Vec<_>, tokio_postgres::Error>>();
         connection.judge(read)
+    }
+
+    fn suppressions(
+        &mut self,
+        after: Option<AddressDigest>,
+    ) -> Result<Vec<Suppression>, StoreError> {
+        let connection = self.transaction.connection()?;
+        self.runtime.block_on(suppressions::select(connection, after, PART_ROWS))
     }
 
     fn mail_since(&mut self) -> Result<Option<u64>, StoreError> {

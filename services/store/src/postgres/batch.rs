@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tokio_postgres::types::ToSql;
 
 use super::status::Status;
-use crate::columns::Columns;
+use crate::columns::{Columns, signed};
 use crate::settings::{Growth, Limits};
 use crate::{
     Condition, Delivery, DeliveryState, Document, Facts, ObjectId, Schedule, SearchFacts,
@@ -34,6 +34,7 @@ struct Entry {
     document: Option<Stored>,
     facts: Option<SearchFacts>,
     delivery: Option<Scheduled>,
+    remove_at: Option<u64>,
     is_changed: bool,
     is_delivery_changed: bool,
 }
@@ -71,6 +72,14 @@ pub(super) struct DeliveryRows<'a> {
     pub(super) attempts: Vec<Option<i32>>,
     pub(super) times: Vec<Option<i64>>,
     pub(super) reasons: Vec<Option<String>>,
+}
+
+/// When documents are removed, by column.
+#[derive(Debug, Default)]
+pub(super) struct RemovalRows {
+    pub(super) ids: Vec<ObjectId>,
+    pub(super) tags: Vec<Tag>,
+    pub(super) times: Vec<i64>,
 }
 
 impl Batch {
@@ -142,6 +151,7 @@ impl Batch {
         let tag = document.tag;
         entry.document = Some(Stored { tag, length, document: Some(Ok(document.clone())) });
         entry.facts.clone_from(&facts.search);
+        entry.remove_at = facts.remove_at;
         entry.is_changed = true;
         self.has_changed = true;
         match &facts.delivery {
@@ -155,6 +165,7 @@ impl Batch {
         let entry = self.entries.get_mut(&id)?;
         let stored = entry.document.take()?;
         entry.facts = None;
+        entry.remove_at = None;
         entry.is_changed = true;
         entry.unschedule();
         self.has_changed = true;
@@ -195,6 +206,17 @@ impl Batch {
         rows
     }
 
+    /// When documents are to be removed.
+    pub(super) fn removals(&self) -> RemovalRows {
+        let mut rows = RemovalRows::default();
+        for (id, entry) in self.entries.iter().filter(|(_, entry)| entry.is_changed) {
+            if let (Some(stored), Some(at)) = (&entry.document, entry.remove_at) {
+                rows.push(*id, stored.tag, at);
+            }
+        }
+        rows
+    }
+
     /// The deliveries to be stored.
     pub(super) fn deliveries(&self) -> DeliveryRows<'_> {
         let mut rows = DeliveryRows::default();
@@ -204,6 +226,14 @@ impl Batch {
             }
         }
         rows
+    }
+}
+
+impl RemovalRows {
+    pub(super) fn push(&mut self, id: ObjectId, tag: Tag, at: u64) {
+        self.ids.push(id);
+        self.tags.push(tag);
+        self.times.push(signed(at));
     }
 }
 
@@ -240,7 +270,7 @@ impl<'a> DeliveryRows<'a> {
 impl Entry {
     fn schedule(&mut self, tag: Tag, schedule: &Schedule, now: u64, expiry: Option<u64>) {
         let known = self.delivery.as_ref().map(|it| (&it.delivery.state, it.delivery.tag));
-        if let Some(state) = DeliveryState::after_write(known, tag, schedule.due, now, expiry) {
+        if let Some(state) = DeliveryState::after_write(known, tag, schedule, now, expiry) {
             let delivery = Delivery { state, tag };
             self.delivery = Some(Scheduled { recipient: schedule.recipient.clone(), delivery });
             self.is_delivery_changed = true;

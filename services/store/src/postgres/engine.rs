@@ -12,12 +12,12 @@ use tokio::sync::oneshot;
 use super::rows::document;
 use super::status::{self, Status};
 use super::writer::Job;
-use super::{PostgresStore, backup, deliveries, list, search};
+use super::{PostgresStore, backup, deliveries, list, removals, search, suppressions};
 use crate::mutex::lock;
 use crate::{
-    BackupError, BackupSummary, Claim, Delivery, DeliveryFilter, DeliveryState, Document, Found,
-    Listing, ObjectId, Page, RetryOutcome, Revision, Search, StateName, Statistics, Store,
-    StoreError, StoreFuture, Write, WriteOutcome,
+    AddressDigest, BackupError, BackupSummary, Claim, Condition, Delivery, DeliveryFilter,
+    DeliveryState, Document, Found, Listing, ObjectId, Page, RetryOutcome, Revision, Search,
+    StateName, Statistics, Store, StoreError, StoreFuture, Write, WriteOutcome,
 };
 
 /// How long a write waits for a place in the queue.
@@ -191,6 +191,26 @@ impl Store for PostgresStore {
 
     fn next_due(&self) -> StoreFuture<'_, Option<u64>> {
         Box::pin(deliveries::next_due(&self.changes))
+    }
+
+    fn remove_due(&self, limit: usize) -> StoreFuture<'_, usize> {
+        Box::pin(async move {
+            let due = removals::due(&self.changes, limit).await?;
+            for (id, tag) in &due {
+                // One that was replaced stays.
+                self.ask(Write::Remove { id: *id, condition: Condition::only(*tag) }).await?;
+                removals::forget(&self.changes, *id, *tag).await?;
+            }
+            Ok(due.len())
+        })
+    }
+
+    fn suppress(&self, address: AddressDigest, is_suppressed: bool) -> StoreFuture<'_, ()> {
+        Box::pin(suppressions::suppress(&self.changes, address, is_suppressed))
+    }
+
+    fn is_suppressed(&self, address: AddressDigest) -> StoreFuture<'_, bool> {
+        Box::pin(suppressions::contains(&self.pool, address))
     }
 
     fn revision(&self) -> StoreFuture<'_, Revision> {

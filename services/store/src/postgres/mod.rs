@@ -13,6 +13,8 @@
 //! writer       the task that makes all changes of documents
 //! counters     what is counted
 //! rows         documents and deliveries as rows
+//! removals     documents that are removed at a time
+//! suppressions addresses that get no mails
 //! list, search, deliveries    reading, and claims
 //! backup, restore    backups of a database, and what is restored from them
 //! engine       the trait's methods
@@ -30,11 +32,13 @@ mod health;
 mod list;
 mod open;
 mod pool;
+mod removals;
 mod restore;
 mod rows;
 mod schema;
 mod search;
 mod status;
+mod suppressions;
 #[cfg(test)]
 mod tests;
 mod tls;

@@ -7,21 +7,21 @@ use std::time::Duration;
 
 use tokio_postgres::types::ToSql;
 
-use super::batch::{DeliveryRows, Scheduled};
+use super::batch::{DeliveryRows, RemovalRows, Scheduled};
 use super::connection::Connection;
 use super::deliveries::EXPIRE;
 use super::health::Health;
 use super::open::wait_for;
 use super::schema::{self, MIGRATIONS, prepare};
 use super::status::{self, Status};
-use super::url;
 use super::writer::{PUT, SCHEDULE, UNSCHEDULE};
+use super::{removals, suppressions, url};
 use crate::backup::{self, Item};
 use crate::clock::now;
 use crate::columns::{after_bytes, signed};
 use crate::{
-    BackupError, BackupSummary, DatabaseUrl, Delivery, DeliveryState, Document, ObjectId, Settings,
-    StoreError, Tag, tokens,
+    BackupError, BackupSummary, DatabaseUrl, Delivery, DeliveryState, Document, Facts, ObjectId,
+    Settings, StoreError, Tag, tokens,
 };
 
 /// How long an answer is waited for.
@@ -88,6 +88,17 @@ pub async fn restore_database(
     Ok(summary)
 }
 
+/// When documents are to be removed.
+fn removals_of(documents: &[Document], facts: &[Facts]) -> RemovalRows {
+    let mut rows = RemovalRows::default();
+    for (document, facts) in documents.iter().zip(facts) {
+        if let Some(at) = facts.remove_at {
+            rows.push(document.id, document.tag, at);
+        }
+    }
+    rows
+}
+
 /// Has searches be planned for what is there now. Without it they are until the server does it.
 async fn analyze(connection: &mut Connection) {
     let analyzed = async {
@@ -129,6 +140,9 @@ impl Restorer {
                     documents.push(document);
                 }
                 Item::Delivery(id, delivery) => deliveries.push((id, delivery)),
+                Item::Suppression(suppression) => {
+                    suppressions::add(&mut self.connection, &[suppression]).await?;
+                }
                 Item::MailSince(time) => since = Some(time),
                 Item::End(summary) => {
                     self.deliver(deliveries).await?;
@@ -179,6 +193,8 @@ impl Restorer {
         connection.execute(PUT, &[&ids, &tags, &times, &tokens, &bodies]).await?;
         connection.execute(UNSCHEDULE, &[&replaced]).await?;
         connection.execute(SCHEDULE, &rows.values()).await?;
+        let rows = removals_of(&documents, &facts);
+        connection.execute(removals::NOTE, &[&rows.ids, &rows.tags, &rows.times]).await?;
         self.bytes += bodies.iter().map(|body| body.len() as u64).sum::<u64>();
         self.last = Some(last);
         Ok(())

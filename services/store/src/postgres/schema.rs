@@ -19,8 +19,10 @@ pub(super) struct Migration {
 }
 
 /// All steps, in their order.
-pub(super) const MIGRATIONS: &[Migration] =
-    &[Migration { sql: include_str!("../../migrations/postgres/0001_initial.sql"), oldest: 1 }];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration { sql: include_str!("../../migrations/postgres/0001_initial.sql"), oldest: 1 },
+    Migration { sql: include_str!("../../migrations/postgres/0002_reminders.sql"), oldest: 1 },
+];
 
 /// How long a step is waited for.
 const PATIENCE: Duration = Duration::from_secs(610);

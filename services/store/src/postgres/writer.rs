@@ -14,6 +14,7 @@ use super::batch::{Batch, Scheduled, Stored};
 use super::connection::Connection;
 use super::counters::Counters;
 use super::pool::{Pool, discard};
+use super::removals;
 use super::rows::{delivery, document};
 use super::status::{self, Status};
 use crate::clock::now;
@@ -225,6 +226,8 @@ async fn save(connection: &mut Connection, batch: &Batch) -> Result<(), StoreErr
     let put = connection.prepare(PUT).await?;
     let unschedule = connection.prepare(UNSCHEDULE).await?;
     let schedule = connection.prepare(SCHEDULE).await?;
+    let removals = batch.removals();
+    let remove_later = connection.prepare(removals::NOTE).await?;
     let save = connection.prepare(status::SAVE).await?;
     let (commits, count, bytes, last_id) = batch.status.values();
     connection.expect_answer();
@@ -256,6 +259,13 @@ async fn save(connection: &mut Connection, batch: &Batch) -> Result<(), StoreErr
                     return Ok(0);
                 }
                 client.execute(&schedule, &deliveries.values()).await
+            },
+            async {
+                if removals.ids.is_empty() {
+                    return Ok(0);
+                }
+                let rows = &removals;
+                client.execute(&remove_later, &[&rows.ids, &rows.tags, &rows.times]).await
             },
             client.execute(&save, &status),
             client.batch_execute("COMMIT"),

@@ -17,12 +17,16 @@ use super::schema::{MIGRATIONS, known, level, prepare};
 use super::shared::Shared;
 use super::snapshots::{Reader, Snapshot};
 use super::state::{COLUMNS, delivery};
+use super::suppressions;
 use super::totals::Totals;
 use super::writer::{MAIL_SINCE, Restorer, meta};
 use crate::backup::{self, Source, copy};
 use crate::columns::{after_bytes, rows};
 use crate::mutex::lock;
-use crate::{BackupError, BackupSummary, Delivery, Document, ObjectId, Settings, StoreError};
+use crate::{
+    AddressDigest, BackupError, BackupSummary, Delivery, Document, ObjectId, Settings, StoreError,
+    Suppression,
+};
 
 const SLOW_READER: &str = "the backup was not read in time, and kept the service from writing";
 /// How long a backup may keep the service from writing, in seconds.
@@ -107,6 +111,13 @@ impl<S: State> Source for Parts<S> {
         after: Option<ObjectId>,
     ) -> Result<Vec<(ObjectId, Option<Delivery>)>, StoreError> {
         self.0.read(|connection| read_deliveries(connection, after))
+    }
+
+    fn suppressions(
+        &mut self,
+        after: Option<AddressDigest>,
+    ) -> Result<Vec<Suppression>, StoreError> {
+        self.0.read(|connection| suppressions::select(connection, after, PART_ROWS))
     }
 
     fn mail_since(&mut self) -> Result<Option<u64>, StoreError> {

@@ -12,11 +12,11 @@ use tokio::task::spawn_blocking;
 
 use super::shared::Shared;
 use super::writer::{Answer, Job, Task};
-use super::{SqliteStore, backup, deliveries, list, search};
+use super::{SqliteStore, backup, deliveries, list, search, suppressions};
 use crate::{
-    BackupError, BackupSummary, Claim, Delivery, DeliveryFilter, DeliveryState, Document, Found,
-    Listing, ObjectId, Page, RetryOutcome, Revision, Search, StateName, Statistics, Store,
-    StoreError, StoreFuture, Write, WriteOutcome,
+    AddressDigest, BackupError, BackupSummary, Claim, Delivery, DeliveryFilter, DeliveryState,
+    Document, Found, Listing, ObjectId, Page, RetryOutcome, Revision, Search, StateName,
+    Statistics, Store, StoreError, StoreFuture, Write, WriteOutcome,
 };
 
 /// How long a task waits for a place in the writer's queue.
@@ -185,6 +185,25 @@ impl Store for SqliteStore {
 
     fn next_due(&self) -> StoreFuture<'_, Option<u64>> {
         self.read(|shared| deliveries::next_due(shared))
+    }
+
+    fn remove_due(&self, limit: usize) -> StoreFuture<'_, usize> {
+        let answer = self.ask(Task::RemoveDue { limit });
+        Box::pin(async move {
+            match answer.await? {
+                Answer::Count(count) => Ok(count),
+                _ => Err(StoreError::Interrupted),
+            }
+        })
+    }
+
+    fn suppress(&self, address: AddressDigest, is_suppressed: bool) -> StoreFuture<'_, ()> {
+        let answer = self.ask(Task::Suppress { address, is_suppressed });
+        Box::pin(async move { answer.await.map(drop) })
+    }
+
+    fn is_suppressed(&self, address: AddressDigest) -> StoreFuture<'_, bool> {
+        self.read(move |shared| suppressions::contains(shared, address))
     }
 
     fn revision(&self) -> StoreFuture<'_, Revision> {

@@ -16,7 +16,7 @@
 //! numbers      row numbers of documents
 //! pool, cache  connections for short reads, documents that are read most
 //! reader       a connection that reads
-//! read, list, search, deliveries, state    reading
+//! read, list, search, deliveries, suppressions, state    reading
 //! backup       backups of a store, and stores from backups
 //! ```
 
@@ -40,6 +40,7 @@ mod shared;
 mod snapshots;
 mod stalls;
 mod state;
+mod suppressions;
 #[cfg(test)]
 mod tests;
 mod totals;

@@ -22,8 +22,10 @@ pub(super) struct Migration {
 }
 
 /// All steps, in their order.
-pub(super) const MIGRATIONS: &[Migration] =
-    &[Migration { sql: include_str!("../../migrations/sqlite/0001_initial.sql"), oldest: 1 }];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration { sql: include_str!("../../migrations/sqlite/0001_initial.sql"), oldest: 1 },
+    Migration { sql: include_str!("../../migrations/sqlite/0002_reminders.sql"), oldest: 1 },
+];
 
 /// The newest schema that this program knows.
 pub(super) fn known() -> u32 {

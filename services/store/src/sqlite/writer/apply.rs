@@ -100,6 +100,9 @@ impl Writer {
             None if stored.is_some() => self.unschedule(*id)?,
             None => {}
         }
+        if let Some(at) = facts.remove_at {
+            self.remove_later(*id, *tag, at)?;
+        }
         self.totals.documents += u64::from(stored.is_none());
         self.totals.bytes = total.saturating_sub(old_length.unwrap_or(0)) + length;
         self.last_id = self.last_id.max(Some(*id));
@@ -156,7 +159,11 @@ impl Writer {
         Ok(())
     }
 
-    fn remove(&mut self, id: ObjectId, condition: &Condition) -> Result<WriteOutcome, Failure> {
+    pub(super) fn remove(
+        &mut self,
+        id: ObjectId,
+        condition: &Condition,
+    ) -> Result<WriteOutcome, Failure> {
         let Some(stored) = self.stored(id)? else { return Ok(WriteOutcome::NotFound) };
         if !condition.holds(stored.tag) {
             return Ok(WriteOutcome::ConditionFailed);

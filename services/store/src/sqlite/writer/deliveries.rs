@@ -74,9 +74,9 @@ impl Writer {
     ) -> rusqlite::Result<()> {
         let known = if may_be_known { self.known(id)? } else { None };
         let before = known.as_ref().map(|known| known.state.name());
-        let (due, expiry) = (schedule.due, self.expiry);
+        let expiry = self.expiry;
         let known = known.as_ref().map(|known| (&known.state, known.tag));
-        let state = DeliveryState::after_write(known, tag, due, now(), expiry);
+        let state = DeliveryState::after_write(known, tag, schedule, now(), expiry);
         let Some(state) = state else { return Ok(()) };
         self.totals.count(before, Some(state.name()));
         put(&self.connection, id, &schedule.recipient, &Delivery { state, tag })

@@ -7,6 +7,8 @@
 //! apply      changes of documents
 //! index      changes of the search index, in the order that FTS5 wants
 //! deliveries changes of deliveries
+//! removals   documents that are removed at a time
+//! suppressions addresses that get no mails
 //! restore    fills an empty database from a backup
 //! room       limits, free space, and the space that is kept for a full disk
 //! ```
@@ -15,8 +17,10 @@ mod apply;
 mod deliveries;
 mod index;
 mod jobs;
+mod removals;
 mod restore;
 mod room;
+mod suppressions;
 mod task;
 
 use std::sync::Arc;
@@ -348,6 +352,11 @@ impl Writer {
             Task::Settle { id, token, state } => self.settle(*id, *token, state),
             Task::Retry(id) => self.retry(*id, now()),
             Task::RetrySome { state, after } => self.retry_some(*state, *after, now()),
+            Task::RemoveDue { limit } => self.remove_due(*limit, now()),
+            Task::Suppress { address, is_suppressed } => {
+                self.suppress(*address, *is_suppressed, now())?;
+                Ok(Answer::Done)
+            }
             Task::ForgetWords { after } => {
                 let last = self.index.forget_words(&self.connection, after)?;
                 Ok(Answer::Word(last))

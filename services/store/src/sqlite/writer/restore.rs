@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::super::failure::translate;
 use super::super::shared::Shared;
 use super::super::state::{COLUMNS, delivery};
+use super::super::suppressions;
 use super::super::totals::Totals;
 use super::deliveries::{MAIL_SINCE, set_meta};
 use super::{Failure, Writer};
@@ -22,6 +23,8 @@ use crate::{
 /// of a transaction in memory.
 const BATCH: u64 = 2000;
 const BATCH_BYTES: usize = 4 << 20;
+/// Suppressions that are read at once.
+const PART_ROWS: usize = 1000;
 
 /// Fills an empty database. It is the writer, without its thread and its queue.
 pub(in super::super) struct Restorer {
@@ -63,6 +66,10 @@ impl Restorer {
                 Item::Delivery(id, delivery) => {
                     self.delivery(id, delivery).map_err(|error| self.failed(error.into()))?;
                 }
+                Item::Suppression(suppression) => {
+                    let put = self.writer.put_suppression(&suppression);
+                    put.map_err(|error| self.failed(error.into()))?;
+                }
                 Item::MailSince(time) => since = Some(time),
                 Item::End(summary) => break summary,
             }
@@ -77,8 +84,23 @@ impl Restorer {
             set_meta(&self.writer.connection, MAIL_SINCE, since)
                 .map_err(|error| self.failed(error.into()))?;
         }
+        self.keep_suppressions().map_err(|error| self.failed(error.into()))?;
         self.commit()?;
         Ok(summary)
+    }
+
+    /// Keeps the suppressions of the database that is replaced: whoever wants no mails gets none
+    /// because of an older backup. One that cannot be read has none.
+    fn keep_suppressions(&self) -> rusqlite::Result<()> {
+        let Some(former) = &self.former else { return Ok(()) };
+        let mut after = None;
+        while let Ok(found) = suppressions::select(former, after, PART_ROWS)
+            && let Some(last) = found.last()
+        {
+            after = Some(last.address);
+            found.iter().try_for_each(|suppression| self.writer.put_suppression(suppression))?;
+        }
+        Ok(())
     }
 
     fn begin(&mut self) -> Result<(), StoreError> {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::{
-    Claim, DeliveryState, ObjectId, RetryOutcome, StateName, StoreError, Write, WriteOutcome,
+    AddressDigest, Claim, DeliveryState, ObjectId, RetryOutcome, StateName, StoreError, Write,
+    WriteOutcome,
 };
 
 /// A task, and where its answer goes.
@@ -39,6 +40,14 @@ pub(in super::super) enum Task {
         state: StateName,
         after: Option<ObjectId>,
     },
+    /// Removes documents whose time has come.
+    RemoveDue {
+        limit: usize,
+    },
+    Suppress {
+        address: AddressDigest,
+        is_suppressed: bool,
+    },
     /// Forgets some words that no document has any more, of those after one.
     ForgetWords {
         after: String,
@@ -55,6 +64,8 @@ pub(in super::super) enum Answer {
     Retry(RetryOutcome),
     /// How many were changed, and the last of them if there may be more.
     Some(u64, Option<ObjectId>),
+    /// How many documents were looked at.
+    Count(usize),
     /// The last word that was looked at, if there may be more.
     Word(Option<String>),
     Done,
