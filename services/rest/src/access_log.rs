@@ -54,7 +54,7 @@ pub(crate) struct AccessLogEntry<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) client: Option<IpAddr>,
     pub(crate) method: &'a str,
-    /// The path and query as they were sent.
+    /// The path, and the query as it was sent if it holds no secret.
     pub(crate) path: &'a str,
     pub(crate) status: u16,
     /// The length of the body, if known.

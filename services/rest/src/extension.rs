@@ -2,6 +2,7 @@
 //! and adds fields, actions and pages of its own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::StatusCode;
@@ -78,9 +79,9 @@ pub trait Extension: Sized + Send + Sync + 'static {
         async { Err(ActionError::Refused("There is no such action.")) }
     }
 
-    /// Whether there is a page for people at a path that the API does not know.
-    fn has_page(_path: &str) -> bool {
-        false
+    /// What there is for people at a path that the API does not know.
+    fn page_kind(_path: &str) -> Option<PageKind> {
+        None
     }
 
     /// Whether the page at such a path shows what a search has found.
@@ -91,10 +92,18 @@ pub trait Extension: Sized + Send + Sync + 'static {
     /// The page at such a path.
     fn page(
         &self,
-        _path: &str,
-        _query: &str,
+        _request: PageRequest<'_>,
     ) -> impl Future<Output = Result<PageResponse, StoreError>> + Send {
         async { Ok(PageResponse::default()) }
+    }
+
+    /// Takes what was sent to such a path.
+    fn submit(
+        &self,
+        _request: PageRequest<'_>,
+        _body: Bytes,
+    ) -> impl Future<Output = Result<PageResponse, SubmitError>> + Send {
+        async { Err(SubmitError::Refused("There is no such form.")) }
     }
 
     /// Adds the state of the extension to `/readyz`.
@@ -113,8 +122,6 @@ pub struct ExtensionContext {
     pub store: Arc<dyn Store>,
     /// Whether writes are accepted.
     pub writes: Arc<WriteGate>,
-    /// Whether everybody may read and write everything.
-    pub is_open: bool,
 }
 
 /// The documents of a list.
@@ -149,6 +156,65 @@ impl From<StoreError> for SelectError {
     }
 }
 
+/// What there is for people at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageKind {
+    /// A page, or a file that it loads.
+    Page,
+    /// A page with a form that is sent to the same path. The query may hold a secret.
+    Form,
+    /// What pages send their forms to. Each has a mail sent.
+    Submission,
+}
+
+/// A request for a page.
+#[derive(Debug, Clone, Copy)]
+pub struct PageRequest<'a> {
+    /// The path.
+    pub path: &'a str,
+    /// The query.
+    pub query: &'a str,
+    /// The languages that the client prefers (`Accept-Language`).
+    pub languages: &'a str,
+}
+
+/// Why what was sent was not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SubmitError {
+    /// Fields are not valid.
+    Fields(Vec<FieldError>),
+    /// The state of the service does not allow it; the reason, as a sentence.
+    Refused(&'static str),
+    /// Too much was sent. How long nothing else is taken.
+    TooMany(Duration),
+    /// The store failed.
+    Store(StoreError),
+}
+
+impl From<Vec<FieldError>> for SubmitError {
+    fn from(problems: Vec<FieldError>) -> Self {
+        Self::Fields(problems)
+    }
+}
+
+impl From<StoreError> for SubmitError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// How long browsers may keep a page.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Caching {
+    /// As long as the service says that it has not changed.
+    #[default]
+    Revalidated,
+    /// For ever: what is under this URL never changes.
+    Forever,
+    /// Not at all.
+    Never,
+}
+
 /// A page for people, or a file that it loads.
 #[derive(Debug, Clone, Default)]
 pub struct PageResponse {
@@ -158,8 +224,10 @@ pub struct PageResponse {
     pub media_type: &'static str,
     /// The body.
     pub body: Bytes,
-    /// Whether the body under this URL never changes.
-    pub immutable: bool,
+    /// How long browsers may keep it.
+    pub caching: Caching,
+    /// The tag of its language, if the client's preferences have chosen it.
+    pub language: Option<&'static str>,
     /// What the page may load and do in a browser.
     pub content_security_policy: Option<HeaderValue>,
 }

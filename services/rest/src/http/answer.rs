@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderMap,
-    HeaderValue, LINK, LOCATION, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, LINK, LOCATION, REFERRER_POLICY, VARY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
 use store::{ObjectId, Tag};
@@ -11,7 +12,7 @@ use store::{ObjectId, Tag};
 use super::content::Content;
 use super::encoding::{self, Encoding};
 use super::entity_tag::entity_tag;
-use crate::extension::PageResponse;
+use crate::extension::{Caching, PageResponse};
 
 pub(crate) type Answer = Response<Content>;
 
@@ -40,13 +41,27 @@ pub(crate) fn metrics(text: String) -> Answer {
     content(StatusCode::OK, crate::metrics::CONTENT_TYPE, Content::from(Bytes::from(text)))
 }
 
+/// A page that is the answer to what was sent.
+pub(crate) fn submitted(page: &PageResponse) -> Answer {
+    as_page(content(page.status, page.media_type, Content::from(page.body.clone())), page)
+}
+
 /// Turns an answer into a page: its media type, how long it may be cached, and what it may do.
 pub(crate) fn as_page(mut answer: Answer, page: &PageResponse) -> Answer {
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(page.media_type));
-    let caching = if page.immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let caching = match page.caching {
+        Caching::Forever => "public, max-age=31536000, immutable",
+        Caching::Revalidated => "no-cache",
+        Caching::Never => "no-store",
+    };
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    // Without any, browsers would not tell where a form of our own comes from.
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    if let Some(language) = page.language {
+        headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(language));
+        headers.append(VARY, HeaderValue::from_static("accept-language"));
+    }
     let policy = page.content_security_policy.clone();
     headers.extend(policy.map(|policy| (CONTENT_SECURITY_POLICY, policy)));
     answer

@@ -71,15 +71,23 @@ impl BodyReader {
         body: B,
         share: Option<Share>,
     ) -> Result<Bytes, BodyError> {
+        let body = self.read_any(body, share).await?;
+        if body.is_empty() { Err(BodyError::Empty) } else { Ok(body) }
+    }
+
+    /// Reads a whole body, which may be empty.
+    pub(crate) async fn read_any<B: Body>(
+        &self,
+        body: B,
+        share: Option<Share>,
+    ) -> Result<Bytes, BodyError> {
         let limit = self.limits.bytes;
         // Refuse an announced length before the first byte arrives.
         if body.size_hint().lower() > limit as u64 {
             return Err(BodyError::TooLarge { limit });
         }
-        let body = tokio::time::timeout(self.limits.time, self.collect(body, share))
-            .await
-            .map_err(|_| BodyError::TooSlow)??;
-        if body.is_empty() { Err(BodyError::Empty) } else { Ok(body) }
+        let read = tokio::time::timeout(self.limits.time, self.collect(body, share));
+        read.await.map_err(|_| BodyError::TooSlow)?
     }
 
     async fn collect<B: Body>(

@@ -80,7 +80,7 @@ impl Guard {
 /// The role that a request needs where access is by tokens; `None` where everybody may send it.
 fn required_role(route: Route, method: &Method, private: bool) -> Option<Role> {
     match (route, method) {
-        (_, &Method::OPTIONS) | (Route::Health | Route::Ready | Route::Page, _) => None,
+        (_, &Method::OPTIONS) | (Route::Health | Route::Ready | Route::Page(_), _) => None,
         (Route::Metrics | Route::Action(..) | Route::ActionOnAll(_), _) => Some(Role::Admin),
         (Route::Collection | Route::Item(_), &Method::GET | &Method::HEAD) => {
             private.then_some(Role::Read)

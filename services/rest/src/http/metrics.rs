@@ -114,7 +114,7 @@ fn route_index(route: Route) -> usize {
         Route::Metrics => 4,
         Route::Action(..) | Route::ActionOnAll(_) => 5,
         Route::OpenApi => 6,
-        Route::Page => 7,
+        Route::Page(_) => 7,
         Route::Unknown => 8,
     }
 }

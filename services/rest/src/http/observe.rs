@@ -16,8 +16,17 @@ use super::headers::{REQUEST_ID, TRACEPARENT};
 use super::metrics::RequestMetrics;
 use super::route::Route;
 use crate::access_log::{AccessLog, AccessLogEntry};
+use crate::extension::PageKind;
 use crate::metrics::{self, StoreMetrics};
 use crate::server::ServerMetrics;
+
+/// The path and query of a request, unless the query may hold a secret.
+fn logged_path(route: Route, uri: &Uri) -> &str {
+    match route {
+        Route::Page(PageKind::Form) => uri.path(),
+        _ => uri.path_and_query().map_or("", |path| path.as_str()),
+    }
+}
 
 /// Records every request and its answer.
 #[derive(Debug)]
@@ -66,7 +75,7 @@ impl Observer {
                 client: (context.client != context.peer.ip().to_canonical())
                     .then_some(context.client),
                 method: method.as_str(),
-                path: uri.path_and_query().map_or("", |path| path.as_str()),
+                path: logged_path(route, uri),
                 status: answer.status().as_u16(),
                 bytes: answer.body().size_hint().exact(),
                 micros: u64::try_from(time.as_micros()).unwrap_or(u64::MAX),

@@ -11,7 +11,7 @@ use store::{Document, StoreError, WriteOutcome};
 use super::answer::{self, Answer};
 use super::body::BodyError;
 use crate::access::tokens::Role;
-use crate::extension::SelectError;
+use crate::extension::{SelectError, SubmitError};
 use crate::fields::FieldError;
 use crate::json::ObjectWriter;
 use crate::limits::TooMuch;
@@ -88,6 +88,17 @@ impl From<SelectError> for Problem {
             SelectError::Query(problems) => Self::Query(problems),
             SelectError::NotFound => Self::NoSuchResource,
             SelectError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<SubmitError> for Problem {
+    fn from(error: SubmitError) -> Self {
+        match error {
+            SubmitError::Fields(problems) => Self::Fields(problems),
+            SubmitError::Refused(reason) => Self::Conflict(reason),
+            SubmitError::TooMany(wait) => Self::TooManyRequests { wait },
+            SubmitError::Store(error) => Self::Store(error),
         }
     }
 }

@@ -4,6 +4,8 @@ use hyper::Method;
 
 use store::ObjectId;
 
+use crate::extension::PageKind;
+
 /// What a path names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Route {
@@ -24,7 +26,7 @@ pub(crate) enum Route {
     /// An action on all resources, one of the extension's.
     ActionOnAll(&'static str),
     /// A page for people, one of the extension's.
-    Page,
+    Page(PageKind),
     /// No known path.
     Unknown,
 }
@@ -74,14 +76,16 @@ impl Route {
     /// The methods that the path allows, as the `Allow` header lists them.
     pub(crate) fn allow(self) -> &'static str {
         match self {
-            Self::Collection => "GET, HEAD, POST, OPTIONS",
+            Self::Collection | Self::Page(PageKind::Form) => "GET, HEAD, POST, OPTIONS",
             Self::Item(_) => "DELETE, GET, HEAD, PUT, OPTIONS",
-            Self::Action(..) | Self::ActionOnAll(_) => "POST, OPTIONS",
+            Self::Action(..) | Self::ActionOnAll(_) | Self::Page(PageKind::Submission) => {
+                "POST, OPTIONS"
+            }
             Self::Health
             | Self::Ready
             | Self::Metrics
             | Self::OpenApi
-            | Self::Page
+            | Self::Page(PageKind::Page)
             | Self::Unknown => "GET, HEAD, OPTIONS",
         }
     }
@@ -90,12 +94,20 @@ impl Route {
     pub(crate) fn allows(self, method: &Method) -> bool {
         match *method {
             Method::OPTIONS => self != Self::Unknown,
-            Method::GET | Method::HEAD => {
-                !matches!(self, Self::Unknown | Self::Action(..) | Self::ActionOnAll(_))
-            }
-            Method::POST => {
-                matches!(self, Self::Collection | Self::Action(..) | Self::ActionOnAll(_))
-            }
+            Method::GET | Method::HEAD => !matches!(
+                self,
+                Self::Unknown
+                    | Self::Action(..)
+                    | Self::ActionOnAll(_)
+                    | Self::Page(PageKind::Submission)
+            ),
+            Method::POST => matches!(
+                self,
+                Self::Collection
+                    | Self::Action(..)
+                    | Self::ActionOnAll(_)
+                    | Self::Page(PageKind::Form | PageKind::Submission)
+            ),
             Method::PUT | Method::DELETE => matches!(self, Self::Item(_)),
             _ => false,
         }
@@ -145,6 +157,9 @@ mod tests {
             Route::Item(None),
             Route::Action(None, "ring"),
             Route::ActionOnAll("ring"),
+            Route::Page(PageKind::Page),
+            Route::Page(PageKind::Form),
+            Route::Page(PageKind::Submission),
         ] {
             for name in ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"] {
                 let method = name.parse().unwrap();

@@ -4,7 +4,7 @@
 //! client    whose requests are counted together
 //! proxies   the proxies that are trusted to name the client
 //! gateway   the address that Docker puts in the place of some clients
-//! rates     requests, changes and searches a second
+//! rates     requests, changes and searches a second, mails an hour
 //! shares    what clients hold at the same time: connections, bodies, answers, lists
 //! settings  from the command line and the environment
 //! ```
@@ -50,6 +50,8 @@ struct Quotas {
     changes: Option<NonZeroU32>,
     /// Of these, those that search.
     searches: Option<NonZeroU32>,
+    /// Mails an hour that it has sent to others.
+    mails: Option<NonZeroU32>,
     /// Open connections.
     connections: Option<NonZeroU32>,
 }
@@ -146,7 +148,7 @@ impl ClientLimits {
 
 impl Quotas {
     fn are_any(self) -> bool {
-        let Self { requests, changes, searches, connections } = self;
-        [requests, changes, searches, connections].iter().any(Option::is_some)
+        let Self { requests, changes, searches, mails, connections } = self;
+        [requests, changes, searches, mails, connections].iter().any(Option::is_some)
     }
 }

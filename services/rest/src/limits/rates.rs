@@ -1,4 +1,4 @@
-//! Requests, changes and searches a second.
+//! Requests, changes and searches a second, and mails an hour.
 
 use std::num::NonZeroU32;
 use std::sync::Mutex;
@@ -28,6 +28,8 @@ pub(crate) enum Class {
     Search,
     /// A change.
     Change,
+    /// A change that has a mail sent.
+    Mail,
 }
 
 /// The rates of all clients.
@@ -36,6 +38,7 @@ pub(super) struct Rates {
     requests: Option<Rate>,
     changes: Option<Rate>,
     searches: Option<Rate>,
+    mails: Option<Rate>,
 }
 
 /// A rate that each client has for itself.
@@ -56,31 +59,40 @@ type Buckets = RateLimiter<Client, DashMapStateStore<Client>, DefaultClock>;
 
 impl Rates {
     pub(super) fn new(quotas: Quotas) -> Self {
-        let Quotas { requests, changes, searches, connections: _ } = quotas;
+        let Quotas { requests, changes, searches, mails, connections: _ } = quotas;
         let [requests, changes, searches] =
-            [requests, changes, searches].map(|quota| quota.map(Rate::new));
-        Self { requests, changes, searches }
+            [requests, changes, searches].map(|quota| quota.map(Rate::per_second));
+        Self { requests, changes, searches, mails: mails.map(Rate::per_hour) }
     }
 
     pub(super) fn admit(&self, client: Client, class: Class) -> Result<(), Duration> {
         let of_class = match class {
-            Class::Read => &None,
-            Class::Search => &self.searches,
-            Class::Change => &self.changes,
+            Class::Read => [&None, &None],
+            Class::Search => [&None, &self.searches],
+            Class::Change => [&None, &self.changes],
+            Class::Mail => [&self.mails, &self.changes],
         };
-        [of_class, &self.requests].into_iter().flatten().try_for_each(|rate| rate.admit(client))
+        let rates = of_class.into_iter().chain([&self.requests]).flatten();
+        rates.into_iter().try_for_each(|rate| rate.admit(client))
     }
 }
 
 impl Rate {
-    fn new(per_second: NonZeroU32) -> Self {
-        let buckets = |per_second: NonZeroU32| {
-            let burst = per_second.saturating_mul(BURST);
-            RateLimiter::dashmap(Quota::per_second(per_second).allow_burst(burst))
+    fn per_second(requests: NonZeroU32) -> Self {
+        let quota = |requests: NonZeroU32| {
+            Quota::per_second(requests).allow_burst(requests.saturating_mul(BURST))
         };
+        Self::new(quota(requests), quota(requests.saturating_mul(WIDE)))
+    }
+
+    fn per_hour(requests: NonZeroU32) -> Self {
+        Self::new(Quota::per_hour(requests), Quota::per_hour(requests.saturating_mul(WIDE)))
+    }
+
+    fn new(quota: Quota, wide: Quota) -> Self {
         Self {
-            clients: buckets(per_second),
-            wide: buckets(per_second.saturating_mul(WIDE)),
+            clients: RateLimiter::dashmap(quota),
+            wide: RateLimiter::dashmap(wide),
             clock: DefaultClock::default(),
             seen: AtomicU32::new(0),
             is_full: AtomicBool::new(false),

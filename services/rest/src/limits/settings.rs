@@ -13,6 +13,7 @@ use super::{ClientLimits, Quotas};
 const REQUESTS: u32 = 5000;
 const CHANGES: u32 = 2000;
 const SEARCHES: u32 = 100;
+const MAILS: u32 = 20;
 const CONNECTIONS: u32 = 256;
 
 /// The limits of each client.
@@ -30,6 +31,11 @@ pub(crate) struct LimitArgs {
     /// Searches a second that each client may send. 0 is no limit [default: 100; on loopback: 0]
     #[arg(long, value_name = "N", env = "LIMIT_SEARCHES")]
     limit_searches: Option<u32>,
+
+    /// Reminders an hour that each client may ask for; each sends a mail. 0 is no limit [default: 20;
+    /// on loopback: 0]
+    #[arg(long, value_name = "N", env = "LIMIT_REMINDERS")]
+    limit_reminders: Option<u32>,
 
     /// Connections that each client may have open. 0 is no limit [default: 256; on loopback: 0]
     #[arg(long, value_name = "N", env = "LIMIT_CONNECTIONS")]
@@ -54,6 +60,7 @@ impl LimitArgs {
             requests: limit(self.limit_requests, REQUESTS),
             changes: limit(self.limit_changes, CHANGES),
             searches: limit(self.limit_searches, SEARCHES),
+            mails: limit(self.limit_reminders, MAILS),
             connections: limit(self.limit_connections, CONNECTIONS),
         };
         ClientLimits::new(quotas, Proxies::new(trusted), gateway())

@@ -76,11 +76,7 @@ async fn serve<R: Resource, E: Extension>(
             Arc::new(PostgresStore::open(url, &settings, connections).await?)
         }
     };
-    let context = ExtensionContext {
-        store: Arc::clone(&store),
-        writes: Arc::clone(&writes),
-        is_open: guard.access.is_open(),
-    };
+    let context = ExtensionContext { store: Arc::clone(&store), writes: Arc::clone(&writes) };
     let extension = E::start(extension_args, context).map_err(RunError::Extension)?;
     let (listener, address) = listen(args).await?;
     dir.describe(&holder(version, address))?;

@@ -9,7 +9,7 @@
 //! replace  PUT
 //! delete   DELETE
 //! action   POST to an action of the extension, on a resource or on all
-//! page     GET of a page for people, of the extension
+//! page     GET of a page for people, of the extension, and POST of its forms
 //! status   health, readiness, metrics, and the API's description
 //! ```
 
@@ -46,7 +46,7 @@ use super::route::{Actions, Route};
 use crate::access::origins::Cors;
 use crate::access::{Caller, Guard};
 use crate::access_log::AccessLog;
-use crate::extension::{Extension, NoExtension};
+use crate::extension::{Extension, NoExtension, PageKind};
 use crate::limits::{Class, Client, ClientLimits};
 use crate::resource::Resource;
 use crate::server::ServerMetrics;
@@ -158,7 +158,9 @@ impl<R: Resource, E: Extension> Api<R, E> {
         let received = Instant::now();
         let actions = Actions { on_one: E::ACTIONS, on_all: E::COLLECTION_ACTIONS };
         let route = match Route::of(request.uri().path(), R::COLLECTION, actions) {
-            Route::Unknown if E::has_page(request.uri().path()) => Route::Page,
+            Route::Unknown => {
+                E::page_kind(request.uri().path()).map_or(Route::Unknown, Route::Page)
+            }
             route => route,
         };
         let headers = RequestHeaders::of(request.headers());
@@ -261,6 +263,9 @@ impl<R: Resource, E: Extension> Api<R, E> {
                 let query = parts.uri.query().unwrap_or_default();
                 action::ActionOnAll { action, query }.apply(self).await
             }
+            (&Method::POST, Route::Page(_)) => {
+                page::SubmitPage::parse(parts, body, client).apply(self).await
+            }
             (&Method::POST, _) => {
                 create::Create::parse(self, client, body).await?.apply(self).await
             }
@@ -279,7 +284,7 @@ impl<R: Resource, E: Extension> Api<R, E> {
                 Ok(self.ready(sees_details).await)
             }
             (_, Route::Metrics) => Ok(self.metrics().await),
-            (_, Route::Page) => page::ShowPage::parse(parts, client).apply(self).await,
+            (_, Route::Page(_)) => page::ShowPage::parse(parts, client).apply(self).await,
             // All others were answered immediately.
             _ => Err(Problem::NoSuchPath),
         }
@@ -332,9 +337,10 @@ fn class<E: Extension>(route: Route, method: &Method, uri: &Uri) -> Option<Class
     let searches = |query: &str| !query.is_empty() && !query.split('&').all(is_of_page);
     match route {
         Route::Health | Route::Ready => None,
+        Route::Page(PageKind::Submission) if method == Method::POST => Some(Class::Mail),
         _ if !method.is_safe() => Some(Class::Change),
         Route::Collection if uri.query().is_some_and(searches) => Some(Class::Search),
-        Route::Page if E::is_search(uri.path()) => Some(Class::Search),
+        Route::Page(_) if E::is_search(uri.path()) => Some(Class::Search),
         _ => Some(Class::Read),
     }
 }

@@ -4,6 +4,7 @@ use super::*;
 use crate::access::origins::Origins;
 use crate::access::tokens::{Entry, NewToken, TokenList};
 use crate::access::{Access, Tokens};
+use crate::extension::PageKind;
 
 const ANYBODY: Caller = Caller::Anonymous;
 const ID: &str = "5e0745fe9c1a2b3c4d5e6f70";
@@ -61,7 +62,8 @@ fn each_route_needs_its_documented_role() {
         ((Route::OpenApi, Method::GET), false, Some(Role::Read)),
         ((Route::Health, Method::GET), true, None),
         ((Route::Ready, Method::GET), true, None),
-        ((Route::Page, Method::GET), false, None),
+        ((Route::Page(PageKind::Page), Method::GET), false, None),
+        ((Route::Page(PageKind::Submission), Method::POST), true, None),
         ((Route::Collection, Method::OPTIONS), true, None),
     ] {
         let refused = |auth: Option<&str>| refusal(&guard, &request, private, auth);
