@@ -47,8 +47,10 @@ install_for() { # NAMES, one on each line
     if among 'page|bench::page'; then
         need chromium chromium
         need chromedriver chromium-driver
+        EVENTPOST_AXE=$(testbed/axe)
+        export EVENTPOST_AXE
     fi
-    if among 'mail|leaving|page|ec2::mail'; then
+    if among 'mail|leaving|page|reminders|ec2::mail'; then
         # The relay's certificate is made by openssl.
         need openssl openssl
         EVENTPOST_MAIL_PYTHON=$(testbed/mail)

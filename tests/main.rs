@@ -24,6 +24,7 @@ mod openapi;
 mod page;
 mod postgres;
 mod readers;
+mod reminders;
 mod search;
 mod service_process;
 mod storage;

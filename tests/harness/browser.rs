@@ -121,6 +121,18 @@ impl Browser {
         self.ask("POST", "/se/log", &json!({"type": "browser"})).as_array().unwrap().clone()
     }
 
+    /// What makes the page hard to use for people with disabilities, as axe-core finds it.
+    pub(crate) fn barriers(&self) -> Value {
+        let axe = std::env::var_os("EVENTPOST_AXE")
+            .expect("EVENTPOST_AXE is not set: run scripts/test, or EVENTPOST_AXE=$(testbed/axe)");
+        let axe = std::fs::read_to_string(axe).unwrap();
+        let check = "const done = arguments[arguments.length - 1];
+            const where = ({id, nodes}) => `${id}: ${nodes.map(it => it.target).join(', ')}`;
+            axe.run().then(({violations}) => done(violations.map(where)), e => done([`${e}`]));";
+        let script = format!("{axe};{check}");
+        self.ask("POST", "/execute/async", &json!({"script": script, "args": []}))
+    }
+
     /// A picture of the page, as base64 of a PNG.
     pub(crate) fn picture(&self) -> String {
         self.ask("GET", "/screenshot", &Value::Null).as_str().unwrap().to_owned()

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use imports::{Imports, Module, Sources};
 
 /// The crates' source folders, from the root.
-const CRATES: [&str; 9] = [
+const CRATES: [&str; 10] = [
     "src",
     "crates/ec2/src",
     "crates/loadtest/src",
@@ -18,6 +18,7 @@ const CRATES: [&str; 9] = [
     "crates/support/src",
     "services/rest/src",
     "services/store/src",
+    "services/pages/src",
     "services/events/src",
     "services/notifications/src",
 ];

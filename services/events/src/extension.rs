@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use rest::extension::{Extension, ExtensionContext, PageResponse, SelectError, Selection};
+use rest::extension::{
+    Extension, ExtensionContext, PageKind, PageRequest, PageResponse, SelectError, Selection,
+};
 use store::{Page, Store, StoreError};
 
 use crate::page::{PageArgs, Pages};
@@ -19,7 +21,7 @@ impl Extension for EventsExtension {
     type Args = PageArgs;
 
     fn start(args: &PageArgs, context: ExtensionContext) -> Result<Self, String> {
-        Ok(Self { pages: Pages::new(args, context.is_open), store: context.store })
+        Ok(Self { pages: Pages::new(args)?, store: context.store })
     }
 
     async fn select(&self, query: &str, page: Page) -> Result<Option<Selection>, SelectError> {
@@ -28,15 +30,15 @@ impl Extension for EventsExtension {
         Ok(Some(Selection { documents, next: results.next }))
     }
 
-    fn has_page(path: &str) -> bool {
-        Pages::has(path)
+    fn page_kind(path: &str) -> Option<PageKind> {
+        Pages::kind(path)
     }
 
     fn is_search(path: &str) -> bool {
         path == "/"
     }
 
-    async fn page(&self, path: &str, query: &str) -> Result<PageResponse, StoreError> {
-        self.pages.get(&*self.store, path, query).await
+    async fn page(&self, request: PageRequest<'_>) -> Result<PageResponse, StoreError> {
+        self.pages.get(&*self.store, request).await
     }
 }

@@ -61,7 +61,7 @@ impl Resource for Event {
     }
 
     fn facts(&self) -> Facts {
-        Facts { search: Some(search::facts(self)), delivery: None }
+        Facts { search: Some(search::facts(self)), ..Facts::default() }
     }
 }
 

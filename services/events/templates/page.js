@@ -1,15 +1,10 @@
-// "Remind me": creates a notification for the event that the page shows.
+// "Remind me": asks the notifications service for the reminder that the page offers.
 "use strict";
 
 const form = document.getElementById("remind");
 const statusLine = document.getElementById("status");
-const text = (id) => document.getElementById(id)?.textContent.trim() ?? "";
+const texts = JSON.parse(form.dataset.texts);
 const startTime = new Date(document.getElementById("when").dateTime);
-const reminderTime = (minutes) => new Date(startTime.getTime() - minutes * 60_000);
-
-// The limits of the notifications service, in code points.
-const MAX_SUBJECT = 70;
-const MAX_CONTENT = 700;
 const TIMEOUT_MS = 15_000;
 
 function showStatus(message, isProblem = false) {
@@ -17,71 +12,52 @@ function showStatus(message, isProblem = false) {
   statusLine.textContent = message;
 }
 
-function truncated(message, limit) {
-  const letters = [...message];
-  return letters.length > limit ? letters.slice(0, limit - 1).join("") + "…" : message;
+function filled(text, name, value) {
+  return text.split(`{${name}}`).join(value);
 }
 
-function formatted(time) {
-  return time.toLocaleString("en-GB", { dateStyle: "full", timeStyle: "short" });
-}
-
-function notification(address, due) {
-  const subject = `Reminder: ${text("title").replace(/\p{Cc}+/gu, " ")}`;
-  const facts = [text("title"), [text("when"), text("where")].filter(Boolean).join(", ")].join("\n");
-  const link = location.href.split("#")[0];
-  const room = MAX_CONTENT - [...facts, ...link].length - 4;
-  const content = [facts, truncated(text("description"), room), link].join("\n\n");
-  return {
-    subject: truncated(subject, MAX_SUBJECT),
-    content,
-    to_mail: address,
-    scheduled_time: due.toISOString().slice(0, 19),
-  };
-}
-
-// What is wrong with the form, with the names of its fields.
+// Why the service has refused the reminder.
 async function problem(answer) {
-  if (answer.status !== 422) {
-    return "The reminder could not be created. Try again in a minute.";
+  if (answer.status === 422) {
+    const { details } = await answer.json();
+    const fields = details.map(({ field }) => field);
+    return fields.includes("to_mail") ? texts.bad_address : texts.outdated;
   }
-  const { details } = await answer.json();
-  const names = { to_mail: "The email address", scheduled_time: "The time" };
-  return details.map(({ field, message }) => `${names[field] ?? field} ${message}.`).join(" ");
-}
-
-async function sendsMails() {
-  const ready = await fetch(`${form.dataset.to}/readyz`, { signal: AbortSignal.timeout(TIMEOUT_MS) });
-  return (await ready.json()).mail !== "off";
+  return { 409: texts.off, 429: texts.too_many }[answer.status] ?? texts.failed;
 }
 
 async function remind() {
   const address = document.getElementById("mail").value.trim();
-  const due = reminderTime(Number(document.getElementById("before").value));
-  const answer = await fetch(`${form.dataset.to}/notifications`, {
+  const request = {
+    reminder: form.dataset.reminder,
+    to_mail: address,
+    before: document.getElementById("before").value,
+  };
+  // Only this device knows the time zone.
+  if ("needsZone" in form.dataset) {
+    request.start = `${startTime.toISOString().slice(0, 19)}Z`;
+  }
+  const answer = await fetch(`${form.dataset.to}/reminders`, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify(notification(address, due)),
+    body: JSON.stringify(request),
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });
-  if (answer.status !== 201) {
+  if (answer.status !== 202) {
     return showStatus(await problem(answer), true);
   }
-  const sends = await sendsMails().catch(() => true);
-  showStatus(sends
-    ? `We will send a reminder to ${address} on ${formatted(due)}.`
-    : `The reminder for ${formatted(due)} is saved, but this service does not send mails at the moment.`);
+  showStatus(filled(texts.confirm, "address", address));
 }
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const button = form.querySelector("button");
   button.disabled = true;
-  showStatus("Creating the reminder …");
+  showStatus(texts.sending);
   try {
     await remind();
   } catch {
-    showStatus("The reminder service cannot be reached. Check your connection and try again.", true);
+    showStatus(texts.unreachable, true);
   }
   button.disabled = false;
   button.focus();
@@ -89,13 +65,16 @@ form.addEventListener("submit", async (event) => {
 
 // Shows the form with the times that are still to come.
 function showForm() {
-  const before = document.getElementById("before");
-  for (const option of [...before.options]) {
-    if (reminderTime(Number(option.value)) <= new Date()) option.remove();
+  if (startTime <= new Date()) return showStatus(texts.started);
+  for (const option of [...document.getElementById("before").options]) {
+    const due = startTime.getTime() - Number(option.dataset.minutes) * 60_000;
+    if (due <= Date.now() && option.value !== "0") option.remove();
   }
-  if (before.options.length === 0) return showStatus("This event has started.");
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  document.getElementById("zone").append(` Its time zone is ${zone}.`);
+  const zone = document.getElementById("zone");
+  if (zone) {
+    const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+    zone.textContent = filled(texts.device_zone, "zone", timeZone);
+  }
   form.hidden = false;
 }
 

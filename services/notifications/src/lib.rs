@@ -1,7 +1,14 @@
-//! The notifications service: the fields of a notification, when its mail is due, and sending it.
+//! The notifications service.
+//!
+//! ```text
+//! delivery   sends notifications when they are due
+//! reminders  what visitors ask for and the addressee confirms
+//! facts      what follows from a notification: its mail, and when it is removed
+//! ```
 
 mod delivery;
-mod schedule;
+mod facts;
+mod reminders;
 
 use jiff::civil::DateTime;
 use rest::Resource;
@@ -9,7 +16,7 @@ use rest::fields::Fields;
 use rest::json::ObjectWriter;
 use store::Facts;
 
-pub use delivery::{Delivery, MailArgs};
+pub use delivery::{Delivery, DeliveryArgs};
 
 /// The longest address, in characters: a path of SMTP has 256 with its angle brackets
 /// ([RFC 5321](https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1.3)).
@@ -54,12 +61,12 @@ impl Resource for Notification {
     }
 
     fn facts(&self) -> Facts {
-        let schedule = schedule::schedule(&self.to_mail, Some(self.scheduled_time));
+        let schedule = facts::schedule(&self.to_mail, Some(self.scheduled_time));
         Facts { delivery: Some(schedule), ..Facts::default() }
     }
 
     fn facts_of(document: &[u8]) -> Facts {
-        Facts { delivery: schedule::of_stored(document), ..Facts::default() }
+        facts::of_document(document)
     }
 }
 

@@ -65,7 +65,8 @@ fn the_mail_of_a_notification_is_that_of_its_document() {
     });
     let notification = Notification::from_body(body.to_string().as_bytes()).unwrap();
     let facts = notification.facts();
-    let expected = Schedule { recipient: "mail@mail.es".into(), due: 1_577_537_895_000 };
+    let expected =
+        Schedule { recipient: "mail@mail.es".into(), due: 1_577_537_895_000, is_other_mail: false };
     assert_eq!((&facts.delivery, &facts.search), (&Some(expected), &None));
     let document = notification.document(ObjectId::from_bytes([1; 12]));
     assert_eq!(Notification::facts_of(&document), facts);

@@ -3,6 +3,7 @@
 
 use form_urlencoded::Serializer;
 use jiff::civil::Date;
+use pages::ListTexts;
 use store::ObjectId;
 
 /// The fields of the search form, as they were filled in.
@@ -76,11 +77,11 @@ impl Form {
     }
 
     /// What the page says if no events are found.
-    pub(super) fn empty_message(&self, today: Date) -> &'static str {
+    pub(super) fn empty_message(&self, today: Date, texts: &'static ListTexts) -> &'static str {
         match (self.is_empty(), self.begins_today(&today.to_string())) {
-            (true, _) => "There are no upcoming events.",
-            (false, true) => "No upcoming events match your search.",
-            (false, false) => "No events match your search.",
+            (true, _) => &texts.none,
+            (false, true) => &texts.no_upcoming_match,
+            (false, false) => &texts.no_match,
         }
     }
 

@@ -1,86 +1,32 @@
-//! Prepares events for display, and defines the templates, which escape everything that they
-//! write.
+//! Defines the templates, which escape everything that they write.
 
 use askama::Template;
-use form_urlencoded::Serializer;
-use rest::Resource;
+use pages::{EventTexts, Frame, ListTexts, ProblemTexts};
 use rest::fields::FieldError;
-use store::{Document, ObjectId};
 
+use super::event::EventView;
 use super::form::Form;
-use crate::Event;
-
-/// The versions of the files that a page loads, as a part of their URLs.
-#[derive(Debug)]
-pub(super) struct Assets {
-    pub(super) css: String,
-    pub(super) js: String,
-    pub(super) svg: String,
-}
-
-/// An event, as it is shown.
-pub(super) struct EventView {
-    id: ObjectId,
-    title: String,
-    description: String,
-    /// For people.
-    when: String,
-    /// For HTML's `time`.
-    datetime: String,
-    place: String,
-    organizer: String,
-    topics: Vec<Topic>,
-}
-
-/// A topic, and the query that searches for it.
-struct Topic {
-    name: String,
-    query: String,
-}
-
-impl EventView {
-    /// A stored event; `None` if the document is something else.
-    pub(super) fn of(document: &Document) -> Option<Self> {
-        let event = Event::from_body(&document.bytes).ok()?;
-        Some(Self::new(document.id, &event))
-    }
-
-    fn new(id: ObjectId, event: &Event) -> Self {
-        let at = event.date.to_datetime(event.time);
-        let topics = event.topics.split(',').map(str::trim).filter(|topic| !topic.is_empty());
-        let query = |name| Serializer::new(String::new()).append_pair("topic", name).finish();
-        let topics = topics.map(|name| Topic { name: name.to_owned(), query: query(name) });
-        Self {
-            id,
-            title: event.title.clone(),
-            description: event.description.clone(),
-            when: at.strftime("%A, %-d %B %Y, %H:%M").to_string(),
-            datetime: at.to_string(),
-            place: event.place.clone(),
-            organizer: event.organizer.clone(),
-            topics: topics.collect(),
-        }
-    }
-}
+use super::offer::Offer;
 
 /// What is wrong with a field of the form, as a sentence.
-pub(super) fn problem(problem: &FieldError) -> String {
-    let name = match problem.field {
-        "q" => "The search text",
-        "topic" => "The topic",
-        "place" => "The place",
-        "from" => "The first day",
-        "to" => "The last day",
-        _ => "The page",
+pub(super) fn problem(problem: &FieldError, texts: &ProblemTexts) -> String {
+    let text = match problem.field {
+        "q" => &texts.text,
+        "topic" => &texts.topic,
+        "place" => &texts.place,
+        "from" => &texts.from,
+        "to" => &texts.to,
+        _ => &texts.page,
     };
-    format!("{name} {}.", problem.message)
+    text.clone()
 }
 
 /// A list of events, and the search form.
 #[derive(Template)]
 #[template(path = "list.html")]
 pub(super) struct ListPage<'a> {
-    pub(super) assets: &'a Assets,
+    pub(super) frame: Frame<'a>,
+    pub(super) texts: &'static ListTexts,
     pub(super) heading: &'static str,
     pub(super) form: &'a Form,
     pub(super) problems: Vec<String>,
@@ -97,28 +43,33 @@ pub(super) struct ListPage<'a> {
 #[derive(Template)]
 #[template(path = "event.html")]
 pub(super) struct EventPage<'a> {
-    pub(super) assets: &'a Assets,
+    pub(super) frame: Frame<'a>,
+    pub(super) texts: &'static EventTexts,
     pub(super) event: EventView,
-    /// The URL of the notifications service.
-    pub(super) reminders: Option<&'a str>,
-    /// Whether reminders are off because they would need a token.
-    pub(super) reminders_need_token: bool,
+    /// The version of the script.
+    pub(super) script: &'a str,
+    pub(super) offer: Option<Offer>,
 }
 
 /// There is no such event.
 #[derive(Template)]
 #[template(path = "not_found.html")]
 pub(super) struct NotFoundPage<'a> {
-    pub(super) assets: &'a Assets,
+    pub(super) frame: Frame<'a>,
+    pub(super) texts: &'static EventTexts,
 }
 
 #[cfg(test)]
 mod tests {
+    use pages::{Assets, Language};
+    use serde_json::json;
+
+    use super::super::event::tests::view;
     use super::*;
 
     #[test]
     fn what_people_write_is_escaped() {
-        let event = serde_json::json!({
+        let event = json!({
             "title": "<script>alert(1)</script>",
             "description": "</p><img src=x onerror=alert(1)> & \"more\"",
             "date": "2026-12-24",
@@ -127,16 +78,22 @@ mod tests {
             "organizer": "'<i>",
             "topics": "a&b, <u>",
         });
-        let event = Event::from_body(event.to_string().as_bytes()).unwrap();
-        let assets = Assets { css: String::new(), js: String::new(), svg: String::new() };
-        let id = ObjectId::from_bytes([1; 12]);
-        let view = || EventView::new(id, &event);
-        let reminders = Some("http://a/\"x");
-        let one =
-            EventPage { assets: &assets, event: view(), reminders, reminders_need_token: false };
+        let assets = Assets::default();
+        let frame = || Frame::new(&assets, Language::English, true);
+        let view = || view(&event, Language::English, None);
+        let texts = Language::English.texts();
+        let offer = Offer { url: "http://a/\"x".into(), ..Offer::test(&view()) };
+        let one = EventPage {
+            frame: frame(),
+            texts: &texts.event,
+            event: view(),
+            script: "",
+            offer: Some(offer),
+        };
         let form = Form::parse("q=%22%3E%3Cscript%3E&topic=%3Cu%3E");
         let list = ListPage {
-            assets: &assets,
+            frame: frame(),
+            texts: &texts.list,
             heading: "Search results",
             form: &form,
             problems: vec!["<s>".into()],

@@ -4,55 +4,67 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyper::StatusCode;
 use jiff::Timestamp;
 use rest::extension::{
-    ActionError, ActionOutcome, Extension, ExtensionContext, SelectError, Selection,
+    ActionError, ActionOutcome, Extension, ExtensionContext, PageKind, PageRequest, PageResponse,
+    SelectError, Selection, SubmitError,
 };
 use rest::fields::FieldError;
 use rest::json::ObjectWriter;
 use store::{
-    DeliveryFilter, DeliveryState, Document, ObjectId, Page, RetryOutcome, Statistics, StoreError,
+    AddressDigest, DeliveryFilter, DeliveryState, Document, ObjectId, Page, RetryOutcome,
+    Statistics, StoreError,
 };
 use tokio::sync::{Notify, watch};
 
-use super::query::{Query, parse_retry};
+use super::query::{Query, SuppressionQuery, parse_retry, parse_suppression};
 use super::relay::Relay;
-use super::settings::MailArgs;
+use super::settings::DeliveryArgs;
 use super::{Delivery, DeliveryContext, worker};
+use crate::reminders::{self, sweep};
 
 /// How long a service that stops waits for the mails in progress.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Notifications on a page for which no limit is given.
 const PAGE_LIMIT: usize = 1000;
 const NO_RELAY: &str = "No mail relay is configured.";
+const NO_KEY: &str = "Reminders are turned off: there is no key for them.";
+/// The action that changes whether an address gets mails.
+const SUPPRESSION: &str = "suppression";
 
 impl Extension for Delivery {
-    type Args = MailArgs;
+    type Args = DeliveryArgs;
 
     const ACTIONS: &'static [&'static str] = &["retry"];
-    const COLLECTION_ACTIONS: &'static [&'static str] = &["retry"];
+    const COLLECTION_ACTIONS: &'static [&'static str] = &["retry", SUPPRESSION];
 
-    fn check(args: &MailArgs) -> Result<(), String> {
-        args.settings().map(drop)
+    fn check(args: &DeliveryArgs) -> Result<(), String> {
+        args.reminders.check()?;
+        args.mail.settings().map(drop)
     }
 
-    fn start(args: &MailArgs, service: ExtensionContext) -> Result<Self, String> {
+    fn start(args: &DeliveryArgs, service: ExtensionContext) -> Result<Self, String> {
         let store = Arc::clone(&service.store);
-        let Some(settings) = args.settings()? else {
+        let reminders = args.reminders.reminders(Arc::clone(&store))?.map(Arc::new);
+        let sweeper = sweep::run(Arc::clone(&store), Arc::clone(&service.writes));
+        let sweeper = Some(tokio::spawn(sweeper).abort_handle());
+        let Some(settings) = args.mail.settings()? else {
             tracing::info!("no mail relay is configured: notifications are stored but not sent");
-            return Ok(Self { store, sending: None });
+            return Ok(Self { store, sending: None, reminders, sweeper });
         };
         let context = Arc::new(DeliveryContext {
             relay: Relay::new(&settings)?,
             settings,
             service,
+            reminders: reminders.clone(),
             changed: Notify::new(),
             stopping: watch::Sender::new(false),
         });
         let (host, port) = (&context.settings.host, context.settings.port);
         tracing::info!(%host, port, "notifications are sent to the mail relay");
         tokio::spawn(worker::run(Arc::clone(&context)));
-        Ok(Self { store, sending: Some(context) })
+        Ok(Self { store, sending: Some(context), reminders, sweeper })
     }
 
     fn written(&self) {
@@ -113,7 +125,10 @@ impl Extension for Delivery {
         })
     }
 
-    async fn run_on_all(&self, _action: &str, query: &str) -> Result<Bytes, ActionError> {
+    async fn run_on_all(&self, action: &str, query: &str) -> Result<Bytes, ActionError> {
+        if action == SUPPRESSION {
+            return self.suppression(query).await;
+        }
         let Some(context) = &self.sending else { return Err(ActionError::Refused(NO_RELAY)) };
         let state = parse_retry(query).map_err(ActionError::Query)?;
         let retried = self.store.retry_all(state).await?;
@@ -124,6 +139,29 @@ impl Extension for Delivery {
         object.number("retried", retried);
         object.finish();
         Ok(body.into())
+    }
+
+    fn page_kind(path: &str) -> Option<PageKind> {
+        reminders::page_kind(path)
+    }
+
+    async fn page(&self, request: PageRequest<'_>) -> Result<PageResponse, StoreError> {
+        match &self.reminders {
+            Some(reminders) => reminders.page(request).await,
+            None => Ok(not_found()),
+        }
+    }
+
+    async fn submit(
+        &self,
+        request: PageRequest<'_>,
+        body: Bytes,
+    ) -> Result<PageResponse, SubmitError> {
+        let Some(reminders) = &self.reminders else { return Err(SubmitError::Refused(NO_KEY)) };
+        let Some(context) = &self.sending else { return Err(SubmitError::Refused(NO_RELAY)) };
+        let page = reminders.submit(request, &body).await?;
+        context.changed.notify_one();
+        Ok(page)
     }
 
     fn write_status(&self, statistics: &Statistics, out: &mut ObjectWriter<'_>) {
@@ -141,12 +179,44 @@ impl Extension for Delivery {
     }
 
     async fn stop(&self) {
+        if let Some(sweeper) = &self.sweeper {
+            sweeper.abort();
+        }
         let Some(context) = &self.sending else { return };
         context.stopping.send_replace(true);
         // The worker and its attempts hold receivers until they have finished.
         if tokio::time::timeout(STOP_TIMEOUT, context.stopping.closed()).await.is_err() {
             tracing::warn!("some mails did not finish in time and may be sent again");
         }
+    }
+}
+
+impl Delivery {
+    /// Changes whether an address gets mails, or only tells it.
+    async fn suppression(&self, query: &str) -> Result<Bytes, ActionError> {
+        let SuppressionQuery { to_mail, set } =
+            parse_suppression(query).map_err(ActionError::Query)?;
+        let address = AddressDigest::of(&to_mail);
+        if let Some(is_suppressed) = set {
+            self.store.suppress(address, is_suppressed).await?;
+        }
+        let is_suppressed = self.store.is_suppressed(address).await?;
+        let mut body = Vec::new();
+        let mut object = ObjectWriter::new(&mut body);
+        object.text("suppressed", if is_suppressed { "yes" } else { "no" });
+        object.finish();
+        Ok(body.into())
+    }
+}
+
+/// There are no pages without a key.
+fn not_found() -> PageResponse {
+    let body = Bytes::from_static(b"{\"error\": \"Path not found.\"}");
+    PageResponse {
+        status: StatusCode::NOT_FOUND,
+        media_type: "application/json",
+        body,
+        ..PageResponse::default()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use store::{AttemptOutcome, Claim, DeliveryState, ObjectId, StoreError};
+use store::{AddressDigest, AttemptOutcome, Claim, DeliveryState, ObjectId, StoreError};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::mail::StoredNotification;
@@ -48,7 +48,13 @@ impl Attempt {
         let Some(stored) = StoredNotification::parse(&document.bytes) else {
             return AttemptOutcome::Rejected("what is stored is no notification".into());
         };
-        match stored.mail(document.id, document.tag, &context.settings.from) {
+        match context.service.store.is_suppressed(AddressDigest::of(stored.to_mail())).await {
+            Ok(false) => {}
+            Ok(true) => return AttemptOutcome::Rejected("the addressee wants no mails".into()),
+            Err(error) => return AttemptOutcome::Retry(error.to_string()),
+        }
+        let links = context.reminders.as_ref().map(|reminders| reminders.links());
+        match stored.mail(document.id, document.tag, &context.settings.from, links) {
             Ok(mail) => context.relay.send(mail).await,
             Err(problem) => AttemptOutcome::Rejected(problem),
         }

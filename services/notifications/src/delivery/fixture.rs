@@ -51,7 +51,8 @@ impl Fixture {
         let context = Arc::new(DeliveryContext {
             relay: Relay::new(&settings).unwrap(),
             settings,
-            service: ExtensionContext { store, writes, is_open: true },
+            service: ExtensionContext { store, writes },
+            reminders: None,
             changed: Notify::new(),
             stopping: watch::Sender::new(false),
         });
@@ -61,7 +62,8 @@ impl Fixture {
     /// What a service with this store does, if it sends mails and if it does not.
     pub(super) fn delivery(&self, sends: bool) -> Delivery {
         let context = Arc::clone(&self.context);
-        Delivery { store: Arc::clone(&context.service.store), sending: sends.then_some(context) }
+        let store = Arc::clone(&context.service.store);
+        Delivery { store, sending: sends.then_some(context), reminders: None, sweeper: None }
     }
 
     /// Stores a notification.

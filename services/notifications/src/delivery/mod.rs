@@ -5,6 +5,7 @@
 //! worker    claims due mails, as many as connections and the rate allow
 //! attempt   attempts to deliver a claimed mail, and records how that ended
 //! mail      a notification as a mail
+//! headers   headers of mails
 //! relay     the connections to the relay
 //! query     the queries of lists, of one notification and of a retry of all
 //! settings  the relay, from the command line
@@ -18,6 +19,7 @@ mod api;
 mod attempt;
 #[cfg(test)]
 mod fixture;
+mod headers;
 mod mail;
 mod query;
 mod relay;
@@ -30,9 +32,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rest::extension::ExtensionContext;
 use store::Store;
 use tokio::sync::{Notify, watch};
+use tokio::task::AbortHandle;
 
+use crate::reminders::Reminders;
 use relay::Relay;
-pub use settings::MailArgs;
+pub use settings::DeliveryArgs;
 use settings::Settings;
 
 /// Delivers notifications, and finds those for an address.
@@ -41,6 +45,10 @@ pub struct Delivery {
     store: Arc<dyn Store>,
     /// `None` without a relay.
     sending: Option<Arc<DeliveryContext>>,
+    /// `None` if visitors cannot ask for any.
+    reminders: Option<Arc<Reminders>>,
+    /// Removes reminders that are over.
+    sweeper: Option<AbortHandle>,
 }
 
 /// What requests and the worker work with.
@@ -49,6 +57,8 @@ struct DeliveryContext {
     settings: Settings,
     service: ExtensionContext,
     relay: Relay,
+    /// Makes the links in mails, if there are any.
+    reminders: Option<Arc<Reminders>>,
     /// Wakes the worker: something may be due earlier than it knows.
     changed: Notify,
     /// Becomes true when the service stops.

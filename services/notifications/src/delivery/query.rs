@@ -101,6 +101,36 @@ pub(super) fn parse_retry(query: &str) -> Result<StateName, Vec<FieldError>> {
     state.filter(|_| problems.is_empty()).ok_or(problems)
 }
 
+/// What is asked for about an address that may be suppressed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct SuppressionQuery {
+    pub(super) to_mail: String,
+    /// Whether it is to be; none if that is only to be told.
+    pub(super) set: Option<bool>,
+}
+
+/// Parses the query of a suppression.
+pub(super) fn parse_suppression(query: &str) -> Result<SuppressionQuery, Vec<FieldError>> {
+    let (mut to_mail, mut set, mut problems) = (None, None, Vec::new());
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        match (&*name, &*value) {
+            ("to_mail", value) => to_mail = parse_mail(&value.replace(' ', "+")),
+            ("set", "on") => set = Some(true),
+            ("set", "off") => set = Some(false),
+            ("set", _) => {
+                problems.push(FieldError { field: "set", message: "must be on or off".into() });
+            }
+            _ => {}
+        }
+    }
+    if to_mail.is_none() {
+        let message = "must be an email address, like a@b.org".into();
+        problems.push(FieldError { field: "to_mail", message });
+    }
+    let query = to_mail.map(|to_mail| SuppressionQuery { to_mail, set });
+    query.filter(|_| problems.is_empty()).ok_or(problems)
+}
+
 fn encoded(text: &str) -> Cow<'_, str> {
     form_urlencoded::byte_serialize(text.as_bytes()).collect::<Vec<_>>().concat().into()
 }
@@ -108,6 +138,15 @@ fn encoded(text: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_suppression_names_an_address_and_may_set_it() {
+        let parsed = |query| parse_suppression(query).map(|it| (it.to_mail, it.set));
+        assert_eq!(parsed("to_mail=a+b@c.org"), Ok(("a+b@c.org".into(), None)));
+        assert_eq!(parsed("to_mail=a@b.org&set=on"), Ok(("a@b.org".into(), Some(true))));
+        assert_eq!(parsed("set=off&to_mail=a@b.org"), Ok(("a@b.org".into(), Some(false))));
+        assert_eq!(parsed("to_mail=a&set=maybe").unwrap_err().len(), 2);
+    }
 
     fn problems(query: &str, sends: bool) -> Vec<String> {
         let problems = Query::parse(query, sends).unwrap_err();

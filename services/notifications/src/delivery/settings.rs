@@ -8,11 +8,23 @@ use std::time::Duration;
 use clap::ValueEnum;
 use lettre::message::Mailbox;
 
+use crate::reminders::ReminderArgs;
+
+/// The arguments about mails and reminders.
+#[derive(Debug, clap::Args)]
+pub struct DeliveryArgs {
+    #[command(flatten)]
+    pub(super) mail: MailArgs,
+
+    #[command(flatten)]
+    pub(super) reminders: ReminderArgs,
+}
+
 /// The arguments about mails; without --mail-host none are sent
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Mail")]
 #[expect(clippy::struct_field_names, reason = "the service has arguments of the same names")]
-pub struct MailArgs {
+pub(super) struct MailArgs {
     /// Relay that delivers the mails
     #[arg(long, env = "MAIL_HOST", value_name = "NAME", requires = "mail_from")]
     mail_host: Option<String>,
