@@ -1,7 +1,7 @@
 //! Reads the secrets of services: files whose contents are never printed.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rest::private;
 
@@ -33,14 +33,6 @@ pub enum SecretError {
     },
 }
 
-impl SecretError {
-    /// Whether the secret is this file, and the file does not exist.
-    pub fn is_missing(&self, file: &Path) -> bool {
-        matches!(self, Self::Unreadable { path, source, .. }
-            if path == file && source.kind() == io::ErrorKind::NotFound)
-    }
-}
-
 /// The contents of a service's secrets, by their names.
 pub fn read(service: &Service) -> Result<Vec<(&'static str, Vec<u8>)>, SecretError> {
     let one = |secret: &Secret| {
@@ -51,6 +43,8 @@ pub fn read(service: &Service) -> Result<Vec<(&'static str, Vec<u8>)>, SecretErr
         }
         Ok((secret.name, bytes))
     };
+    // What is generated is not there before the first command that needs it, for which a plan takes
+    // it to be empty.
     service.secrets.iter().map(one).collect()
 }
 
@@ -65,11 +59,16 @@ pub fn all(config: &Config) -> impl Iterator<Item = Vec<u8>> {
 
 /// The contents of a secret, and whether other users can read them.
 fn contents(service: &Service, secret: &Secret) -> Result<(Vec<u8>, bool), SecretError> {
-    private::read(&secret.file).map_err(|source| SecretError::Unreadable {
-        service: service.name.to_string(),
-        path: secret.file.clone(),
-        source,
-    })
+    match private::read(&secret.file) {
+        Err(error) if secret.is_generated && error.kind() == io::ErrorKind::NotFound => {
+            Ok((Vec::new(), false))
+        }
+        read => read.map_err(|source| SecretError::Unreadable {
+            service: service.name.to_string(),
+            path: secret.file.clone(),
+            source,
+        }),
+    }
 }
 
 /// Checks that all secrets can be read, before anything is changed.

@@ -1,4 +1,4 @@
-//! The files of a stack's tokens. They lie beside the key that logs in to its hosts:
+//! The files of a stack's tokens, and of the key that signs its reminders. They lie beside the key that logs in to its hosts:
 //! removing local data must not lock anybody out.
 
 use std::fs;
@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use pages::Keys;
 use rest::access::tokens::{Entry, NewToken, PREFIX, Role, TokenList, digest, is_name, is_token};
 use rest::file::replace_file;
 use rest::private;
@@ -25,6 +26,7 @@ pub struct Keyring {
     list: PathBuf,
     own: PathBuf,
     deployed: PathBuf,
+    reminders: PathBuf,
 }
 
 impl Keyring {
@@ -36,7 +38,12 @@ impl Keyring {
             path.push(ending);
             PathBuf::from(path)
         };
-        Self { list: file(".tokens"), own: file(".token"), deployed: file(".tokens-deployed") }
+        Self {
+            list: file(".tokens"),
+            own: file(".token"),
+            deployed: file(".tokens-deployed"),
+            reminders: file(".reminders"),
+        }
     }
 
     /// The file of the list.
@@ -47,6 +54,25 @@ impl Keyring {
     /// The file of this user's own token.
     pub fn own_path(&self) -> &Path {
         &self.own
+    }
+
+    /// The file of the key that signs reminders.
+    pub fn reminder_key_path(&self) -> &Path {
+        &self.reminders
+    }
+
+    /// Creates the key that signs reminders if there is none. Returns whether there was none.
+    pub fn ensure_reminder_key(&self) -> Result<bool, AccessError> {
+        if self.reminders.exists() {
+            return Ok(false);
+        }
+        self.save_reminder_key(&Keys::generate().map_err(AccessError::NoRandomness)?)?;
+        Ok(true)
+    }
+
+    /// Writes the key that signs reminders.
+    pub fn save_reminder_key(&self, key: &str) -> Result<(), AccessError> {
+        write(&self.reminders, key)
     }
 
     /// The list, if there is one.

@@ -5,6 +5,7 @@ mod bench;
 mod change;
 mod generate;
 mod operate;
+mod privacy;
 mod token;
 
 use clap::{ArgAction, Parser, Subcommand};
@@ -14,6 +15,7 @@ pub use bench::{Bench, LoadSource, Rate};
 pub use change::{Deploy, Down, Plan, Rollback, Seed, Unlock, Up};
 pub use generate::{Completions, Init, Man};
 pub use operate::{Backup, Doctor, Exec, History, Logs, Restore, Ssh, Status};
+pub use privacy::{Privacy, PrivacyErase, PrivacyExport};
 pub use token::{Token, TokenCreate, TokenList, TokenRevoke};
 
 const EXIT_CODES: &str = "\
@@ -86,6 +88,9 @@ pub enum Command {
     /// Manage the access tokens that the services accept
     #[command(subcommand)]
     Token(Token),
+    /// Export or erase what is stored about an email address
+    #[command(subcommand)]
+    Privacy(Privacy),
     /// Write an eventpost.yml that explains every key
     Init(Init),
     /// Print a completion script for a shell

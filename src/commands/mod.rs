@@ -10,6 +10,7 @@ mod generate;
 mod inside;
 mod operations;
 mod plan;
+mod privacy;
 mod restore;
 mod seed;
 mod status;
@@ -42,6 +43,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Exec(args) => inside::exec(&args).await,
         Command::Ssh(args) => inside::ssh(&args).await,
         Command::Token(args) => token::run(&args),
+        Command::Privacy(args) => privacy::run(&args).await,
         Command::Init(args) => generate::init(&args).await,
         Command::Completions(args) => generate::completions(&args),
         Command::Man(args) => generate::man(&args),

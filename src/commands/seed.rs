@@ -15,9 +15,7 @@ use crate::fixtures::{self, Fixtures};
 use crate::health;
 use crate::report::{Cell, Table};
 use crate::seed;
-use crate::session::{
-    Connection, Placement, ServiceLocation, Session, given_token, refuse_unencrypted,
-};
+use crate::session::{Session, given_token, refuse_unencrypted};
 
 /// The services should be running already.
 const READY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -88,22 +86,8 @@ pub(super) async fn run(args: &Seed) -> Result<ExitCode, Error> {
 
 /// The services of the stack.
 async fn targets(args: &Seed, session: &Session) -> Result<Vec<Target>, Error> {
-    let located = session.locate().await?;
-    let token = session.token(&args.token)?;
-    if session.placement != Placement::Local && token.is_some() {
-        // Tokens only travel through SSH.
-        let hosts = session.hosts_of(located)?;
-        let connections = session.connect_all(&hosts).await?;
-        let target = |it: &Connection<'_>| {
-            Target::new(session, it.service.clone(), it.client(token.clone()))
-        };
-        return connections.iter().map(target).collect();
-    }
-    let target = |it: ServiceLocation| {
-        let client = Client::local(it.endpoint(), token.clone());
-        Target::new(session, it.service, client)
-    };
-    located.into_iter().map(target).collect()
+    let clients = session.clients(&args.token).await?;
+    clients.into_iter().map(|(service, client)| Target::new(session, service, client)).collect()
 }
 
 /// The services that `--url` names.

@@ -57,6 +57,7 @@ impl Config {
                     name: "access-tokens",
                     variable: ACCESS_TOKENS_FILE,
                     file: tokens.into(),
+                    is_generated: true,
                 });
             }
         }

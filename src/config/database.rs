@@ -24,7 +24,7 @@ pub(super) fn database(mut section: Section<'_>, base: &Path) -> Option<Database
     let url = section.required("url_file", |section| section.text("url_file").map(file));
     let ca = section.text("ca_file").map(file);
     section.finish();
-    let secret = |name, variable, file| Secret { name, variable, file };
+    let secret = |name, variable, file| Secret { name, variable, file, is_generated: false };
     let url = secret("database-url", DATABASE_URL_FILE, url?);
     let ca = ca.map(|file| secret("database-ca", DATABASE_CA_FILE, file));
     Some(Database([url].into_iter().chain(ca).collect()))

@@ -11,10 +11,11 @@ use support::yaml::{Section, kind};
 use super::model::Service;
 
 /// The keys whose values are numbers, and their variables.
-const NUMBERS: [(&str, &str); 4] = [
+const NUMBERS: [(&str, &str); 5] = [
     ("requests", "LIMIT_REQUESTS"),
     ("changes", "LIMIT_CHANGES"),
     ("searches", "LIMIT_SEARCHES"),
+    ("reminders", "LIMIT_REMINDERS"),
     ("connections", "LIMIT_CONNECTIONS"),
 ];
 const TRUSTED_PROXIES: &str = "TRUSTED_PROXIES";

@@ -46,6 +46,7 @@ pub(super) fn mail(mut section: Section<'_>, base: &Path) -> Mail {
         name: "mail-password",
         variable: "MAIL_PASSWORD_FILE",
         file: base.join(crate::config::expand_home(&file)),
+        is_generated: false,
     };
     Mail { env: given.collect(), secrets: file.map(secret).into_iter().collect() }
 }

@@ -9,6 +9,7 @@ mod mail;
 mod model;
 mod page;
 mod read;
+mod reminders;
 
 use std::env;
 use std::fmt;

@@ -132,6 +132,8 @@ pub struct Secret {
     pub variable: &'static str,
     /// Where it is on this machine.
     pub file: PathBuf,
+    /// Whether a command that needs it creates it.
+    pub is_generated: bool,
 }
 
 /// Where a service's program comes from.

@@ -12,6 +12,8 @@ use super::model::{Config, Name, Page, Reminders, Service};
 
 /// Where a service's page creates reminders.
 const NOTIFICATIONS_URL: &str = "NOTIFICATIONS_URL";
+/// Where browsers find a service, for the links in mails.
+const PUBLIC_URL: &str = "PUBLIC_URL";
 /// The pages that may use a service from a browser.
 const ALLOW_ORIGINS: &str = "ALLOW_ORIGINS";
 
@@ -97,6 +99,16 @@ impl Config {
             }
             None => {}
         }
+        let is_target = |it: &Service| {
+            it.page
+                .as_ref()
+                .is_some_and(|page| page.reminders == Reminders::Service(service.name.clone()))
+        };
+        let own = urls_of(&service.name).next();
+        let origin = service.page.as_ref().and_then(|page| page.origin.as_ref());
+        if service.page.is_some() || self.services.iter().any(is_target) {
+            variables.extend(origin.or(own).map(|url| (PUBLIC_URL, url.clone())));
+        }
         let mut origins = Vec::new();
         for (other, page) in self.services.iter().filter_map(|it| Some((it, it.page.as_ref()?))) {
             if page.reminders == Reminders::Service(service.name.clone()) {
@@ -119,8 +131,8 @@ mod tests {
     fn services_get_the_urls_of_each_other() {
         let variables = |page: &str| {
             let text = format!(
-                "stack: s\nservices:\n  events: {{build: e, page: {{{page}}}}}\n  \
-                 notes: {{build: n}}\n"
+                "stack: s\nreminder_key_file: /k\nservices:\n  events: {{build: e, page: \
+                 {{{page}}}}}\n  notes: {{build: n}}\n"
             );
             let config = parse(&text, Origin::File("test.yml".into()), None).unwrap();
             let urls = [("events", "http://a:81"), ("notes", "http://b")];
@@ -135,17 +147,31 @@ mod tests {
                 .map(|it| it.env.clone().into_iter().filter(|pair| !is_of_access(pair)).collect());
             env.collect::<Vec<Vec<_>>>()
         };
-        let pair = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
+        let pairs = |pairs: [(&str, &str); 2]| {
+            pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
+        };
         assert_eq!(
             variables("reminders: notes"),
-            [pair("NOTIFICATIONS_URL", "http://b"), pair("ALLOW_ORIGINS", "http://a:81")]
+            [
+                pairs([("NOTIFICATIONS_URL", "http://b"), ("PUBLIC_URL", "http://a:81")]),
+                pairs([("ALLOW_ORIGINS", "http://a:81"), ("PUBLIC_URL", "http://b")])
+            ]
+        );
+        let with_origin = variables("reminders: notes, origin: https://events.example.org");
+        assert_eq!(
+            with_origin[0][1],
+            ("PUBLIC_URL".to_owned(), "https://events.example.org".to_owned())
         );
         assert_eq!(
-            variables("reminders: notes, origin: https://events.example.org")[1],
-            pair("ALLOW_ORIGINS", "https://events.example.org,http://a:81")
+            with_origin[1],
+            pairs([
+                ("ALLOW_ORIGINS", "https://events.example.org,http://a:81"),
+                ("PUBLIC_URL", "http://b")
+            ])
         );
         let elsewhere = variables("reminders: https://notes.example.org/api");
-        assert_eq!(elsewhere[0], pair("NOTIFICATIONS_URL", "https://notes.example.org/api"));
+        let url = ("NOTIFICATIONS_URL", "https://notes.example.org/api");
+        assert_eq!(elsewhere[0], pairs([url, ("PUBLIC_URL", "http://a:81")]));
         assert!(elsewhere[1].is_empty());
     }
 

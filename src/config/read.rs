@@ -15,6 +15,7 @@ use super::limits::{self, limits};
 use super::mail::mail;
 use super::model::{Access, Config, DockerSource, Name, SecurityGroup, Service, Source, Ssh};
 use super::page::{self, page};
+use super::reminders;
 
 /// Why each service runs once, and what to do if that is not enough.
 const REPLICAS: &str = "must be 1: eventpost runs one host per service. Choose a larger \
@@ -35,6 +36,7 @@ pub(super) fn config(root: &Value, origin: &Origin, problems: &Problems) -> Opti
     let hosts = top.section("hosts").map(|section| hosts(section, &names(root.get("services"))));
     let base = origin.base();
     let shared = top.section("database").and_then(|section| database(section, base));
+    let reminders = reminders::shared(&mut top, base);
     let shared_limits = top.section("limits").map(limits).unwrap_or_default();
     let services =
         |top: &mut Section<'_>| top.section("services").map(|section| services(section, base));
@@ -47,6 +49,14 @@ pub(super) fn config(root: &Value, origin: &Origin, problems: &Problems) -> Opti
     }
     for service in services.iter_mut().flatten() {
         shared_limits.clone().give_to(service);
+    }
+    if let Some(services) = &mut services {
+        let value = root.get("services").unwrap_or(&Value::Null);
+        let section = Section::new(value, vec!["services".into()], problems);
+        reminders::check(&reminders, services, |service, message| {
+            section.problem(service.name.as_str(), message);
+        });
+        reminders.give_to(services);
     }
     let stack = stack?;
     Some(Config {

@@ -33,6 +33,7 @@ pub use access::{read_tokens, write_tokens};
 pub use compare::compare;
 pub use container::{Container, ContainerStatus, facts, inspect, last_lines, logs, report};
 pub use data::{DataStep, carry, data, run_data, upload_copy};
+pub use secrets::read_reminder_key;
 pub use switch::{Record, SwitchOutcome, deploy, history, note_kept, rollback, undo};
 
 /// Waiting for cloud-init and for the package manager's lock, then installing.

@@ -2,7 +2,7 @@
 //! no `docker inspect` shows.
 
 use sha2::{Digest, Sha256};
-use ssh::{Host, HostError};
+use ssh::{Command, Host, HostError, quote};
 use support::digest::hexadecimal;
 
 use super::container;
@@ -35,6 +35,22 @@ pub(super) async fn write(host: &Host, service: &Service) -> Result<String, Host
 /// The folder that [`write()`] would return, without writing anything.
 pub(super) fn folder(host: &Host, service: &Service) -> Result<String, HostError> {
     Ok(folder_of(service, &read(host, service)?))
+}
+
+/// The newest key for reminders that a service has on a host, if it has one.
+pub async fn read_reminder_key(
+    host: &Host,
+    service: &Service,
+) -> Result<Option<String>, HostError> {
+    const DOING: &str = "reading the key for reminders";
+    let folder = quote(&format!("/var/lib/eventpost/secrets/{}", container(service)));
+    let line = format!(
+        "file=$(ls -t {folder}/*/reminder-key 2>/dev/null | head -n 1)
+         [ -z \"$file\" ] || head -c 4096 \"$file\""
+    );
+    let command = Command::new(format!("sudo sh -c {}", quote(&line)));
+    let key = host.run(DOING, command).await?.stdout;
+    Ok(Some(key).filter(|key| !key.is_empty()))
 }
 
 fn read(host: &Host, service: &Service) -> Result<Vec<(&'static str, Vec<u8>)>, HostError> {

@@ -9,8 +9,9 @@ use support::event::{EventSink, NullSink, Reporter};
 use support::http::Client;
 use support::wait::Deadline;
 
-use super::{ServiceHost, Session};
+use super::{Placement, ServiceHost, ServiceLocation, Session};
 use crate::access::Token;
+use crate::cli::TokenArgs;
 use crate::config::Service;
 use crate::error::Error;
 use crate::health::{self, Ready};
@@ -40,6 +41,24 @@ impl Session {
         found: &'a ServiceHost,
     ) -> Result<Connection<'a>, Error> {
         Connection::open(found, self.sink()).await
+    }
+
+    /// Clients of all services of the stack, which send this user's token. On hosts, it travels
+    /// through SSH only.
+    pub(crate) async fn clients(&self, args: &TokenArgs) -> Result<Vec<(Service, Client)>, Error> {
+        let located = self.locate().await?;
+        let token = self.token(args)?;
+        if self.placement != Placement::Local && token.is_some() {
+            let hosts = self.hosts_of(located)?;
+            let connections = self.connect_all(&hosts).await?;
+            let client = |it: &Connection<'_>| (it.service.clone(), it.client(token.clone()));
+            return Ok(connections.iter().map(client).collect());
+        }
+        let client = |it: ServiceLocation| {
+            let client = Client::local(it.endpoint(), token.clone());
+            (it.service, client)
+        };
+        Ok(located.into_iter().map(client).collect())
     }
 
     /// Connects to the hosts of services.

@@ -70,6 +70,7 @@ pub(crate) fn refuse_unencrypted(endpoint: &Endpoint, given: Option<&Token>) -> 
 impl Session {
     /// The tokens of local services. The first token is created if there is none.
     pub(crate) fn local_grants(&self, args: &TokenArgs) -> Result<Grants, Error> {
+        self.ensure_reminder_key()?;
         Grants::new(self.access(), self.keyring(), args, true, Vec::new(), self.reporter("access"))
     }
 
@@ -116,6 +117,7 @@ impl Session {
         tokens: HostTokens,
         ensure: bool,
     ) -> Result<Grants, Error> {
+        self.ensure_reminder_key()?;
         let (keyring, reporter) = (self.keyring(), self.reporter("access"));
         let HostTokens { list: agreed, on_hosts, .. } = tokens;
         if let Some(list) = agreed {
@@ -147,6 +149,7 @@ impl Session {
 
     /// The newest list of tokens that this machine and the hosts have.
     async fn agreed_tokens(&self, hosts: &[(&Host, &Service)]) -> Result<HostTokens, Error> {
+        self.adopt_reminder_key(hosts).await?;
         if self.access() == Access::Open {
             return Ok(HostTokens::none());
         }

@@ -7,6 +7,7 @@ mod grants;
 mod identity;
 mod locate;
 mod placement;
+mod reminder_key;
 
 use std::time::Duration;
 
@@ -55,9 +56,10 @@ impl Session {
     /// Loads the stack's description and resolves its placement.
     pub(crate) fn open(stack: &StackArgs, placement: &PlacementArgs) -> Result<Self, Error> {
         let signals = Signals::listen()?;
-        let config = config::load(stack.file.as_deref(), stack.name.as_ref())?;
+        let mut config = config::load(stack.file.as_deref(), stack.name.as_ref())?;
         let placement = Placement::resolve(placement, &config)?;
         let folder = StackFolder::new(stack.state_dir.as_deref(), &config.stack)?;
+        config.use_reminder_key(Keyring::beside(&folder.key()).reminder_key_path());
         let (display, ec2) = (progress::display(), OnceCell::new());
         Ok(Self { config, placement, folder, signals, display, ec2 })
     }

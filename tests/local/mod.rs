@@ -6,6 +6,7 @@ mod database;
 mod failures;
 mod isolation;
 mod lifecycle;
+mod privacy;
 mod seeding;
 
 use std::fs;

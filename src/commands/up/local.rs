@@ -194,12 +194,7 @@ impl Planning<'_> {
     fn env(&self, service: &Service) -> Result<BTreeMap<String, String>, Error> {
         let mut env = local::local_env(service);
         // A secret with other content counts as another environment.
-        let contents = match secrets::read(service) {
-            // `up` creates the list of tokens that a plan does not find yet.
-            Err(error) if error.is_missing(self.session.keyring().path()) => Vec::new(),
-            contents => contents?,
-        };
-        for (name, content) in contents {
+        for (name, content) in secrets::read(service)? {
             env.insert(format!("the content of {name}"), sha256(content));
         }
         if self.changes_tokens {

@@ -109,6 +109,11 @@ impl Client {
         self.request(Method::POST, path, body, timeout).await
     }
 
+    /// Deletes what is at a path.
+    pub async fn delete(&self, path: &str, timeout: Duration) -> Result<Answer, HttpError> {
+        self.request(Method::DELETE, path, Bytes::new(), timeout).await
+    }
+
     async fn request(
         &self,
         method: Method,
