@@ -171,17 +171,17 @@ pub async fn deploy(
             Artifact::Registry(name) => Ok((name, None)),
             Artifact::Built(image) => {
                 let file = docker::upload(&second, &image, reporter).await?;
-                Ok::<_, Error>((image.tag, file))
+                Ok::<_, Error>((image.tag.clone(), file.map(|file| (image, file))))
             }
         }
     };
     let install = async { Ok(docker::install(&host, deployment.docker, reporter).await?) };
-    let ((), (image, file)) = tokio::try_join!(install, beside)?;
+    let ((), (image, uploaded)) = tokio::try_join!(install, beside)?;
     watch.lap("Docker and image");
 
     reporter.step("starting the container");
-    if let Some(file) = file {
-        docker::load(&host, &file).await?;
+    if let Some((image, file)) = uploaded {
+        docker::load(&host, &image, &file).await?;
     }
     let write_mode = match deployment.data {
         InitialData::CarriedOver => WriteMode::ReadOnly,

@@ -10,6 +10,9 @@ use tar::{Builder, EntryType, Header};
 /// The user and group that the program runs as, which have no name on any system.
 const USER: u64 = 65532;
 
+/// The path of the program.
+const ENTRY_POINT: &str = "/service";
+
 /// An image to be loaded.
 #[derive(Debug, Clone)]
 pub struct Image {
@@ -17,6 +20,8 @@ pub struct Image {
     pub tag: String,
     /// What `docker load` reads.
     pub archive: Bytes,
+    /// What Docker says of it once it is loaded: its layer, and what is run as whom.
+    pub identity: String,
 }
 
 /// Wraps a service's program into an image.
@@ -34,7 +39,9 @@ pub fn build(service: &str, program: &[u8]) -> Image {
     append_file(&mut archive, "layer.tar", 0o644, &layer);
     append_file(&mut archive, &format!("{id}.json"), 0o644, &config);
     append_file(&mut archive, "manifest.json", 0o644, manifest.to_string().as_bytes());
-    Image { tag, archive: finish(archive).into() }
+    let identity =
+        format!("[\"sha256:{}\"] {} {USER}:{USER}", sha256(&layer), json!([ENTRY_POINT]));
+    Image { tag, archive: finish(archive).into(), identity }
 }
 
 fn layer(program: &[u8]) -> Vec<u8> {
@@ -51,7 +58,7 @@ fn config(service: &str, layer: &[u8]) -> Vec<u8> {
         "os": "linux",
         "created": "1970-01-01T00:00:00Z",
         "config": {
-            "Entrypoint": ["/service"],
+            "Entrypoint": [ENTRY_POINT],
             "Cmd": ["--data", "/data", "--port", "8080"],
             "User": format!("{USER}:{USER}"),
             "ExposedPorts": {"8080/tcp": {}},
@@ -130,6 +137,7 @@ mod tests {
         let config: serde_json::Value = serde_json::from_slice(config).unwrap();
         let layer = find(manifest[0]["Layers"][0].as_str().unwrap());
         let digest = format!("sha256:{}", sha256(layer));
+        assert_eq!(image.identity, format!("[\"{digest}\"] [\"/service\"] 65532:65532"));
         assert_eq!(config["rootfs"]["diff_ids"][0], digest.as_str());
         assert_eq!(config["config"]["User"], "65532:65532");
         let names: Vec<_> = self::entries(layer).into_iter().map(|(name, _)| name).collect();

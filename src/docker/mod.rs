@@ -66,8 +66,7 @@ pub async fn upload(
     image: &Image,
     reporter: Reporter<'_>,
 ) -> Result<Option<String>, HostError> {
-    let has = format!("sudo docker image inspect {} >/dev/null 2>&1", quote(&image.tag));
-    if host.attempt("checking for the image", Command::new(has)).await?.succeeded() {
+    if identity(host, image).await?.as_ref() == Some(&image.identity) {
         return Ok(None);
     }
     let name = image.tag.replace(['/', ':'], "-");
@@ -77,11 +76,31 @@ pub async fn upload(
     Ok(Some(file))
 }
 
-/// Loads an uploaded image and removes its file, whether it can be loaded or not.
-pub async fn load(host: &Host, file: &str) -> Result<(), HostError> {
+/// Loads an uploaded image and removes its file, whether it can be loaded or not. Fails if Docker
+/// has something else under its name then.
+pub async fn load(host: &Host, image: &Image, file: &str) -> Result<(), HostError> {
+    const DOING: &str = "loading the image";
     let file = quote(file);
     let line = format!("sudo docker load -q -i {file}; code=$?; sudo rm -f {file}; exit $code");
-    host.run("loading the image", Command::new(line).within(RUN_TIMEOUT)).await.map(drop)
+    host.run(DOING, Command::new(line).within(RUN_TIMEOUT)).await?;
+    if identity(host, image).await?.as_ref() == Some(&image.identity) {
+        return Ok(());
+    }
+    let tag = &image.tag;
+    Err(HostError::Broken {
+        host: host.name().into(),
+        doing: DOING,
+        cause: format!("what Docker has under the name {tag} is not what was sent; run it again"),
+    })
+}
+
+/// What Docker on the host has under the name of an image, if it has something.
+async fn identity(host: &Host, image: &Image) -> Result<Option<String>, HostError> {
+    const FORMAT: &str = "{{json .RootFS.Layers}} {{json .Config.Entrypoint}} {{.Config.User}}";
+    let tag = quote(&image.tag);
+    let line = format!("sudo docker image inspect --format '{FORMAT}' {tag} 2>/dev/null");
+    let found = host.attempt("checking for the image", Command::new(line)).await?;
+    Ok(found.succeeded().then(|| found.stdout.trim().to_owned()))
 }
 
 /// Whether a service accepts writes when its container starts.

@@ -57,15 +57,37 @@ fn output(code: i32, stderr: &str) -> Output {
 }
 
 fn image() -> Image {
-    Image { tag: "eventpost/events:1234".into(), archive: vec![7; 1000].into() }
+    let identity = "[\"sha256:5678\"] [\"/service\"] 65532:65532".into();
+    Image { tag: "eventpost/events:1234".into(), archive: vec![7; 1000].into(), identity }
+}
+
+/// What Docker says of an image with this layer.
+fn inspected(layer: &str) -> Step {
+    let stdout = format!("[\"sha256:{layer}\"] [\"/service\"] 65532:65532\n");
+    ("docker image inspect --format", Ok(Output { stdout, ..output(0, "") }))
 }
 
 #[tokio::test]
 async fn an_image_that_the_host_has_is_not_sent() {
     let events = Recorder::default();
-    let host = host(vec![("docker image inspect eventpost/events:1234", Ok(output(0, "")))]);
+    let host = host(vec![inspected("5678")]);
     let reporter = Reporter::new(&events, "events");
     assert_eq!(upload(&host, &image(), reporter).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_has_the_name_of_an_image_and_is_another_one_is_replaced_and_never_run() {
+    let events = Recorder::default();
+    let host = host(vec![
+        inspected("other"),
+        ("images/eventpost-events-1234.tar 0600 0 1000", Ok(output(0, ""))),
+        ("docker load", Ok(output(0, ""))),
+        inspected("other"),
+    ]);
+    let reporter = Reporter::new(&events, "events");
+    let file = upload(&host, &image(), reporter).await.unwrap().unwrap();
+    let error = load(&host, &image(), &file).await.unwrap_err().to_string();
+    assert!(error.contains("eventpost/events:1234 is not what was sent"), "{error}");
 }
 
 #[tokio::test]

@@ -41,6 +41,17 @@ pub enum LocalError {
     /// A service is not ready.
     #[error(transparent)]
     Health(#[from] HealthError),
+    /// A process that was found there is not this user's.
+    #[error(
+        "the data of {service} belong to another user (uid {uid}), whose processes are not touched: \
+         run this as that user, or choose another --state-dir"
+    )]
+    Foreign {
+        /// The service.
+        service: String,
+        /// The user.
+        uid: u32,
+    },
     /// Another command is changing the stack.
     #[error("another eventpost is changing the local stack `{stack}`: try again when it is done")]
     Busy {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -159,6 +160,12 @@ pub async fn stop(folder: &ServiceFolder) -> Result<Option<Holder>, LocalError> 
     let Some(holder) = find(folder).await? else {
         return Ok(None);
     };
+    // Whoever owns the folder could have written any process into it.
+    let data = folder.data();
+    let uid = fs::metadata(&data).map_err(LocalError::io(&data))?.uid();
+    if uid != rustix::process::geteuid().as_raw() {
+        return Err(LocalError::Foreign { service: folder.service().into(), uid });
+    }
     for (signal, limit) in [(Signal::TERM, STOP_TIMEOUT), (Signal::KILL, KILL_TIMEOUT)] {
         send(holder.pid, signal).map_err(LocalError::io(folder.data()))?;
         let deadline = Deadline::after(limit);

@@ -7,6 +7,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -60,6 +61,17 @@ pub enum DataDirError {
         /// Who holds it, if it has described itself.
         holder: Option<Holder>,
     },
+    /// Its lock file is another user's, who could lock it for ever or name any process in it.
+    #[error(
+        "{path} belongs to another user (uid {uid}): choose a folder that nobody else can write to \
+         with --data"
+    )]
+    Foreign {
+        /// The lock file.
+        path: PathBuf,
+        /// The user.
+        uid: u32,
+    },
 }
 
 pub(crate) const LOCK_FILE: &str = "lock";
@@ -75,7 +87,9 @@ impl DataDir {
         create(path).map_err(unwritable)?;
         let mut options = File::options();
         options.create(true).truncate(false).read(true).write(true);
-        let lock = private::open(&mut options, &path.join(LOCK_FILE)).map_err(unwritable)?;
+        let file = path.join(LOCK_FILE);
+        let lock = private::open(&mut options, &file).map_err(unwritable)?;
+        check_owner(&file, &lock)?;
         for _ in 0..LOCK_ATTEMPTS {
             match lock.try_lock() {
                 Ok(()) => return Ok(Self { path: path.into(), lock }),
@@ -109,6 +123,7 @@ impl DataDir {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(DataDirError::Unwritable { path: path.into(), source }),
         };
+        check_owner(&path.join(LOCK_FILE), &lock)?;
         match lock.try_lock_shared() {
             Ok(()) => Ok(None),
             Err(TryLockError::Error(source)) => {
@@ -128,6 +143,20 @@ pub(crate) fn create(path: &Path) -> io::Result<()> {
     private::create_dir_all_keeping_mode(path)?;
     let is_new = fs::read_dir(path)?.next().is_none();
     if is_new || path.join(LOCK_FILE).exists() { private::create_dir_all(path) } else { Ok(()) }
+}
+
+/// Fails if a lock file belongs neither to this user nor to whoever owns the folder: root looks
+/// after the data of others.
+fn check_owner(path: &Path, lock: &File) -> Result<(), DataDirError> {
+    let unwritable = |source| DataDirError::Unwritable { path: path.into(), source };
+    let uid = lock.metadata().map_err(unwritable)?.uid();
+    let folder = path.parent().unwrap_or(Path::new(".")).metadata().map_err(unwritable)?;
+    let is_sticky_or_open = folder.mode() & 0o022 != 0;
+    let is_own = uid == rustix::process::geteuid().as_raw();
+    if is_own || (uid == folder.uid() && !is_sticky_or_open) {
+        return Ok(());
+    }
+    Err(DataDirError::Foreign { path: path.into(), uid })
 }
 
 fn read_holder(mut lock: &File) -> Option<Holder> {
@@ -170,6 +199,22 @@ mod tests {
             DataDir::lock(dir.path()).unwrap();
             assert_eq!(mode(dir.path()), if is_private { 0o700 } else { 0o755 }, "{existing:?}");
             assert_eq!(mode(&dir.path().join("lock")), 0o600);
+        }
+    }
+
+    #[test]
+    fn a_lock_of_another_user_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join(LOCK_FILE);
+        fs::write(&file, "{\"pid\": 1}").unwrap();
+        if std::os::unix::fs::chown(&file, Some(12345), None).is_err() {
+            // Only root can give a file to others.
+            return;
+        }
+        for refused in [DataDir::lock(dir.path()).map(drop), DataDir::holder(dir.path()).map(drop)]
+        {
+            let error = refused.unwrap_err().to_string();
+            assert!(error.contains("belongs to another user (uid 12345)"), "{error}");
         }
     }
 

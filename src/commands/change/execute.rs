@@ -72,7 +72,7 @@ impl Rollout<'_> {
         let Connection { host, reporter, .. } = &self.connection;
         reporter.step("uploading the image");
         if let Some(file) = docker::upload(host, image, *reporter).await? {
-            docker::load(host, &file).await?;
+            docker::load(host, image, &file).await?;
         }
         Ok(())
     }

@@ -65,8 +65,10 @@ impl RunError {
             },
             Self::Copy(CopyError::Unreadable { .. }) => 66,
             Self::Listen { .. } => 69,
-            Self::DataDir(DataDirError::Unwritable { .. })
-            | Self::Control(ControlError::DataDir(DataDirError::Unwritable { .. }))
+            Self::DataDir(DataDirError::Unwritable { .. } | DataDirError::Foreign { .. })
+            | Self::Control(ControlError::DataDir(
+                DataDirError::Unwritable { .. } | DataDirError::Foreign { .. },
+            ))
             | Self::Copy(CopyError::Unwritable { .. }) => 73,
             Self::System(_) | Self::Control(_) => 74,
             Self::DataDir(DataDirError::Locked { .. }) => 75,
