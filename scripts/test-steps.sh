@@ -50,7 +50,7 @@ install_for() { # NAMES, one on each line
         EVENTPOST_AXE=$(testbed/axe)
         export EVENTPOST_AXE
     fi
-    if among 'mail|leaving|page|reminders|ec2::mail'; then
+    if among 'mail|leaving|page|reminders|ec2::mail|ec2::reminders'; then
         # The relay's certificate is made by openssl.
         need openssl openssl
         EVENTPOST_MAIL_PYTHON=$(testbed/mail)

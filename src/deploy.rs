@@ -202,14 +202,23 @@ pub async fn deploy(
     Ok((host, ready))
 }
 
+/// A client of a service on a host that sends no token: from here if clients elsewhere connect to
+/// the service itself, else through the host's connection.
+pub fn reach(host: &Host, service: &Service, endpoint: Endpoint) -> Client {
+    if service.is_public() {
+        return endpoint.into();
+    }
+    Client::through(host.port(service.port), endpoint, None)
+}
+
 async fn wait_ready(
     deployment: &Deployment<'_, '_>,
     host: &Host,
     reporter: Reporter<'_>,
 ) -> Result<Ready, Error> {
     let service = deployment.service;
-    let endpoint =
-        Client::from(Endpoint::at((deployment.target.address.ip(), service.port).into()));
+    let endpoint = Endpoint::at((deployment.target.address.ip(), service.port).into());
+    let endpoint = reach(host, service, endpoint);
     reporter.step("waiting until it is ready");
     let deadline = Deadline::after(READY_TIMEOUT);
     let (name, path) = (service.name.as_str(), &service.health);

@@ -1,12 +1,12 @@
 # Runs a service's container; run by root's shell. One that runs as wanted is left alone.
-#   $1 name  $2 image  $3 volume  $4 port of the host  $5 who wants it
+#   $1 name  $2 image  $3 volume  $4 what is published, as `docker run -p` takes it  $5 who wants it
 #   $6 for how many seconds it takes no writes from now on; empty leaves that as it is
 #   $7 the folder of its secrets; empty where it has none
 # The environment is in /run/eventpost/$1.env, which only root can read.
 set -eu
-name=$1 image=$2 volume=$3 port=$4 who=$5 no_writes=$6 secrets=$7
+name=$1 image=$2 volume=$3 published=$4 who=$5 no_writes=$6 secrets=$7
 env=/run/eventpost/$name.env
-spec=$(spec_of "$image" "$volume" "$port" "$env" "$secrets")
+spec=$(spec_of "$image" "$volume" "$published" "$env" "$secrets")
 running=$(running "$name" 2>/dev/null) || running=
 if [ "$running" = "true $spec" ]; then
     if [ -n "$no_writes" ]; then
@@ -30,6 +30,7 @@ fi
     read-only --data /data --seconds "$no_writes"
 # shellcheck disable=SC2046,SC2086 # options are several words
 docker run -d --name "$name" --label "eventpost.spec=$spec" --restart unless-stopped \
-    $hardened $(mounts_of "$name" "$secrets") --env-file "$env" -v "$volume:/data" -p "$port:8080" "$image" >/dev/null
+    $hardened $(mounts_of "$name" "$secrets") $(published_as "$published") --env-file "$env" \
+    -v "$volume:/data" "$image" >/dev/null
 forget_secrets "$name"
 record up "$image" "$who"

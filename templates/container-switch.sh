@@ -9,10 +9,11 @@
 #      undo: the same, and nothing is kept: a deploy is taken back that failed elsewhere
 #   $2 the container  $3 the port of the host  $6 who wants it
 #   $7 the folder of its secrets; empty where it has none
+#   $8 what is published, as `docker run -p` takes it
 # Where the other one does not become ready, the first one goes on, and the exit code is
 # not 0.
 set -eu
-step=$1 name=$2 port=$3 image=$4 volume=$5 who=$6 secrets=$7
+step=$1 name=$2 port=$3 image=$4 volume=$5 who=$6 secrets=$7 published=$8
 env=/run/eventpost/$name.env
 # What the last deploy that changed any service came to here: kept or changed.
 last=/var/lib/eventpost/$name.last
@@ -51,7 +52,7 @@ trap 'exit 1' HUP INT TERM
 
 case $step in
 deploy)
-    spec=$(spec_of "$image" "$volume" "$port" "$env" "$secrets")
+    spec=$(spec_of "$image" "$volume" "$published" "$env" "$secrets")
     if [ "$(running "$name")" = "true $spec" ]; then
         echo kept
         exit 0
@@ -70,7 +71,8 @@ deploy)
     docker rm -f "$other" >/dev/null 2>&1 || true
     # shellcheck disable=SC2046,SC2086 # options are several words
     docker create --name "$other" --label "eventpost.spec=$spec" --restart unless-stopped \
-        $hardened $(mounts_of "$name" "$secrets") --env-file "$env" -v "$volume:/data" -p "$port:8080" "$image" >/dev/null
+        $hardened $(mounts_of "$name" "$secrets") $(published_as "$published") \
+        --env-file "$env" -v "$volume:/data" "$image" >/dev/null
     ;;
 rollback | undo)
     other=$name-previous

@@ -28,7 +28,7 @@ id_of() { # CONTAINER: prints its id; nothing if there is none; fails if Docker 
     # Older versions match the name with a slash before it.
     timeout 20 docker container ls --all --no-trunc --quiet --filter "name=^/?$1\$"
 }
-spec_of() { # IMAGE VOLUME PORT ENV-FILE SECRETS: a digest of all that a container is
+spec_of() { # IMAGE VOLUME PUBLISHED ENV-FILE SECRETS: a digest of all that a container is
     # created with, as src/docker/compare.rs computes it; pulls the image if necessary
     id=$(docker image inspect --format '{{.Id}}' "$1") || {
         docker pull -q "$1" >/dev/null
@@ -38,6 +38,9 @@ spec_of() { # IMAGE VOLUME PORT ENV-FILE SECRETS: a digest of all that a contain
 }
 running() { # CONTAINER: whether it runs, and its spec
     docker inspect --format '{{.State.Running}} {{index .Config.Labels "eventpost.spec"}}' "$1"
+}
+published_as() { # PUBLISHED: the options that publish ports
+    for value in $1; do printf -- '-p %s ' "$value"; done
 }
 mounts_of() { # CONTAINER SECRETS: the options that mount secrets and tokens, if there are any
     [ -z "$2" ] || echo "-v $2:/run/secrets:ro"

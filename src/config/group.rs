@@ -2,7 +2,7 @@
 
 use ec2::GroupSpec;
 
-use super::model::Config;
+use super::model::{Config, Service};
 
 impl Config {
     /// The security group of the stack's hosts.
@@ -11,7 +11,7 @@ impl Config {
             stack: self.stack.to_string(),
             name: self.security_group.name.clone(),
             ssh_from: self.security_group.ssh_from.clone(),
-            ports: self.services.iter().map(|service| service.port).collect(),
+            ports: self.services.iter().flat_map(Service::public_ports).collect(),
         }
     }
 }

@@ -8,6 +8,7 @@ mod limits;
 mod mail;
 mod model;
 mod page;
+mod publish;
 mod read;
 mod reminders;
 

@@ -91,6 +91,8 @@ pub struct Service {
     pub source: Source,
     /// The port of the host that it answers on.
     pub port: u16,
+    /// The address of the host that it answers on; `None` is every one.
+    pub bind: Option<IpAddr>,
     /// The path that answers 200 once it can work.
     pub health: String,
     /// The file of its seed data.

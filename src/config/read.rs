@@ -15,6 +15,7 @@ use super::limits::{self, limits};
 use super::mail::mail;
 use super::model::{Access, Config, DockerSource, Name, SecurityGroup, Service, Source, Ssh};
 use super::page::{self, page};
+use super::publish::bind;
 use super::reminders;
 
 /// Why each service runs once, and what to do if that is not enough.
@@ -167,6 +168,7 @@ fn service(mut section: Section<'_>, name: Name, base: &Path) -> Option<Service>
         section.own_problem(format!("needs either `build` or `image`, and {found}"));
     }
     let port = section.port("port");
+    let bind = bind(&mut section);
     let health = section.parsed("health", path, "a path that begins with /");
     let fixtures = section.text("fixtures").map(PathBuf::from);
     let mut env = section.section("env").map(env).unwrap_or_default();
@@ -191,6 +193,7 @@ fn service(mut section: Section<'_>, name: Name, base: &Path) -> Option<Service>
     let mut service = Service {
         source: build.or(image)?,
         port: port.unwrap_or(80),
+        bind,
         health: health.unwrap_or_else(|| "/readyz".into()),
         fixtures,
         env,

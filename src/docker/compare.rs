@@ -30,7 +30,7 @@ fn spec(service: &Service, image_id: &str, secrets: &str) -> String {
     let parts = [
         image_id,
         service.volume.as_str(),
-        &service.port.to_string(),
+        &service.published().join(" "),
         env.trim_end_matches('\n'),
         secrets,
         options(),

@@ -124,14 +124,14 @@ pub async fn run(
     let secrets = secrets::write(host, service).await?;
     let name = container(service);
     let script = container_script!("container-run.sh");
-    let port = service.port.to_string();
+    let published = service.published().join(" ");
     let operator = operator();
     let seconds = match mode {
         WriteMode::ReadWrite => String::new(),
         WriteMode::ReadOnly => READ_ONLY_TIMEOUT.as_secs().to_string(),
     };
     let arguments =
-        [name.as_str(), image, service.volume.as_str(), &port, &operator, &seconds, &secrets];
+        [name.as_str(), image, service.volume.as_str(), &published, &operator, &seconds, &secrets];
     let command = Command::script(script, &arguments).within(RUN_TIMEOUT);
     host.run_reporting("starting the container", command, reporter).await.map(drop)
 }

@@ -13,6 +13,7 @@ use super::{Placement, ServiceHost, ServiceLocation, Session};
 use crate::access::Token;
 use crate::cli::TokenArgs;
 use crate::config::Service;
+use crate::deploy::reach;
 use crate::error::Error;
 use crate::health::{self, Ready};
 
@@ -48,7 +49,8 @@ impl Session {
     pub(crate) async fn clients(&self, args: &TokenArgs) -> Result<Vec<(Service, Client)>, Error> {
         let located = self.locate().await?;
         let token = self.token(args)?;
-        if self.placement != Placement::Local && token.is_some() {
+        let is_closed = self.config.services.iter().any(|service| !service.is_public());
+        if self.placement != Placement::Local && (token.is_some() || is_closed) {
             let hosts = self.hosts_of(located)?;
             let connections = self.connect_all(&hosts).await?;
             let client = |it: &Connection<'_>| (it.service.clone(), it.client(token.clone()));
@@ -95,10 +97,10 @@ impl<'a> Connection<'a> {
         Client::through(self.host.port(self.service.port), self.found.endpoint(), token)
     }
 
-    /// Waits until the service answers clients outside the host.
+    /// Waits until the service answers clients outside the host, if they connect to it.
     pub(crate) async fn wait_ready(&self, timeout: Duration) -> Result<Ready, Error> {
         let (name, health) = (self.service.name.as_str(), &self.service.health);
-        let client = Client::from(self.found.endpoint());
+        let client = reach(&self.host, self.service, self.found.endpoint());
         Ok(health::wait_ready(name, &client, health, Deadline::after(timeout), self.reporter)
             .await?)
     }

@@ -16,6 +16,7 @@ mod locks;
 mod mail;
 mod ownership;
 mod refusals;
+mod reminders;
 mod replace;
 mod verbose;
 

@@ -196,13 +196,16 @@ impl ServiceChecks<'_> {
         }
     }
 
-    /// Checks whether it answers clients outside the host.
+    /// Checks whether it answers clients outside the host, if they connect to it.
     async fn outside(
         &self,
         target: &Target,
         before: &[Check],
         account: Option<(&Ec2, &Instance)>,
     ) -> Vec<Check> {
+        if !self.service.is_public() {
+            return Vec::new();
+        }
         let (name, port) = (self.service.name.as_str(), self.service.port);
         let endpoint = Endpoint::at((target.address.ip(), port).into());
         let url = endpoint.url(&self.service.health);

@@ -106,20 +106,29 @@ impl Context<'_> {
         let endpoint = Endpoint::at((address, service.port).into());
         let outside = Client::from(endpoint.clone());
         let inside = async { Some(inspect(&target?, service, endpoint, self.token).await) };
-        let checked = health::check(service.name.as_str(), &outside, &service.health);
+        let checked = async {
+            if !service.is_public() {
+                return None;
+            }
+            Some(health::check(service.name.as_str(), &outside, &service.health).await)
+        };
         let (checked, inside) = tokio::join!(checked, inside);
         let inside = inside.unwrap_or_default();
         let config = &self.session.config;
         match (checked, inside.details) {
-            (Ok(ready), None) => row.add(ready.about, config),
-            (Ok(_), Some(Ok(details))) => row.add(details, config),
-            (Ok(ready), Some(Err(problem))) => {
+            (Some(Ok(ready)), None) => row.add(ready.about, config),
+            (Some(Ok(_)) | None, Some(Ok(details))) => row.add(details, config),
+            (Some(Ok(ready)), Some(Err(problem))) => {
                 row.add(ready.about, config);
                 row.add_problem(&problem.to_string());
             }
-            (Err(problem), _) => {
+            (Some(Err(problem)), _) | (None, Some(Err(problem))) => {
                 row.health = Health::Unhealthy;
                 row.add_problem(&problem.to_string());
+            }
+            (None, None) => {
+                row.health = Health::Unhealthy;
+                row.add_problem("it is bound to its host, which cannot be logged in to");
             }
         }
         match inside.container {
@@ -143,7 +152,7 @@ impl Context<'_> {
 struct HostDetails {
     /// The service's container, or why nobody knows.
     container: Option<Result<Option<Container>, HostError>>,
-    /// What the service reports only to clients with a token.
+    /// What the service reports to clients with a token, or to those that use the host's loopback.
     details: Option<Result<About, NotReady>>,
 }
 
@@ -158,8 +167,10 @@ async fn inspect(
     let host = ssh::connect(target, Deadline::after(CONNECT_TIMEOUT), reporter).await;
     let Ok(host) = host else { return HostDetails::default() };
     let container = Some(docker::inspect(&host, service).await);
-    let Some(token) = token else { return HostDetails { container, details: None } };
-    let client = Client::through(host.port(service.port), endpoint, Some(token.clone()));
+    if token.is_none() && service.is_public() {
+        return HostDetails { container, details: None };
+    }
+    let client = Client::through(host.port(service.port), endpoint, token.cloned());
     let details = health::check(name, &client, &service.health).await;
     HostDetails { container, details: Some(details.map(|ready| ready.about)) }
 }

@@ -27,6 +27,7 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use pages::{Assets, Keys, LanguageSetting};
+use rest::Resource;
 use rest::extension::{Caching, PageKind, PageRequest, PageResponse, SubmitError};
 use rest::json::ObjectWriter;
 use store::{
@@ -35,6 +36,7 @@ use store::{
 };
 use tokio::sync::Mutex;
 
+use crate::Notification;
 use bounds::Bounds;
 pub(crate) use links::Links;
 #[cfg(test)]
@@ -149,7 +151,7 @@ impl Reminders {
         let confirm_by = now.saturating_add(CONFIRMATION_TIME).unwrap_or(Timestamp::MAX);
         let id = self.ids.next();
         let document = stored::unconfirmed(id, &new, now, confirm_by);
-        let facts = crate::facts::of_document(&document.bytes);
+        let facts = Notification::facts_of(&document.bytes);
         self.store.write(Write::Create { document, facts }).await?;
         Ok(())
     }
@@ -167,7 +169,7 @@ impl Reminders {
                 State::Unconfirmed(_) => return Ok(None),
             };
             let confirmed = self.confirmed(document.id, &to_mail, &reminder, open, now);
-            let facts = crate::facts::of_document(&confirmed.bytes);
+            let facts = Notification::facts_of(&confirmed.bytes);
             let condition = Condition::only(document.tag);
             let write = Write::Replace { document: confirmed, facts, condition };
             match self.store.write(write).await? {

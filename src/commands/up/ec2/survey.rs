@@ -139,15 +139,14 @@ impl Survey {
     ) -> Option<u64> {
         let service = config.services.iter().find(|it| it.name.as_str() == instance.service)?;
         let endpoint = Endpoint::at((instance.address?, service.port).into());
-        let client = match token {
-            None => endpoint.into(),
-            Some(token) => {
-                let target = instance_target(config, instance, &self.identity)?;
-                let reporter = Reporter::new(&NullSink, &instance.service);
-                let deadline = Deadline::after(CONNECT_TIMEOUT);
-                let host = ssh::connect(&target, deadline, reporter).await.ok()?;
-                Client::through(host.port(service.port), endpoint, Some(token.clone()))
-            }
+        let client = if token.is_none() && service.is_public() {
+            endpoint.into()
+        } else {
+            let target = instance_target(config, instance, &self.identity)?;
+            let reporter = Reporter::new(&NullSink, &instance.service);
+            let deadline = Deadline::after(CONNECT_TIMEOUT);
+            let host = ssh::connect(&target, deadline, reporter).await.ok()?;
+            Client::through(host.port(service.port), endpoint, token.cloned())
         };
         let ready = health::check(&instance.service, &client, &service.health).await.ok()?;
         ready.about.resources

@@ -1,0 +1,69 @@
+//! Reads the key `bind`, and says where a service can be reached: what Docker publishes on the
+//! host, and what is open to the world.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use support::yaml::Section;
+
+use super::model::Service;
+
+/// The port that every service listens on in its container.
+const IN_CONTAINER: u16 = 8080;
+
+/// Reads the address.
+pub(super) fn bind(section: &mut Section<'_>) -> Option<IpAddr> {
+    section.parsed("bind", |text| text.parse().ok(), "an address of the host, like 127.0.0.1")
+}
+
+impl Service {
+    /// Whether clients elsewhere connect to the service itself, and not to a proxy of its host or
+    /// network.
+    pub fn is_public(&self) -> bool {
+        self.bind.is_none_or(|address| address.is_unspecified())
+    }
+
+    /// The ports that are open to the world.
+    pub fn public_ports(&self) -> Vec<u16> {
+        if self.is_public() { vec![self.port] } else { Vec::new() }
+    }
+
+    /// What Docker publishes, as `docker run --publish` takes it. This command reaches the service
+    /// at the host's loopback, through SSH.
+    pub fn published(&self) -> Vec<String> {
+        let port = self.port;
+        let Some(address) = self.bind.filter(|_| !self.is_public()) else {
+            return vec![format!("{port}:{IN_CONTAINER}")];
+        };
+        let at = |address: IpAddr| match address {
+            IpAddr::V4(address) => format!("{address}:{port}:{IN_CONTAINER}"),
+            IpAddr::V6(address) => format!("[{address}]:{port}:{IN_CONTAINER}"),
+        };
+        let loopback = IpAddr::from(Ipv4Addr::LOCALHOST);
+        let other = Some(address).filter(|it| *it != loopback);
+        [loopback].into_iter().chain(other).map(at).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::tests::{accepted, errors};
+
+    #[test]
+    fn a_service_is_open_to_the_world_unless_it_is_bound_to_an_address() {
+        for (bind, published, ports) in [
+            ("", vec!["81:8080"], vec![81]),
+            ("bind: 0.0.0.0", vec!["81:8080"], vec![81]),
+            ("bind: 127.0.0.1", vec!["127.0.0.1:81:8080"], vec![]),
+            ("bind: 10.0.0.5", vec!["127.0.0.1:81:8080", "10.0.0.5:81:8080"], vec![]),
+            ("bind: '::1'", vec!["127.0.0.1:81:8080", "[::1]:81:8080"], vec![]),
+        ] {
+            let text =
+                format!("stack: s\nservices:\n  e:\n    build: e\n    port: 81\n    {bind}\n");
+            let config = accepted(&text);
+            assert_eq!(config.services[0].published(), published, "{bind}");
+            assert_eq!(config.services[0].public_ports(), ports, "{bind}");
+        }
+        let error = errors("stack: s\nservices: {e: {build: e, bind: localhost}}");
+        assert!(error.contains("bind: must be an address of the host"), "{error}");
+    }
+}
