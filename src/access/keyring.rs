@@ -1,5 +1,5 @@
-//! The files of a stack's tokens, and of the key that signs its reminders. They lie beside the key that logs in to its hosts:
-//! removing local data must not lock anybody out.
+//! The files of a stack's tokens, and of the key that signs its reminders. They lie beside the key
+//! that logs in to its hosts: removing local data must not lock anybody out.
 
 use std::fs;
 use std::io;
@@ -59,6 +59,11 @@ impl Keyring {
     /// The file of the key that signs reminders.
     pub fn reminder_key_path(&self) -> &Path {
         &self.reminders
+    }
+
+    /// The keys for reminders, if there are any.
+    pub fn reminder_key(&self) -> Result<Option<String>, AccessError> {
+        read(&self.reminders)
     }
 
     /// Creates the key that signs reminders if there is none. Returns whether there was none.

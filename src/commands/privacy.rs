@@ -121,10 +121,13 @@ impl Records {
         let after = last.and_then(|it| it["id"].as_str()).map(|id| format!("&after={id}"));
         let after = after.unwrap_or_default();
         let path = format!("/{SERVICE}?to_mail={}&limit={PAGE}{after}", self.address);
-        let answer = self.client.get(&path, TIMEOUT).await.map_err(|error| failed(&error))?;
-        if last.is_some() && answer.status == StatusCode::NOT_FOUND {
-            // The last one was removed meanwhile.
-            return Ok(None);
+        let get = |path: String| async move {
+            self.client.get(&path, TIMEOUT).await.map_err(|error| failed(&error))
+        };
+        let mut answer = get(format!("{path}&fields=state")).await?;
+        if answer.status == StatusCode::BAD_REQUEST {
+            // Without a relay, it knows no states.
+            answer = get(path).await?;
         }
         let page: Vec<Value> = parsed(&self.checked(answer)?)?;
         Ok(Some(page).filter(|page| !page.is_empty()))

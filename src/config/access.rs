@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::model::{Access, Config, Secret, Service};
+use super::model::{Access, Config, Reminders, Secret, Service};
 
 /// Who may use the service: `tokens` or `open`.
 const ACCESS: &str = "ACCESS";
@@ -27,11 +27,23 @@ pub(super) fn check(services: &[Service], mut problem: impl FnMut(&Service, Stri
 /// Why open access must not be used on hosts, if so: anybody who reaches a service that sends
 /// mails could send any text to any address.
 pub(super) fn open_relay(access: Option<Access>, services: &[Service]) -> Option<String> {
+    if access != Some(Access::Open) {
+        return None;
+    }
+    let elsewhere = |service: &&Service| {
+        let page = service.page.as_ref();
+        page.is_some_and(|page| matches!(page.reminders, Reminders::Url(_)))
+    };
     let sends = services.iter().find(|service| service.env.contains_key("MAIL_HOST"));
-    let name = &sends.filter(|_| access == Some(Access::Open))?.name;
+    let reminds = services.iter().find(elsewhere);
+    let (name, key) = match (sends, reminds) {
+        (Some(service), _) => (&service.name, "mail"),
+        (None, Some(service)) => (&service.name, "page"),
+        (None, None) => return None,
+    };
     Some(format!(
-        "`open` cannot be combined with services.{name}.mail on hosts, where anybody could then \
-         send any text to any address: remove `access: open`, or `mail`"
+        "`open` cannot be combined with services.{name}.{key} on hosts, where anybody could then \
+         send any text to any address: remove `access: open`, or `{key}`"
     ))
 }
 

@@ -116,7 +116,8 @@ impl Config {
 
     /// Whether services use a key of the stack's own, which has to be created.
     pub fn needs_reminder_key(&self) -> bool {
-        self.services.iter().flat_map(|service| &service.secrets).any(|it| it.is_generated)
+        let is_own = |it: &Secret| it.variable == REMINDER_KEY_FILE && it.is_generated;
+        self.services.iter().flat_map(|service| &service.secrets).any(is_own)
     }
 }
 

@@ -20,23 +20,57 @@ impl Session {
         Ok(())
     }
 
-    /// Takes over the key that the hosts have, where there is none on this machine: with another
-    /// one, no reminder that is under way could be confirmed.
+    /// Takes over the keys that the hosts have and this machine has not: without them, no reminder
+    /// that is under way could be confirmed, and nobody could end mails by a link that they have. A
+    /// plan does so, too, since it compares with what hosts have.
     pub(super) async fn adopt_reminder_key(
         &self,
         hosts: &[(&Host, &Service)],
     ) -> Result<(), Error> {
-        let keyring = self.keyring();
-        if !self.config.needs_reminder_key() || keyring.reminder_key_path().exists() {
+        if !self.config.needs_reminder_key() {
             return Ok(());
         }
+        let keyring = self.keyring();
         let read = hosts.iter().map(|(host, service)| docker::read_reminder_key(host, service));
         let found = try_join_all(read).await?.into_iter().flatten();
-        // What is none is replaced by a new one.
-        if let Some(key) = found.into_iter().find(|key| Keys::parse(key).is_ok()) {
-            keyring.save_reminder_key(&key)?;
+        let here = keyring.reminder_key()?.unwrap_or_default();
+        // What is none is replaced.
+        let merged = found
+            .filter(|keys| Keys::parse(keys).is_ok())
+            .fold(here.clone(), |known, others| with_missing_lines(known, &others));
+        if merged != here {
+            keyring.save_reminder_key(&merged)?;
             self.reporter("access").done("took over the key for reminders that the hosts have");
         }
         Ok(())
+    }
+}
+
+/// Adds the lines that a text lacks to its end: the first key signs, and all others are valid. One
+/// that is there as a comment was retired.
+fn with_missing_lines(mut text: String, others: &str) -> String {
+    let is_there =
+        |line: &str| text.lines().any(|it| it.trim_start_matches(['#', ' ']).trim() == line);
+    let missing: Vec<_> = others.lines().map(str::trim).filter(|line| !is_there(line)).collect();
+    for line in missing {
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        text.push_str(line);
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_hosts_come_after_those_of_this_machine() {
+        assert_eq!(with_missing_lines(String::new(), "a\nb\n"), "a\nb\n");
+        assert_eq!(with_missing_lines("b".into(), "a\nb\n"), "b\na\n");
+        assert_eq!(with_missing_lines("a\nb\n".into(), "b\n"), "a\nb\n");
+        assert_eq!(with_missing_lines("a\n# b\n".into(), "b\n"), "a\n# b\n");
     }
 }

@@ -57,7 +57,9 @@ fn check_public_part(stack: &Stack) {
     }
     let id = send(events, "GET", "/events", None).json()[0]["id"].as_str().unwrap().to_owned();
     let page = send(events, "GET", &format!("/show/{id}"), None);
-    assert!(page.status == 200 && page.body.contains("Reminders are turned off"), "{page:?}");
+    assert!(page.status == 200 && page.body.contains("data-reminder="), "{page:?}");
+    // No mail is sent there.
+    assert_eq!(send(notifications, "POST", "/reminders", Some("{}")).status, 409);
 }
 
 /// The command has its own token, which it sends through SSH alone.

@@ -82,7 +82,7 @@ fn a_service_that_is_bound_to_its_host_is_reached_through_ssh_alone() {
     assert!(try_send(stack.address(0), "GET", "/events", None).is_err(), "everybody reaches it");
     assert_eq!(stack.status()[0]["health"], "healthy");
     let again = stack.run(&["deploy", "--output", "json"]).succeeded().json();
-    assert_eq!(again[0]["outcome"], "unchanged", "{again}");
+    assert_eq!(again[0]["outcome"], "kept", "{again}");
     // Opening it is a change of the container.
     stack.describe("  events: {build: events}\n");
     let opened = stack.run(&["deploy", "--output", "json"]).succeeded().json();

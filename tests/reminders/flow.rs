@@ -27,8 +27,11 @@ fn a_reminder_is_sent_once_the_addressee_has_confirmed_it() {
     assert!(page.body.contains("Harvest market &#60;b&#62;"), "{}", page.body);
     assert_eq!(page.header("cache-control"), Some("no-store"));
     assert_eq!(page.header("referrer-policy"), Some("same-origin"));
-    let ready = send(stack.notifications.address, "GET", "/readyz", None).json();
-    assert_eq!((&ready["notifications"]["sent"], &ready["resources"]), (&json!(1), &json!(1)));
+    wait_for("the record of the mail", || {
+        let ready = send(stack.notifications.address, "GET", "/readyz", None).json();
+        assert_eq!(ready["resources"], 1);
+        (ready["notifications"]["sent"] == 1).then_some(())
+    });
 
     let confirmed = stack.follow("POST", &confirm, "");
     assert!(confirmed.status == 200 && confirmed.body.contains("Reminder confirmed"));

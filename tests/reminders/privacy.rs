@@ -11,7 +11,7 @@ use crate::mail::notification;
 #[ignore = "needs a mail relay: run scripts/test"]
 fn whoever_unsubscribes_gets_nothing_until_they_want_mails_again() {
     let dir = temp_dir();
-    let stack = Reminders::start(dir.path(), &["--timezone", "UTC"], &["--access-log", "all"]);
+    let stack = Reminders::start(dir.path(), &["--timezone", "UTC"], &[]);
     let address = stack.notifications.address;
     let post = |seconds: i64| {
         let body = notification("somebody@example.org", seconds).to_string();
@@ -42,6 +42,28 @@ fn whoever_unsubscribes_gets_nothing_until_they_want_mails_again() {
     assert!(undone.body.contains("Mails are sent again"), "{undone:?}");
     assert_eq!(stack.ask(&offer, "somebody@example.org", "1h").status, 202);
     assert!(link(&stack.mail(2), "/confirm").contains("/confirm?s="));
+}
+
+#[test]
+#[ignore = "needs a mail relay: run scripts/test"]
+fn what_is_confirmed_after_the_end_of_all_mails_is_not_promised() {
+    let dir = temp_dir();
+    let stack = Reminders::start(dir.path(), &["--timezone", "UTC"], &[]);
+    let offer = stack.offer("Market", 86_400);
+    assert_eq!(stack.ask(&offer, "a+1@example.org", "1h").status, 202);
+    let mail = stack.mail(1);
+    let end = link(&mail, "/unsubscribe");
+    let foreign = "Origin: https://elsewhere.example\r\n";
+    let path = end.strip_prefix(super::PUBLIC_URL).unwrap();
+    let refused = ask(stack.notifications.address, "POST", path, foreign, "");
+    assert_eq!(refused.status, 403, "{refused:?}");
+    assert_eq!(stack.follow("POST", &end, "").status, 200);
+    let confirmed = stack.follow("POST", &link(&mail, "/confirm"), "");
+    assert!(confirmed.body.contains("No more mails"), "{confirmed:?}");
+    // Another address of the same mailbox is one of theirs, too.
+    assert_eq!(stack.ask(&offer, "a+2@example.org", "1h").status, 202);
+    let list = send(stack.notifications.address, "GET", "/notifications", None).json();
+    assert_eq!(list.as_array().unwrap().len(), 1, "{list}");
 }
 
 #[test]

@@ -20,8 +20,12 @@ pub struct EventsExtension {
 impl Extension for EventsExtension {
     type Args = PageArgs;
 
+    fn check(args: &PageArgs) -> Result<(), String> {
+        args.check()
+    }
+
     fn start(args: &PageArgs, context: ExtensionContext) -> Result<Self, String> {
-        Ok(Self { pages: Pages::new(args)?, store: context.store })
+        Ok(Self { pages: Pages::new(args, context.is_open)?, store: context.store })
     }
 
     async fn select(&self, query: &str, page: Page) -> Result<Option<Selection>, SelectError> {

@@ -122,6 +122,8 @@ pub struct ExtensionContext {
     pub store: Arc<dyn Store>,
     /// Whether writes are accepted.
     pub writes: Arc<WriteGate>,
+    /// Whether strangers, who reach the service from other machines, may write.
+    pub is_open: bool,
 }
 
 /// The documents of a list.

@@ -7,8 +7,9 @@ use sha2::{Digest, Sha256};
 
 use crate::hex;
 
-/// What an address is known by where the address itself is not to be kept: its SHA-256, in lower
-/// case.
+/// What an address is known by where the address itself is not to be kept: the SHA-256 of it in lower
+/// case, and without what follows a plus sign. Mail for both arrives in one mailbox at most providers,
+/// and whoever wants no mails must not get them under other addresses.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AddressDigest([u8; 32]);
 
@@ -24,7 +25,15 @@ pub struct Suppression {
 impl AddressDigest {
     /// The digest of an address.
     pub fn of(address: &str) -> Self {
-        Self(Sha256::digest(address.to_ascii_lowercase()).into())
+        let address = address.to_ascii_lowercase();
+        let mailbox = match address.split_once('@') {
+            Some((local, domain)) => {
+                let (base, _) = local.split_once('+').unwrap_or((local, ""));
+                format!("{base}@{domain}")
+            }
+            None => address,
+        };
+        Self(Sha256::digest(mailbox).into())
     }
 
     /// A digest of these bytes.
@@ -64,9 +73,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_digest_is_of_an_address_in_lower_case_and_is_read_as_it_is_written() {
+    fn a_digest_is_of_a_mailbox_and_is_read_as_it_is_written() {
         let digest = AddressDigest::of("A@Example.org");
-        assert_eq!(digest, AddressDigest::of("a@example.ORG"));
+        assert_eq!(digest, AddressDigest::of("a+tag@example.ORG"));
+        assert_ne!(digest, AddressDigest::of("a.tag@example.org"));
         assert_eq!(digest.to_string().parse(), Ok(digest));
         for bad in ["", "ab", &"g".repeat(64), &"a".repeat(63), &"a".repeat(65)] {
             assert!(bad.parse::<AddressDigest>().is_err(), "{bad}");

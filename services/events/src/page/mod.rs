@@ -56,8 +56,9 @@ pub(crate) struct Pages {
 }
 
 impl Pages {
-    pub(crate) fn new(args: &PageArgs) -> Result<Self, String> {
-        let settings = args.settings()?;
+    /// `is_open` is whether strangers may write events.
+    pub(crate) fn new(args: &PageArgs, is_open: bool) -> Result<Self, String> {
+        let settings = args.settings(is_open)?;
         let origin = settings.reminders.as_ref().map(|it| &it.notifications.origin);
         Ok(Self {
             policy: policy(origin),

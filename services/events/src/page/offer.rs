@@ -1,7 +1,6 @@
 //! The reminder that the page of an event offers.
 
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use pages::{Language, LeadTime, RemindTexts, Reminder, Start, fill};
 
 use super::event::EventView;
@@ -10,6 +9,8 @@ use super::settings::{PageSettings, ReminderSettings};
 /// The limits of the notifications service, in code points.
 const MAX_SUBJECT: usize = 70;
 const MAX_CONTENT: usize = 700;
+/// How long a page can be used, at most.
+const HOURS: i64 = 7;
 /// The lead time that is chosen at first.
 const DEFAULT: &str = "1d";
 
@@ -84,7 +85,7 @@ fn reminder(
         title,
         when: event.when.clone(),
         start,
-        expires: end_of_tomorrow(Timestamp::now()),
+        expires: expiry(Timestamp::now()),
         language,
     }
 }
@@ -108,13 +109,11 @@ fn truncated(text: &str, limit: usize) -> String {
     format!("{kept}…")
 }
 
-/// A page that was opened today can be used until tomorrow is over. The same for a whole day, so
-/// that the page stays the same, too.
-fn end_of_tomorrow(now: Timestamp) -> Timestamp {
-    let day = SignedDuration::from_hours(24);
-    let today = TimeZone::UTC.to_datetime(now).date().to_datetime(jiff::civil::Time::MIN);
-    let today = TimeZone::UTC.to_timestamp(today).unwrap_or(now);
-    today.checked_add(day * 2).unwrap_or(Timestamp::MAX)
+/// How long a page can be used after it was opened: not for long, since the event may change or be
+/// removed. The same for a whole hour, so that the page stays the same, too.
+fn expiry(now: Timestamp) -> Timestamp {
+    let hour = now.as_second().div_euclid(3600) + HOURS;
+    Timestamp::from_second(hour * 3600).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]
@@ -143,9 +142,9 @@ mod tests {
     }
 
     #[test]
-    fn a_page_can_be_used_until_tomorrow_is_over() {
-        for now in ["2026-12-01T00:00:00Z", "2026-12-01T23:59:59Z"] {
-            assert_eq!(end_of_tomorrow(now.parse().unwrap()).to_string(), "2026-12-03T00:00:00Z");
+    fn a_page_can_be_used_for_hours_and_is_the_same_for_one() {
+        for now in ["2026-12-01T20:00:00Z", "2026-12-01T20:59:59Z"] {
+            assert_eq!(expiry(now.parse().unwrap()).to_string(), "2026-12-02T03:00:00Z");
         }
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
 use pages::{Keys, LanguageSetting};
-use rest::access::origins::Origin;
+use rest::access::origins::BaseUrl;
 
 /// The arguments about the pages.
 #[derive(Debug, clap::Args)]
@@ -34,14 +34,6 @@ pub struct PageArgs {
     timezone: Option<Zone>,
 }
 
-/// A URL to which paths are appended.
-#[derive(Debug, Clone)]
-pub(super) struct BaseUrl {
-    /// Without a slash at the end.
-    pub(super) url: String,
-    pub(super) origin: Origin,
-}
-
 /// A time zone by its name.
 #[derive(Debug, Clone)]
 struct Zone(TimeZone);
@@ -66,14 +58,30 @@ pub(super) struct ReminderSettings {
 }
 
 impl PageArgs {
-    /// The settings; the error is for whoever starts the service.
-    pub(super) fn settings(&self) -> Result<PageSettings, String> {
+    /// Checks the settings. The error is for whoever starts the service.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        self.keys().map(drop)
+    }
+
+    fn keys(&self) -> Result<Option<Keys>, String> {
         let keys = self.reminder_key_file.as_deref().map(Keys::read).transpose();
-        let keys = keys.map_err(|error| error.to_string())?;
+        keys.map_err(|error| error.to_string())
+    }
+
+    /// The settings; the error is for whoever starts the service. `is_open` is whether strangers may
+    /// write events.
+    pub(super) fn settings(&self, is_open: bool) -> Result<PageSettings, String> {
+        let keys = self.keys()?;
         if self.notifications_url.is_some() && keys.is_none() {
             tracing::warn!("there is no key for reminders, so the pages offer none");
         }
-        let reminders = self.notifications_url.clone().zip(keys);
+        if is_open && keys.is_some() {
+            tracing::warn!(
+                "access is open, and anybody could have any text sent by mail: the pages offer no \
+                 reminders"
+            );
+        }
+        let reminders = self.notifications_url.clone().zip(keys).filter(|_| !is_open);
         let reminders = reminders.map(|(notifications, keys)| {
             let public_url = self.public_url.as_ref().map(|it| it.url.clone());
             ReminderSettings { notifications, keys, public_url }
@@ -83,21 +91,13 @@ impl PageArgs {
     }
 }
 
-impl std::str::FromStr for BaseUrl {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let origin = Origin::of_base_url(text).ok_or("must be a URL like https://example.org")?;
-        Ok(Self { url: text.trim_end_matches('/').to_owned(), origin })
-    }
-}
-
 impl std::str::FromStr for Zone {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let zone = TimeZone::get(text);
-        zone.map(Self).map_err(|_| "must be the name of a time zone, like Europe/Madrid".into())
+        // It is shown by its name.
+        let zone = TimeZone::get(text).ok().filter(|zone| zone.iana_name().is_some());
+        zone.map(Self).ok_or("must be the name of a time zone, like Europe/Madrid".into())
     }
 }
 
@@ -116,6 +116,8 @@ mod tests {
             assert!(read(bad).is_err(), "{bad}");
         }
         assert!("Europe/Madrid".parse::<Zone>().is_ok());
-        assert!("Madrid".parse::<Zone>().is_err());
+        for bad in ["Madrid", "Etc/Unknown", ""] {
+            assert!(bad.parse::<Zone>().is_err(), "{bad}");
+        }
     }
 }

@@ -29,7 +29,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Notifications on a page for which no limit is given.
 const PAGE_LIMIT: usize = 1000;
 const NO_RELAY: &str = "No mail relay is configured.";
-const NO_KEY: &str = "Reminders are turned off: there is no key for them.";
+const NO_KEY: &str = "Reminders are turned off.";
 /// The action that changes whether an address gets mails.
 const SUPPRESSION: &str = "suppression";
 
@@ -158,9 +158,13 @@ impl Extension for Delivery {
         body: Bytes,
     ) -> Result<PageResponse, SubmitError> {
         let Some(reminders) = &self.reminders else { return Err(SubmitError::Refused(NO_KEY)) };
-        let Some(context) = &self.sending else { return Err(SubmitError::Refused(NO_RELAY)) };
+        // Mails can be ended and reminders confirmed although none are sent at present.
+        let has_mail_sent = reminders::page_kind(request.path) == Some(PageKind::Submission);
+        if has_mail_sent && self.sending.is_none() {
+            return Err(SubmitError::Refused(NO_RELAY));
+        }
         let page = reminders.submit(request, &body).await?;
-        context.changed.notify_one();
+        self.written();
         Ok(page)
     }
 

@@ -51,7 +51,7 @@ impl Fixture {
         let context = Arc::new(DeliveryContext {
             relay: Relay::new(&settings).unwrap(),
             settings,
-            service: ExtensionContext { store, writes },
+            service: ExtensionContext { store, writes, is_open: false },
             reminders: None,
             changed: Notify::new(),
             stopping: watch::Sender::new(false),

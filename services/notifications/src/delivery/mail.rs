@@ -1,5 +1,6 @@
 //! Builds the mail of a notification.
 
+use jiff::Timestamp;
 use lettre::Message;
 use lettre::message::{Mailbox, header};
 use serde::Deserialize;
@@ -59,6 +60,9 @@ impl StoredNotification {
     /// The content, with the links of a reminder.
     fn content(&self, id: ObjectId, links: Option<&Links>) -> Result<String, String> {
         let Some(reminder) = &self.reminder else { return Ok(self.content.clone()) };
+        if reminder.is_over(Timestamp::now()) {
+            return Err("it can no longer be confirmed".into());
+        }
         let texts = &reminder.language.texts().mail;
         let mut content = self.content.clone();
         if let State::Unconfirmed(_) = &reminder.state {
@@ -131,7 +135,7 @@ mod tests {
             "subject": "Confirm", "content": "Open this:", "to_mail": "a@example.org",
             "reminder": {
                 "state": "unconfirmed", "event": "5e0745fe9c1a2b3c4d5e6f70", "title": "t",
-                "when": "w", "language": "en", "remove_at": "2026-12-03T00:00:00Z",
+                "when": "w", "language": "en", "remove_at": "2999-12-03T00:00:00Z",
                 "due": "2026-12-02T00:00:00Z", "subject": "s", "content": "c",
             },
         });
@@ -143,6 +147,8 @@ mod tests {
         assert!(unfolded.contains(&format!("Open this:\r\n{confirm}\r\n")), "{text}");
         assert!(unfolded.ends_with(&format!("{end}\r\n")), "{text}");
         assert!(mail(&stored, None).is_err());
+        stored["reminder"]["remove_at"] = "2020-12-03T00:00:00Z".into();
+        assert!(mail(&stored, Some(&links)).is_err());
         stored["reminder"]["state"] = "confirmed".into();
         let text = mail(&stored, Some(&links)).unwrap();
         assert!(!text.contains("/confirm?"), "{text}");

@@ -23,6 +23,7 @@ mod stored;
 pub(crate) mod sweep;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::StatusCode;
 use jiff::{SignedDuration, Timestamp};
@@ -35,6 +36,7 @@ use store::{
     WriteOutcome,
 };
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::Notification;
 use bounds::Bounds;
@@ -48,6 +50,9 @@ pub(crate) use stored::{State, StoredReminder};
 
 /// How long a reminder can be confirmed.
 const CONFIRMATION_TIME: SignedDuration = SignedDuration::from_hours(48);
+/// How long an answer to a reminder that was asked for takes at least, so that it does not tell
+/// whether something was stored.
+const ANSWER_TIME: Duration = Duration::from_millis(50);
 /// How long a mail is retried, at most.
 const RETRY_TIME: SignedDuration = SignedDuration::from_hours(24);
 
@@ -65,6 +70,16 @@ pub(crate) struct Reminders {
     assets: Assets,
     /// Held while a reminder is created, so that bounds hold for those that come at once.
     creating: Mutex<()>,
+}
+
+/// How the confirmation of a reminder ended.
+enum Confirmation {
+    /// It is confirmed; its address.
+    Done(String),
+    /// Its address wants no mails.
+    Suppressed,
+    /// It is gone, or too old.
+    Expired,
 }
 
 /// What there is at a path of the pages.
@@ -105,7 +120,7 @@ impl Reminders {
         })
     }
 
-    /// Takes what a page sends. Returns also whether something may be due now.
+    /// Takes what a page sends.
     pub(crate) async fn submit(
         &self,
         request: PageRequest<'_>,
@@ -123,12 +138,16 @@ impl Reminders {
                 if undo { page.undone() } else { page.unsubscribe(true) }
             }
             links::CONFIRM => match self.confirm(request.query).await? {
-                Some(to_mail) => page.confirmed(&to_mail),
-                None => page.expired(),
+                Confirmation::Done(to_mail) => page.confirmed(&to_mail),
+                Confirmation::Suppressed => page.unsubscribe(true),
+                Confirmation::Expired => page.expired(),
             },
             _ => {
-                let now = Timestamp::now();
-                self.create(request::parse(body, &self.keys, now)?, now).await?;
+                let (now, end) = (Timestamp::now(), Instant::now() + ANSWER_TIME);
+                let new = request::parse(body, &self.keys, now)?;
+                self.bounds.admit_today().map_err(SubmitError::TooMany)?;
+                self.create(new, now).await?;
+                tokio::time::sleep_until(end).await;
                 accepted()
             }
         })
@@ -140,15 +159,16 @@ impl Reminders {
         let _creating = self.creating.lock().await;
         let address = AddressDigest::of(&new.to_mail);
         if self.store.is_suppressed(address).await? {
-            tracing::info!("a reminder was asked for by an address that is suppressed");
+            tracing::info!("a reminder was asked for an address that wants no mails");
             return Ok(());
         }
         if !self.bounds.admit_address(&*self.store, &new, now).await? {
             tracing::info!("an address has enough reminders that are not confirmed, or in all");
             return Ok(());
         }
-        self.bounds.admit_today().map_err(SubmitError::TooMany)?;
         let confirm_by = now.saturating_add(CONFIRMATION_TIME).unwrap_or(Timestamp::MAX);
+        // Nobody wants to be reminded of what has started.
+        let confirm_by = confirm_by.min(new.start);
         let id = self.ids.next();
         let document = stored::unconfirmed(id, &new, now, confirm_by);
         let facts = Notification::facts_of(&document.bytes);
@@ -156,25 +176,28 @@ impl Reminders {
         Ok(())
     }
 
-    /// Confirms a reminder, if it can be. Returns its address.
-    async fn confirm(&self, query: &str) -> Result<Option<String>, StoreError> {
+    /// Confirms a reminder, if it can be.
+    async fn confirm(&self, query: &str) -> Result<Confirmation, StoreError> {
         loop {
             let Some((document, to_mail, reminder)) = self.reminder(query).await? else {
-                return Ok(None);
+                return Ok(Confirmation::Expired);
             };
+            if self.store.is_suppressed(AddressDigest::of(&to_mail)).await? {
+                return Ok(Confirmation::Suppressed);
+            }
             let now = Timestamp::now();
             let open = match reminder.state {
-                State::Confirmed => return Ok(Some(to_mail)),
+                State::Confirmed => return Ok(Confirmation::Done(to_mail)),
                 State::Unconfirmed(ref open) if reminder.is_open(now) => open,
-                State::Unconfirmed(_) => return Ok(None),
+                State::Unconfirmed(_) => return Ok(Confirmation::Expired),
             };
             let confirmed = self.confirmed(document.id, &to_mail, &reminder, open, now);
             let facts = Notification::facts_of(&confirmed.bytes);
             let condition = Condition::only(document.tag);
             let write = Write::Replace { document: confirmed, facts, condition };
             match self.store.write(write).await? {
-                WriteOutcome::Done(_) => return Ok(Some(to_mail)),
-                WriteOutcome::NotFound => return Ok(None),
+                WriteOutcome::Done(_) => return Ok(Confirmation::Done(to_mail)),
+                WriteOutcome::NotFound => return Ok(Confirmation::Expired),
                 // Somebody else has changed it: look again.
                 WriteOutcome::ConditionFailed | WriteOutcome::Created(_) => {}
             }
@@ -191,8 +214,8 @@ impl Reminders {
     ) -> Document {
         // One that was due before it was confirmed is due now.
         let due = open.due.max(now);
-        let kept = RETRY_TIME.saturating_add(self.retention);
-        let remove_at = due.saturating_add(kept).unwrap_or(Timestamp::MAX);
+        let remove_at =
+            due.saturating_add(self.retention.max(RETRY_TIME)).unwrap_or(Timestamp::MAX);
         stored::confirmed(id, to_mail, reminder, open, due, remove_at)
     }
 

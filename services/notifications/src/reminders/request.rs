@@ -15,6 +15,8 @@ pub(super) struct NewReminder {
     /// What the events service has signed.
     pub(super) reminder: Reminder,
     pub(super) to_mail: String,
+    /// When the event starts.
+    pub(super) start: Timestamp,
     pub(super) due: Timestamp,
 }
 
@@ -38,7 +40,7 @@ pub(super) fn parse(
     if start <= now {
         return Err(vec![problem("reminder", "is of an event that has started")]);
     }
-    Ok(NewReminder { reminder, to_mail, due: lead_time.before(start) })
+    Ok(NewReminder { reminder, to_mail, start, due: lead_time.before(start) })
 }
 
 /// When the event starts, as the events service or else the visitor's device says.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use pages::{Assets, Keys, LanguageSetting};
-use rest::access::origins::Origin;
+use rest::access::origins::BaseUrl;
 use store::{IdGenerator, Store};
 use tokio::sync::Mutex;
 
@@ -23,10 +23,10 @@ pub(crate) struct ReminderArgs {
     reminder_key_file: Option<PathBuf>,
 
     /// URL of this service for browsers, for the links in mails
-    #[arg(long, env = "PUBLIC_URL", value_name = "URL", value_parser = base_url)]
-    public_url: Option<String>,
+    #[arg(long, env = "PUBLIC_URL", value_name = "URL")]
+    public_url: Option<BaseUrl>,
 
-    /// Days that a reminder is kept after it was due
+    /// Days that a reminder is kept after it was due, and one at least
     #[arg(long, env = "REMINDER_RETENTION", value_name = "DAYS", default_value_t = 30,
         value_parser = clap::value_parser!(u16).range(0..=3650))]
     reminder_retention: u16,
@@ -43,7 +43,8 @@ pub(crate) struct ReminderArgs {
 impl ReminderArgs {
     /// Checks the settings. The error is for whoever starts the service.
     pub(crate) fn check(&self) -> Result<(), String> {
-        self.links().map(drop)
+        let keys = self.reminder_key_file.as_deref().map(Keys::read).transpose();
+        keys.map(drop).map_err(|error| error.to_string())
     }
 
     /// The reminders of a service with a store; `None` if visitors cannot ask for any.
@@ -66,15 +67,12 @@ impl ReminderArgs {
     }
 
     fn links(&self) -> Result<Option<(Keys, Links)>, String> {
-        let (Some(file), Some(url)) = (&self.reminder_key_file, &self.public_url) else {
+        let Some(file) = &self.reminder_key_file else { return Ok(None) };
+        let keys = Keys::read(file).map_err(|error| error.to_string())?;
+        let Some(url) = &self.public_url else {
+            tracing::warn!("there is no public URL, so visitors cannot ask for reminders");
             return Ok(None);
         };
-        let keys = Keys::read(file).map_err(|error| error.to_string())?;
-        Ok(Some((keys.clone(), Links::new(url, keys))))
+        Ok(Some((keys.clone(), Links::new(&url.url, keys))))
     }
-}
-
-fn base_url(text: &str) -> Result<String, String> {
-    Origin::of_base_url(text).ok_or("must be a URL like https://notifications.example.org")?;
-    Ok(text.trim_end_matches('/').to_owned())
 }

@@ -54,6 +54,11 @@ struct Stored {
 }
 
 impl StoredReminder {
+    /// Whether it was not confirmed in time.
+    pub(crate) fn is_over(&self, now: Timestamp) -> bool {
+        matches!(self.state, State::Unconfirmed(_)) && now >= self.remove_at
+    }
+
     /// Whether it can be confirmed.
     pub(super) fn is_open(&self, now: Timestamp) -> bool {
         matches!(self.state, State::Unconfirmed(_)) && now < self.remove_at
@@ -73,7 +78,7 @@ pub(super) fn unconfirmed(
     now: Timestamp,
     confirm_by: Timestamp,
 ) -> Document {
-    let NewReminder { reminder, to_mail, due } = new;
+    let NewReminder { reminder, to_mail, due, .. } = new;
     let texts = &reminder.language.texts().mail;
     let values = [("title", reminder.title.as_str()), ("when", &reminder.when)];
     let subject = fill(&texts.confirm_subject, &values);
@@ -134,9 +139,11 @@ fn document(
     Document::new(id, bytes)
 }
 
-/// Whole seconds in UTC, as notifications have them.
+/// Whole seconds in UTC, as notifications have them; not before the time, since what was due before
+/// it was made may have expired.
 fn utc(time: Timestamp) -> DateTime {
-    let whole = Timestamp::from_second(time.as_second()).unwrap_or(time);
+    let begun = i64::from(time.subsec_nanosecond() > 0);
+    let whole = Timestamp::from_second(time.as_second() + begun).unwrap_or(time);
     TimeZone::UTC.to_datetime(whole)
 }
 
@@ -157,6 +164,7 @@ mod tests {
         let new = NewReminder {
             reminder: reminder(Start::At(time("2026-12-24T18:05:00Z"))),
             to_mail: "a@b.org".into(),
+            start: time("2026-12-24T18:05:00Z"),
             due: time("2026-12-23T18:05:00Z"),
         };
         let now = time("2026-12-01T12:00:00.5Z");
@@ -168,7 +176,7 @@ mod tests {
         let State::Unconfirmed(open) = &stored.state else { panic!("{stored:?}") };
         assert_eq!((open.due, open.subject.as_str()), (new.due, "Reminder: Harvest market"));
         let text = String::from_utf8(document.bytes.to_vec()).unwrap();
-        assert!(text.contains("\"scheduled_time\": \"2026-12-01T12:00:00\""), "{text}");
+        assert!(text.contains("\"scheduled_time\": \"2026-12-01T12:00:01\""), "{text}");
 
         let remove_at = time("2027-01-24T18:05:00Z");
         let document = confirmed(id, &to_mail, &stored, open, new.due, remove_at);

@@ -39,6 +39,26 @@ pub(crate) enum Cors {
     Allowed(HeaderValue),
 }
 
+/// A URL to which paths are appended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseUrl {
+    /// As browsers write it, in ASCII, without a slash at the end.
+    pub url: String,
+    /// Its origin.
+    pub origin: Origin,
+}
+
+impl FromStr for BaseUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parsed = Url::parse(text).ok();
+        let found = parsed.and_then(|url| Some((Origin::of(&url)?, url)));
+        let (origin, url) = found.ok_or("must be a URL like https://events.example.org")?;
+        Ok(Self { url: url.as_str().trim_end_matches('/').to_owned(), origin })
+    }
+}
+
 impl Origin {
     /// The origin of a URL to which paths are appended: `http` or `https`, without a user, a
     /// query or a fragment.

@@ -20,13 +20,17 @@ use crate::extension::PageKind;
 use crate::metrics::{self, StoreMetrics};
 use crate::server::ServerMetrics;
 
-/// The path and query of a request, unless the query may hold a secret.
+/// The path and query of a request, unless the query may hold a secret or has an address.
 fn logged_path(route: Route, uri: &Uri) -> &str {
     match route {
         Route::Page(PageKind::Form) => uri.path(),
+        _ if uri.query().is_some_and(|query| query.contains(ADDRESS)) => uri.path(),
         _ => uri.path_and_query().map_or("", |path| path.as_str()),
     }
 }
+
+/// The parameter that selects by an email address.
+const ADDRESS: &str = "to_mail=";
 
 /// Records every request and its answer.
 #[derive(Debug)]
@@ -98,5 +102,27 @@ impl Observer {
         registry.register_collector(Box::new(StoreMetrics(store)));
         metrics::encode(&mut text, &registry);
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_secret_and_no_address_is_logged() {
+        for (route, uri, logged) in [
+            (Route::Page(PageKind::Form), "/confirm?s=signed", "/confirm"),
+            (Route::Page(PageKind::Page), "/?q=a", "/?q=a"),
+            (Route::Collection, "/notifications?to_mail=a@b.org", "/notifications"),
+            (
+                Route::ActionOnAll("x"),
+                "/notifications/x?set=on&to_mail=a@b.org",
+                "/notifications/x",
+            ),
+            (Route::Collection, "/notifications?state=sent", "/notifications?state=sent"),
+        ] {
+            assert_eq!(logged_path(route, &uri.parse().unwrap()), logged, "{uri}");
+        }
     }
 }

@@ -76,7 +76,11 @@ async fn serve<R: Resource, E: Extension>(
             Arc::new(PostgresStore::open(url, &settings, connections).await?)
         }
     };
-    let context = ExtensionContext { store: Arc::clone(&store), writes: Arc::clone(&writes) };
+    let context = ExtensionContext {
+        store: Arc::clone(&store),
+        writes: Arc::clone(&writes),
+        is_open: guard.access.is_open() && !guard.loopback,
+    };
     let extension = E::start(extension_args, context).map_err(RunError::Extension)?;
     let (listener, address) = listen(args).await?;
     dir.describe(&holder(version, address))?;

@@ -35,6 +35,8 @@ struct State<'a> {
     status: Status,
     health: &'a Health,
     runtime: &'a Handle,
+    /// Whether the database has the tables of suppressions: one of the last release has not.
+    has_suppressions: bool,
 }
 
 impl<'a> State<'a> {
@@ -42,13 +44,15 @@ impl<'a> State<'a> {
         pool: &Pool,
         health: &'a Health,
         runtime: &'a Handle,
+        level: i32,
     ) -> Result<Self, StoreError> {
         let mut transaction = Transaction::begin(pool, BEGIN).await?;
         let connection = transaction.connection()?;
         // Whoever reads the backup may be slow.
         connection.run("SET LOCAL idle_in_transaction_session_timeout = '600s'").await?;
         let status = Status::of(connection, status::SELECT).await?;
-        Ok(Self { transaction, status, health, runtime })
+        let has_suppressions = level >= schema::SUPPRESSIONS;
+        Ok(Self { transaction, status, health, runtime, has_suppressions })
     }
 }
 
@@ -86,6 +90,9 @@ impl Source for State<'_> {
         &mut self,
         after: Option<AddressDigest>,
     ) -> Result<Vec<Suppression>, StoreError> {
+        if !self.has_suppressions {
+            return Ok(Vec::new());
+        }
         let connection = self.transaction.connection()?;
         self.runtime.block_on(suppressions::select(connection, after, PART_ROWS))
     }
@@ -106,9 +113,10 @@ pub(super) fn back_up(
     health: &Health,
     collection: &str,
     runtime: &Handle,
+    level: i32,
     out: &mut dyn io::Write,
 ) -> Result<BackupSummary, BackupError> {
-    let mut state = runtime.block_on(State::begin(pool, health, runtime))?;
+    let mut state = runtime.block_on(State::begin(pool, health, runtime, level))?;
     let summary = copy(&mut state, collection, out)?;
     // All of it was read: how the transaction ends does not matter.
     let _ = runtime.block_on(state.transaction.end());
@@ -134,5 +142,5 @@ pub fn back_up_database(
         return Err(StoreError::Foreign { path, collection, found }.into());
     }
     let manager = Manager { url, schema: name(collection), health: Arc::clone(&health) };
-    back_up(&Pool::new(manager, 1), &health, collection, runtime, out)
+    back_up(&Pool::new(manager, 1), &health, collection, runtime, level, out)
 }

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::rows::document;
 use super::status::{self, Status};
 use super::writer::Job;
-use super::{PostgresStore, backup, deliveries, list, removals, search, suppressions};
+use super::{PostgresStore, backup, deliveries, list, removals, schema, search, suppressions};
 use crate::mutex::lock;
 use crate::{
     AddressDigest, BackupError, BackupSummary, Claim, Condition, Delivery, DeliveryFilter,
@@ -226,7 +226,8 @@ impl Store for PostgresStore {
     }
 
     fn back_up(&self, out: &mut dyn io::Write) -> Result<BackupSummary, BackupError> {
-        backup::back_up(&self.pool, &self.health, self.collection, &Handle::current(), out)
+        let (runtime, level) = (Handle::current(), schema::known());
+        backup::back_up(&self.pool, &self.health, self.collection, &runtime, level, out)
     }
 
     fn close(&self) -> StoreFuture<'_, ()> {

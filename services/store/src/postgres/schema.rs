@@ -24,6 +24,9 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { sql: include_str!("../../migrations/postgres/0002_reminders.sql"), oldest: 1 },
 ];
 
+/// The step that brought the tables of suppressions.
+pub(super) const SUPPRESSIONS: i32 = 2;
+
 /// How long a step is waited for.
 const PATIENCE: Duration = Duration::from_secs(610);
 /// The oldest server that has what is used here, as `server_version_num` says it.

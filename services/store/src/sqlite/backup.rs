@@ -13,7 +13,7 @@ use super::connect::{FILE, Use, connect, connect_beside, create};
 use super::failure::translate;
 use super::list;
 use super::log::{LARGEST, Log};
-use super::schema::{MIGRATIONS, known, level, prepare};
+use super::schema::{MIGRATIONS, SUPPRESSIONS, known, level, prepare};
 use super::shared::Shared;
 use super::snapshots::{Reader, Snapshot};
 use super::state::{COLUMNS, delivery};
@@ -92,42 +92,49 @@ impl State for Beside<'_> {
 }
 
 /// A state as the source of a backup.
-struct Parts<S>(S);
+struct Parts<S> {
+    state: S,
+    /// Whether the file has the tables of suppressions: one of the last release has not.
+    has_suppressions: bool,
+}
 
 impl<S: State> Source for Parts<S> {
     fn count(&mut self) -> Result<u64, StoreError> {
-        self.0.read(|connection| Ok(Totals::load(connection)?.documents))
+        self.state.read(|connection| Ok(Totals::load(connection)?.documents))
     }
 
     fn documents(
         &mut self,
         after: Option<ObjectId>,
     ) -> Result<Vec<Result<Document, ObjectId>>, StoreError> {
-        self.0.read(|connection| list::read(connection, after, usize::MAX, PART_BYTES))
+        self.state.read(|connection| list::read(connection, after, usize::MAX, PART_BYTES))
     }
 
     fn deliveries(
         &mut self,
         after: Option<ObjectId>,
     ) -> Result<Vec<(ObjectId, Option<Delivery>)>, StoreError> {
-        self.0.read(|connection| read_deliveries(connection, after))
+        self.state.read(|connection| read_deliveries(connection, after))
     }
 
     fn suppressions(
         &mut self,
         after: Option<AddressDigest>,
     ) -> Result<Vec<Suppression>, StoreError> {
-        self.0.read(|connection| suppressions::select(connection, after, PART_ROWS))
+        if !self.has_suppressions {
+            return Ok(Vec::new());
+        }
+        self.state.read(|connection| suppressions::select(connection, after, PART_ROWS))
     }
 
     fn mail_since(&mut self) -> Result<Option<u64>, StoreError> {
-        let since = self.0.read(|connection| meta(connection, MAIL_SINCE))?;
+        let since = self.state.read(|connection| meta(connection, MAIL_SINCE))?;
         Ok(since.map(|since| u64::try_from(since).unwrap_or(0)))
     }
 
     fn incomplete(&self) -> StoreError {
         let what = "documents are missing from the index by id".into();
-        StoreError::Damaged { path: self.0.path().into(), what }
+        StoreError::Damaged { path: self.state.path().into(), what }
     }
 }
 
@@ -138,7 +145,9 @@ pub(super) fn back_up(
 ) -> Result<BackupSummary, BackupError> {
     damage(shared.check())?;
     let snapshot = Snapshot::begin(&shared.snapshots, Reader::Backup)?;
-    let summary = copy(&mut Parts(Open { shared, snapshot }), shared.collection, out)?;
+    // An open store has all steps.
+    let mut state = Parts { state: Open { shared, snapshot }, has_suppressions: true };
+    let summary = copy(&mut state, shared.collection, out)?;
     // Damage that was found meanwhile may be in what was written.
     damage(shared.check())?;
     Ok(summary)
@@ -153,7 +162,7 @@ pub fn back_up_folder(
     let path = super::connect::file_in(folder)?;
     let connection = connect_beside(&path)?;
     let failed = |error: rusqlite::Error| translate(&path, &error);
-    level(&connection, &path, collection, known())?;
+    let has_suppressions = level(&connection, &path, collection, known())? >= SUPPRESSIONS;
     connection.execute_batch("BEGIN; SELECT commits FROM totals;").map_err(failed)?;
     let log = Log::new(&path);
     let snapshot = Mutex::new(Some(connection));
@@ -162,7 +171,7 @@ pub fn back_up_folder(
         let (log, held) = (&log, &snapshot);
         scope.spawn(move || watch(log, held, &ended));
         let state = Beside { path: &path, connection: &snapshot };
-        let written = copy(&mut Parts(state), collection, out);
+        let written = copy(&mut Parts { state, has_suppressions }, collection, out);
         drop(done);
         written
     })

@@ -27,6 +27,9 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { sql: include_str!("../../migrations/sqlite/0002_reminders.sql"), oldest: 1 },
 ];
 
+/// The step that brought the tables of suppressions.
+pub(super) const SUPPRESSIONS: u32 = 2;
+
 /// The newest schema that this program knows.
 pub(super) fn known() -> u32 {
     number_of(MIGRATIONS)

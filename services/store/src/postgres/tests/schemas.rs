@@ -85,3 +85,16 @@ async fn both_services_may_use_one_database() {
     events.write(insert(1, "one")).await.unwrap();
     assert_eq!(notifications.get(id(1)).await, Ok(None));
 }
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: scripts/test starts it"]
+async fn data_of_the_first_schema_are_backed_up_before_they_are_migrated() {
+    let url = new_database().await;
+    migrate(&url, &MIGRATIONS[..1]).await.unwrap();
+    let runtime = tokio::runtime::Handle::current();
+    let backed_up = tokio::task::spawn_blocking(move || {
+        let url = DatabaseUrl::value(url);
+        crate::back_up_database(url, "events", &runtime, &mut Vec::new())
+    });
+    assert_eq!(backed_up.await.unwrap().unwrap().documents, 0);
+}

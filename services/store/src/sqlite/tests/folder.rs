@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use rusqlite::Connection;
 
 use super::*;
+use crate::sqlite::back_up_folder;
 use crate::sqlite::schema::{MIGRATIONS, Migration, prepare};
 
 fn open(folder: &Path) -> Result<(), StoreError> {
@@ -102,4 +103,13 @@ fn a_step_that_fails_leaves_the_schema_as_it_was() {
     let broken = Migration { sql: "CREATE TABLE half (x); CREATE TABLE meta (x)", oldest: 1 };
     assert!(migrate(&path, &[first, &[SECOND], &[broken]].concat()).is_err());
     migrate(&path, &[first, &[SECOND]].concat()).unwrap();
+}
+
+#[test]
+fn data_of_the_first_schema_are_backed_up_before_they_are_migrated() {
+    let folder = tempfile::tempdir().unwrap();
+    migrate(&folder.path().join("data.sqlite"), &MIGRATIONS[..1]).unwrap();
+    let mut backup = Vec::new();
+    let summary = back_up_folder(folder.path(), "events", &mut backup).unwrap();
+    assert_eq!(summary.documents, 0);
 }

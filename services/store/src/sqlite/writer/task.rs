@@ -81,8 +81,14 @@ impl Task {
     }
 
     /// Whether it may use the room that is kept for a full disk: a removal frees some, and a mail
-    /// that was sent and is not recorded would be sent again.
+    /// that was sent and is not recorded would be sent again. Whoever wants no mails has to get none.
     pub(super) const fn may_use_spare(&self) -> bool {
-        matches!(self, Self::Write(Write::Remove { .. }) | Self::Settle { .. })
+        matches!(
+            self,
+            Self::Write(Write::Remove { .. })
+                | Self::Settle { .. }
+                | Self::RemoveDue { .. }
+                | Self::Suppress { .. }
+        )
     }
 }
