@@ -55,6 +55,10 @@ pub struct About {
     pub mail: Option<String>,
     /// Whether it accepts writes.
     pub status: Option<Status>,
+    /// When its certificate expires.
+    pub certificate_expires: Option<String>,
+    /// Why it has no new certificate.
+    pub certificate_problem: Option<String>,
 }
 
 /// Who may use a service.

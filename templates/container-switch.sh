@@ -7,20 +7,22 @@
 #      rollback: what was kept, with the configuration that it had; the two change places.
 #      Where the last deploy that changed anything changed nothing here, neither does this
 #      undo: the same, and nothing is kept: a deploy is taken back that failed elsewhere
-#   $2 the container  $3 the port of the host  $6 who wants it
+#   $2 the container  $3 the ports of the host  $6 who wants it
 #   $7 the folder of its secrets; empty where it has none
 #   $8 what is published, as `docker run -p` takes it
 # Where the other one does not become ready, the first one goes on, and the exit code is
 # not 0.
 set -eu
-step=$1 name=$2 port=$3 image=$4 volume=$5 who=$6 secrets=$7 published=$8
+step=$1 name=$2 ports=$3 image=$4 volume=$5 who=$6 secrets=$7 published=$8
 env=/run/eventpost/$name.env
 # What the last deploy that changed any service came to here: kept or changed.
 last=/var/lib/eventpost/$name.last
 
-hold() { # -I | -D: makes new connections to the port wait, or lets them in again
-    iptables -w -t raw "$1" PREROUTING -p tcp --syn --dport "$port" -j DROP
-    iptables -w -t raw "$1" OUTPUT -p tcp --syn -o lo --dport "$port" -j DROP
+hold() { # -I | -D: makes new connections to the ports wait, or lets them in again
+    for port in $ports; do
+        iptables -w -t raw "$1" PREROUTING -p tcp --syn --dport "$port" -j DROP
+        iptables -w -t raw "$1" OUTPUT -p tcp --syn -o lo --dport "$port" -j DROP
+    done
 }
 is_ready() { # CONTAINER
     entry=$(docker inspect --format '{{join .Config.Entrypoint " "}}' "$1")
@@ -58,9 +60,10 @@ deploy)
         exit 0
     fi
     # Beside the one that serves, with no data: an image or an environment with which it
-    # cannot even start never comes near these. It gets no secrets, and sends no mails.
+    # cannot even start never comes near these. It gets no secrets, sends no mails, and asks for no
+    # certificate.
     docker rm -fv "$name-trial" >/dev/null 2>&1 || true
-    grep -vE '^(MAIL_|DATABASE_)|=/run/secrets/' "$env" >"$env.trial" || true
+    grep -vE '^(MAIL_|DATABASE_|TLS_|REDIRECT_|ACME_)|=/run/secrets/' "$env" >"$env.trial" || true
     # shellcheck disable=SC2046,SC2086 # options are several words
     docker run -d --name "$name-trial" $hardened $(mounts_of "$name" "") \
         --env-file "$env.trial" -v /data "$image" >/dev/null

@@ -56,7 +56,7 @@ pub(super) fn check(services: &[Service], mut problem: impl FnMut(&Service, Stri
 impl Secret {
     /// Whether nobody else may read it.
     pub fn is_confidential(&self) -> bool {
-        self.variable != DATABASE_CA_FILE
+        ![DATABASE_CA_FILE, "ACME_CA_FILE", "TLS_CERTIFICATE_FILE"].contains(&self.variable)
     }
 }
 

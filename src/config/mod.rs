@@ -11,6 +11,7 @@ mod page;
 mod publish;
 mod read;
 mod reminders;
+mod tls;
 
 use std::env;
 use std::fmt;

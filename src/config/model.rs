@@ -9,6 +9,7 @@ use ec2::{GroupName, Image, SshFrom};
 use support::yaml::LocatedProblem;
 
 use super::Origin;
+use super::tls::Tls;
 
 /// A stack: what runs where.
 #[derive(Debug, Clone)]
@@ -93,6 +94,8 @@ pub struct Service {
     pub port: u16,
     /// The address of the host that it answers on; `None` is every one.
     pub bind: Option<IpAddr>,
+    /// How it answers HTTPS, if it does.
+    pub tls: Option<Tls>,
     /// The path that answers 200 once it can work.
     pub health: String,
     /// The file of its seed data.

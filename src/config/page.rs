@@ -65,6 +65,7 @@ impl Config {
     pub fn on_hosts(&self, urls: &ServiceUrls) -> Self {
         let mut config = self.clone();
         config.set_host_access();
+        config.set_tls();
         config.set_urls(urls);
         config
     }

@@ -6,9 +6,14 @@ use std::net::{IpAddr, Ipv4Addr};
 use support::yaml::Section;
 
 use super::model::Service;
+use super::tls::{HTTPS_IN_CONTAINER, REDIRECT_IN_CONTAINER};
 
 /// The port that every service listens on in its container.
 const IN_CONTAINER: u16 = 8080;
+
+/// The ports of HTTPS, and of HTTP that redirects there.
+const HTTPS: u16 = 443;
+const REDIRECT: u16 = 80;
 
 /// Reads the address.
 pub(super) fn bind(section: &mut Section<'_>) -> Option<IpAddr> {
@@ -16,21 +21,43 @@ pub(super) fn bind(section: &mut Section<'_>) -> Option<IpAddr> {
 }
 
 impl Service {
-    /// Whether clients elsewhere connect to the service itself, and not to a proxy of its host or
-    /// network.
+    /// Whether clients elsewhere speak plain HTTP to the service itself: not HTTPS, nor to a proxy of
+    /// its host or network.
     pub fn is_public(&self) -> bool {
-        self.bind.is_none_or(|address| address.is_unspecified())
+        self.tls.is_none() && self.bind.is_none_or(|address| address.is_unspecified())
     }
 
     /// The ports that are open to the world.
     pub fn public_ports(&self) -> Vec<u16> {
-        if self.is_public() { vec![self.port] } else { Vec::new() }
+        match &self.tls {
+            Some(_) => vec![HTTPS, REDIRECT],
+            None if self.is_public() => vec![self.port],
+            None => Vec::new(),
+        }
+    }
+
+    /// The ports whose new connections wait while one container takes the place of another.
+    pub fn ports(&self) -> Vec<u16> {
+        let tls = self.tls.iter().flat_map(|_| [HTTPS, REDIRECT]);
+        [self.port].into_iter().chain(tls).collect()
+    }
+
+    /// Where browsers find it, if it has a name.
+    pub fn named_url(&self) -> Option<String> {
+        Some(format!("https://{}", self.tls.as_ref()?.domain))
     }
 
     /// What Docker publishes, as `docker run --publish` takes it. This command reaches the service
     /// at the host's loopback, through SSH.
     pub fn published(&self) -> Vec<String> {
         let port = self.port;
+        if self.tls.is_some() {
+            return vec![
+                format!("{HTTPS}:{HTTPS_IN_CONTAINER}"),
+                format!("{REDIRECT}:{REDIRECT_IN_CONTAINER}"),
+                format!("127.0.0.1:{port}:{IN_CONTAINER}"),
+            ];
+        }
         let Some(address) = self.bind.filter(|_| !self.is_public()) else {
             return vec![format!("{port}:{IN_CONTAINER}")];
         };

@@ -17,6 +17,7 @@ use super::model::{Access, Config, DockerSource, Name, SecurityGroup, Service, S
 use super::page::{self, page};
 use super::publish::bind;
 use super::reminders;
+use super::tls::{self, acme, tls};
 
 /// Why each service runs once, and what to do if that is not enough.
 const REPLICAS: &str = "must be 1: eventpost runs one host per service. Choose a larger \
@@ -38,6 +39,7 @@ pub(super) fn config(root: &Value, origin: &Origin, problems: &Problems) -> Opti
     let base = origin.base();
     let shared = top.section("database").and_then(|section| database(section, base));
     let reminders = reminders::shared(&mut top, base);
+    let acme = top.section("acme").map(|section| acme(section, base)).unwrap_or_default();
     let shared_limits = top.section("limits").map(limits).unwrap_or_default();
     let services =
         |top: &mut Section<'_>| top.section("services").map(|section| services(section, base));
@@ -50,6 +52,7 @@ pub(super) fn config(root: &Value, origin: &Origin, problems: &Problems) -> Opti
     }
     for service in services.iter_mut().flatten() {
         shared_limits.clone().give_to(service);
+        acme.give_to(service);
     }
     if let Some(services) = &mut services {
         let value = root.get("services").unwrap_or(&Value::Null);
@@ -169,6 +172,7 @@ fn service(mut section: Section<'_>, name: Name, base: &Path) -> Option<Service>
     }
     let port = section.port("port");
     let bind = bind(&mut section);
+    let tls = tls(&mut section, base);
     let health = section.parsed("health", path, "a path that begins with /");
     let fixtures = section.text("fixtures").map(PathBuf::from);
     let mut env = section.section("env").map(env).unwrap_or_default();
@@ -189,11 +193,15 @@ fn service(mut section: Section<'_>, name: Name, base: &Path) -> Option<Service>
     if section.whole("replicas", 1..=1000).is_some_and(|replicas| replicas > 1) {
         section.problem("replicas", REPLICAS);
     }
-    section.finish();
+    let Some(source) = build.or(image) else {
+        section.finish();
+        return None;
+    };
     let mut service = Service {
-        source: build.or(image)?,
-        port: port.unwrap_or(80),
+        source,
+        port: port.unwrap_or(if tls.is_some() { 8080 } else { 80 }),
         bind,
+        tls,
         health: health.unwrap_or_else(|| "/readyz".into()),
         fixtures,
         env,
@@ -202,6 +210,8 @@ fn service(mut section: Section<'_>, name: Name, base: &Path) -> Option<Service>
         volume: volume.or_else(|| Name::new(&format!("{name}-data"))).unwrap_or(name.clone()),
         name,
     };
+    tls::check(&service, &section);
+    section.finish();
     if let Some(database) = database {
         database.give_to(&mut service);
     }

@@ -70,10 +70,11 @@ async fn switch(
     secrets: &str,
 ) -> Result<SwitchOutcome, HostError> {
     let script = container_script!("container-switch.sh");
-    let (port, published) = (service.port.to_string(), service.published().join(" "));
+    let ports = service.ports().iter().map(u16::to_string).collect::<Vec<_>>().join(" ");
+    let published = service.published().join(" ");
     let (name, operator) = (container(service), operator());
     let arguments =
-        [step, &name, &port, image, service.volume.as_str(), &operator, secrets, &published];
+        [step, &name, &ports, image, service.volume.as_str(), &operator, secrets, &published];
     let command = Command::script(script, &arguments).within(TIMEOUT);
     let output = host.run("switching the container", command).await?;
     let millis = output.stdout.trim().strip_prefix("switched ").and_then(|it| it.parse().ok());

@@ -184,9 +184,20 @@ pub(crate) fn urls(service: &Service, address: IpAddr, dns: Option<&str>) -> Vec
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => format!("[{address}]"),
     };
+    if let Some(url) = service.named_url() {
+        return vec![url];
+    }
     let url = |host: &str| match service.port {
         80 => format!("http://{host}"),
         port => format!("http://{host}:{port}"),
     };
     dns.into_iter().chain([address.as_str()]).map(url).collect()
+}
+
+/// The URL of a service's collection, by its name if it has one.
+pub(crate) fn url_of(service: &Service, endpoint: &Endpoint) -> String {
+    match service.named_url() {
+        Some(url) => format!("{url}{}", service.collection()),
+        None => endpoint.url(&service.collection()),
+    }
 }

@@ -30,7 +30,7 @@ use crate::signals::Signals;
 pub(crate) use connection::Connection;
 pub(crate) use grants::{Grants, HostTokens, given_token, refuse_unencrypted};
 pub(crate) use identity::{existing_target, instance_target};
-pub(crate) use locate::{ServiceHost, ServiceLocation, urls};
+pub(crate) use locate::{ServiceHost, ServiceLocation, url_of, urls};
 pub(crate) use placement::Placement;
 
 /// An existing host answers at once.
@@ -68,8 +68,22 @@ impl Session {
     pub(crate) fn check_placement(&self) -> Result<(), Error> {
         match self.placement {
             Placement::Local => Ok(()),
-            Placement::Hosts(_) | Placement::Ec2 => Ok(self.config.check_for_hosts()?),
+            Placement::Hosts(_) => Ok(self.config.check_for_hosts()?),
+            Placement::Ec2 => {
+                self.config.check_for_hosts()?;
+                self.check_domains()
+            }
         }
+    }
+
+    /// Fails if a name would have to follow an address that changes with each launch.
+    fn check_domains(&self) -> Result<(), Error> {
+        let Some(service) = self.config.domain_on_ec2() else { return Ok(()) };
+        Err(Error::Request(format!(
+            "services.{}.domain: hosts on EC2 get another address with each launch, and a name cannot \
+             follow it: use existing hosts (`hosts:` or --hosts), or `bind` and a proxy of your own",
+            service.name
+        )))
     }
 
     /// The stack's name.

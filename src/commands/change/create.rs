@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use super::rollout::{Purpose, Rollout};
 use crate::deploy::{self, Deployment, InitialData, Step, Stopwatch};
 use crate::error::Error;
-use crate::session::{Connection, Grants, Session};
+use crate::session::{Connection, Grants, Session, url_of};
 
 /// A service whose container was created.
 pub(crate) struct Created {
@@ -36,7 +36,7 @@ pub(super) async fn create(
     let mut watch = Stopwatch::start();
     let deployed = deploy::deploy(&deployment, async |_| Ok(()), *reporter, &mut watch).await;
     let (_, ready) = deployed.inspect_err(|error| reporter.failed(error.headline()))?;
-    let url = ready.endpoint().url(&service.collection());
+    let url = url_of(service, ready.endpoint());
     reporter.done(format!("serves at {url}"));
     Ok(Created { url, steps: watch.steps() })
 }

@@ -9,7 +9,7 @@ use support::wait::in_words;
 use crate::docker::{self, SwitchOutcome};
 use crate::error::Error;
 use crate::report::{Cell, Table};
-use crate::session::Connection;
+use crate::session::{Connection, url_of};
 
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -103,7 +103,7 @@ async fn row(connection: &Connection<'_>, switched: SwitchOutcome, outcome: &'st
         SwitchOutcome::Unchanged => ("kept", None),
         SwitchOutcome::Switched(pause) => (outcome, Some(pause.as_secs_f64())),
     };
-    let url = connection.found.endpoint().url(&connection.service.collection());
+    let url = url_of(connection.service, &connection.found.endpoint());
     connection.reporter.done(format!("{outcome}, {url}"));
     let image = container.map(|container| container.image);
     let service = connection.service.name.to_string();

@@ -35,6 +35,8 @@ pub(super) struct Row {
     pub(super) image: Option<String>,
     resources: Option<u64>,
     mail: Option<String>,
+    /// When the certificate of its name expires.
+    certificate_expires: Option<String>,
     pub(super) drift: Vec<String>,
     problem: Option<String>,
 }
@@ -54,6 +56,7 @@ impl Table for Row {
         "IMAGE",
         "RESOURCES",
         "MAIL",
+        "CERTIFICATE UNTIL",
         "DRIFT",
         "PROBLEM",
     ];
@@ -74,6 +77,7 @@ impl Table for Row {
             Cell::text(self.image.as_ref()),
             Cell::text(self.resources),
             Cell::text(self.mail.as_ref()),
+            Cell::text(self.certificate_expires.as_ref()),
             Cell::text(drift),
             Cell::text(self.problem.as_ref()),
         ]
@@ -123,6 +127,10 @@ impl Row {
         let is_open = about.is_open();
         self.resources = about.resources;
         self.mail = about.mail;
+        self.certificate_expires = about.certificate_expires;
+        if let Some(problem) = about.certificate_problem {
+            self.add_problem(&problem);
+        }
         let should_be_open = config.host_access() == Access::Open;
         if about.service.is_some() && is_open != should_be_open {
             let word = |open| if open { Access::Open } else { Access::Tokens }.as_str();

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::fixtures::{AllFixtures, Fixtures};
 use crate::plan::Plan;
 use crate::seed;
-use crate::session::{Connection, Grants, Session};
+use crate::session::{Connection, Grants, Session, url_of};
 
 /// The service ran a moment ago.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -93,6 +93,6 @@ async fn seed_running(
         None => ready,
     };
     seed::apply(&ready, &service.collection(), fixtures, false, *reporter).await?;
-    reporter.done(format!("serves at {}", ready.endpoint().url(&service.collection())));
+    reporter.done(format!("serves at {}", url_of(service, ready.endpoint())));
     Ok(())
 }
