@@ -56,5 +56,5 @@ pub use limits::ClientLimits;
 pub use readiness::Readiness;
 pub use resource::Resource;
 pub use run::run;
-pub use server::{Limits, ServerMetrics, serve};
+pub use server::{Limits, Server, ServerMetrics, Transport};
 pub use store::ObjectId;

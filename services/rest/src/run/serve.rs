@@ -17,7 +17,7 @@ use crate::data_dir::{DataDir, Holder};
 use crate::extension::{Extension, ExtensionContext};
 use crate::http::{Api, ApiParts, BodyLimits};
 use crate::resource::Resource;
-use crate::server::{self, Limits, ServerMetrics};
+use crate::server::{Limits, Server, ServerMetrics, Transport};
 use crate::system;
 use crate::writes::WriteGate;
 
@@ -107,9 +107,8 @@ async fn serve<R: Resource, E: Extension>(
     let limits = Limits { connections, idle: args.idle_timeout, ..Limits::default() };
     let serving = Arc::clone(&api);
     let handle = move |request, peer| serving.handle(request, peer);
-    if !server::serve(listener, handle, limits, clients, metrics, stop_signal(terminate, interrupt))
-        .await
-    {
+    let server = Server::new(limits, clients, metrics);
+    if !server.serve(listener, Transport::Plain, handle, stop_signal(terminate, interrupt)).await {
         tracing::warn!("some requests did not finish in time");
     }
     api.stop().await;

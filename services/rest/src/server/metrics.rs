@@ -21,6 +21,7 @@ struct Counters {
     refused: AtomicU64,
     malformed: AtomicU64,
     timed_out: AtomicU64,
+    failed_handshakes: AtomicU64,
 }
 
 impl ServerMetrics {
@@ -38,7 +39,8 @@ impl ServerMetrics {
 
 impl Collector for ServerMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let Counters { accepted, open, refused, malformed, timed_out } = &*self.0;
+        let Counters { accepted, open, refused, malformed, timed_out, failed_handshakes } =
+            &*self.0;
         let open = open.load(Ordering::Relaxed);
         gauge(&mut encoder, "eventpost_connections", "Open connections.", open)?;
         for (name, help, count) in [
@@ -50,6 +52,11 @@ impl Collector for ServerMetrics {
                 malformed,
             ),
             ("timed_out", "Connections closed because they made no progress.", timed_out),
+            (
+                "failed_handshakes",
+                "Connections closed because their TLS handshake failed or took too long.",
+                failed_handshakes,
+            ),
         ] {
             let name = format!("eventpost_connections_{name}");
             counter(&mut encoder, &name, help, count.load(Ordering::Relaxed))?;
@@ -69,6 +76,7 @@ impl OpenGuard {
             CloseReason::Normal => return,
             CloseReason::Malformed => &self.0.malformed,
             CloseReason::TimedOut => &self.0.timed_out,
+            CloseReason::NoHandshake => &self.0.failed_handshakes,
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }

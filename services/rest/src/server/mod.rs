@@ -1,28 +1,45 @@
 //! Accepts connections up to a limit, closes those that make no progress, and lets requests in
 //! progress finish when the service stops.
+//!
+//! ```text
+//! transport   TCP as it is, or the handshake of TLS
+//! protocol    HTTP/1.1 and HTTP/2
+//! connection  serves one connection to its end
+//! interrupts  what a connection is woken for besides its requests
+//! progress    whether a connection makes progress
+//! frames      the frames of HTTP/2 that are progress
+//! refusal     answers to those that are refused
+//! metrics     counts
+//! ```
 
 mod connection;
+mod frames;
 mod interrupts;
 mod metrics;
 mod progress;
+mod protocol;
 mod refusal;
+mod transport;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::{Body, Incoming};
-use hyper::server::conn::http1;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioTimer;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use connection::CloseReason;
 use interrupts::Stage;
 pub use metrics::ServerMetrics;
+use protocol::Protocols;
 use refusal::Refusal;
+pub use transport::Transport;
+pub(crate) use transport::{CHALLENGE_PROTOCOL, HTTP2_PROTOCOL};
+use transport::{Secured, handshake};
 
-use crate::limits::ClientLimits;
+use crate::limits::{ClientLimits, Share};
 
 /// The limits of a server.
 #[derive(Debug, Clone, Copy)]
@@ -53,64 +70,136 @@ impl Default for Limits {
     }
 }
 
-/// Answers requests on `listener` with `handle` until `shutdown` completes, then stops accepting
-/// connections and waits for the requests in progress. Returns whether all of them finished in
-/// time.
-pub async fn serve<H, F, B>(
-    listener: TcpListener,
-    handle: H,
+/// Serves on one or more listeners, which share its limits; clones do, too.
+#[derive(Debug, Clone)]
+pub struct Server {
     limits: Limits,
+    protocols: Protocols,
     clients: Arc<ClientLimits>,
     metrics: ServerMetrics,
-    shutdown: impl Future<Output = ()>,
-) -> bool
-where
-    H: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
-    F: Future<Output = Response<B>> + Send + 'static,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    // Each connection holds a receiver: the sender knows when the last one is closed.
-    let (set_stage, stage) = watch::channel(Stage::Serving);
-    let permits = Arc::new(Semaphore::new(limits.connections));
-    let refusals = Arc::new(Semaphore::new(refusal::MAX_ANSWERED));
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(limits.head_bytes);
-    let mut shutdown = std::pin::pin!(shutdown);
-    loop {
-        let (stream, peer) = tokio::select! {
-            accepted = accept(&listener) => accepted,
-            () = &mut shutdown => break,
-        };
-        let admitted = clients.connect(peer.ip()).map_err(|_| Refusal::TooManyOfClient);
-        let admitted = admitted.and_then(|share| {
-            let permit = Arc::clone(&permits).try_acquire_owned();
-            permit.map(|permit| (permit, share)).map_err(|_| Refusal::TooMany)
-        });
-        let admitted = match admitted {
-            Ok(admitted) => admitted,
-            Err(refusal) => {
-                metrics.refused();
-                refusal::refuse(stream, refusal, &refusals);
-                continue;
+    /// One for each connection that may still be opened.
+    permits: Arc<Semaphore>,
+    /// One for each refused connection that may still be answered.
+    refusals: Arc<Semaphore>,
+}
+
+/// What an open connection holds of the limits.
+type Admission = (OwnedSemaphorePermit, Option<Share>);
+
+impl Server {
+    /// A server with these limits.
+    pub fn new(limits: Limits, clients: Arc<ClientLimits>, metrics: ServerMetrics) -> Self {
+        Self {
+            limits,
+            protocols: Protocols::new(limits.head_bytes),
+            clients,
+            metrics,
+            permits: Arc::new(Semaphore::new(limits.connections)),
+            refusals: Arc::new(Semaphore::new(refusal::MAX_ANSWERED)),
+        }
+    }
+
+    /// Answers requests on `listener` with `handle` until `shutdown` completes, then stops
+    /// accepting connections and waits for the requests in progress. Returns whether all of them
+    /// finished in time.
+    pub async fn serve<H, F, B>(
+        self,
+        listener: TcpListener,
+        transport: Transport,
+        handle: H,
+        shutdown: impl Future<Output = ()>,
+    ) -> bool
+    where
+        H: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
+        F: Future<Output = Response<B>> + Send + 'static,
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        // Each connection holds a receiver: the sender knows when the last one is closed.
+        let (set_stage, stage) = watch::channel(Stage::Serving);
+        let mut shutdown = std::pin::pin!(shutdown);
+        loop {
+            let (stream, peer) = tokio::select! {
+                accepted = accept(&listener) => accepted,
+                () = &mut shutdown => break,
+            };
+            match self.admit(peer) {
+                Ok(admission) => {
+                    self.open(stream, peer, &transport, handle.clone(), admission, stage.clone());
+                }
+                Err(refusal) => self.refuse(stream, &transport, refusal),
             }
-        };
-        let open = metrics.open();
-        let connection = connection::new(&http, stream, peer, handle.clone());
-        let stage = stage.clone();
-        tokio::spawn(async move {
-            open.closed(connection.run(limits.idle, stage).await);
-            drop(admitted);
-        });
+        }
+        drop((listener, stage));
+        set_stage.send_replace(Stage::Draining);
+        if tokio::time::timeout(self.limits.linger, set_stage.closed()).await.is_ok() {
+            return true;
+        }
+        set_stage.send_replace(Stage::Closing);
+        tokio::time::timeout(self.limits.drain, set_stage.closed()).await.is_ok()
     }
-    drop((listener, stage));
-    set_stage.send_replace(Stage::Draining);
-    if tokio::time::timeout(limits.linger, set_stage.closed()).await.is_ok() {
-        return true;
+
+    /// Whether one more connection may be opened.
+    fn admit(&self, peer: SocketAddr) -> Result<Admission, Refusal> {
+        let share = self.clients.connect(peer.ip()).map_err(|_| Refusal::TooManyOfClient)?;
+        let permit = Arc::clone(&self.permits).try_acquire_owned();
+        Ok((permit.map_err(|_| Refusal::TooMany)?, share))
     }
-    set_stage.send_replace(Stage::Closing);
-    tokio::time::timeout(limits.drain, set_stage.closed()).await.is_ok()
+
+    fn refuse(&self, stream: TcpStream, transport: &Transport, refusal: Refusal) {
+        self.metrics.refused();
+        // An answer inside TLS would cost the handshake that is refused.
+        if matches!(transport, Transport::Plain) {
+            refusal::refuse(stream, refusal, &self.refusals);
+        }
+    }
+
+    /// Serves a connection in a task of its own.
+    fn open<H, F, B>(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        transport: &Transport,
+        handle: H,
+        admission: Admission,
+        stage: watch::Receiver<Stage>,
+    ) where
+        H: Fn(Request<Incoming>, SocketAddr) -> F + Send + 'static,
+        F: Future<Output = Response<B>> + Send + 'static,
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (open, idle) = (self.metrics.open(), self.limits.idle);
+        match transport {
+            // Without what only TLS needs, so that the task takes little memory.
+            Transport::Plain => {
+                let connection = self.protocols.http1(stream, peer, handle);
+                tokio::spawn(async move {
+                    open.closed(connection.run(idle, stage).await);
+                    drop(admission);
+                });
+            }
+            Transport::Tls(acceptor) => {
+                let (acceptor, protocols) = (acceptor.clone(), self.protocols.clone());
+                tokio::spawn(async move {
+                    let reason = match handshake(&acceptor, stream, stage.clone()).await {
+                        None => CloseReason::NoHandshake,
+                        Some(Secured::Challenge) => CloseReason::Normal,
+                        Some(Secured::Http1(stream)) => {
+                            protocols.http1(stream, peer, handle).run(idle, stage).await
+                        }
+                        Some(Secured::Http2(stream)) => {
+                            protocols.http2(stream, peer, handle).run(idle, stage).await
+                        }
+                    };
+                    open.closed(reason);
+                    drop(admission);
+                });
+            }
+        }
+    }
 }
 
 /// Accepts a connection. Errors that are not the listener's are retried: a client that has left

@@ -12,15 +12,16 @@ use hyper::Response;
 use hyper::header::{CONNECTION, HeaderValue};
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+
+use super::frames::Frames;
 
 /// The progress of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     /// Requests and writes so far. It may wrap: only a change matters.
     count: AtomicU32,
-    /// A request is being answered, which has timeouts of its own.
-    answering: AtomicBool,
+    /// Requests that are being answered, which have timeouts of their own. HTTP/2 has several.
+    answering: AtomicU32,
     /// The connection is to be closed after the next answer.
     closing: AtomicBool,
 }
@@ -29,7 +30,7 @@ impl Progress {
     /// Tracks a request that is answered by `work`.
     pub(super) fn track<F>(self: &Arc<Self>, work: F) -> TrackedWork<F> {
         self.advance();
-        self.answering.store(true, Ordering::Relaxed);
+        self.answering.fetch_add(1, Ordering::Relaxed);
         TrackedWork { work, progress: Arc::clone(self) }
     }
 
@@ -41,7 +42,7 @@ impl Progress {
     /// A number that changes with every progress; `None` while a request is being answered.
     pub(super) fn read(&self) -> Option<u32> {
         let answering = self.answering.load(Ordering::Relaxed);
-        (!answering).then(|| self.count.load(Ordering::Relaxed))
+        (answering == 0).then(|| self.count.load(Ordering::Relaxed))
     }
 
     fn advance(&self) {
@@ -60,7 +61,7 @@ pin_project! {
 
     impl<F> PinnedDrop for TrackedWork<F> {
         fn drop(this: Pin<&mut Self>) {
-            this.progress.answering.store(false, Ordering::Relaxed);
+            this.progress.answering.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }
@@ -80,29 +81,46 @@ impl<F: Future<Output = Response<B>>, B> Future for TrackedWork<F> {
 
 /// A stream that reports its writes.
 #[derive(Debug)]
-pub(super) struct TrackedStream {
-    stream: TcpStream,
+pub(super) struct TrackedStream<T> {
+    stream: T,
     progress: Arc<Progress>,
+    /// With HTTP/2, only what is written of bodies is progress: a client that reads nothing can
+    /// have pings answered for as long as it likes.
+    frames: Option<Frames>,
 }
 
-impl TrackedStream {
-    pub(super) fn new(stream: TcpStream, progress: Arc<Progress>) -> Self {
-        Self { stream, progress }
+impl<T> TrackedStream<T> {
+    pub(super) fn new(stream: T, progress: Arc<Progress>) -> Self {
+        Self { stream, progress, frames: None }
     }
 
-    pub(super) fn into_inner(self) -> TcpStream {
+    /// A stream that carries HTTP/2.
+    pub(super) fn of_frames(stream: T, progress: Arc<Progress>) -> Self {
+        Self { stream, progress, frames: Some(Frames::default()) }
+    }
+
+    pub(super) fn into_inner(self) -> T {
         self.stream
     }
 
-    fn track(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(Ok(_)) = written {
+    fn track(&mut self, written: &Poll<io::Result<usize>>, slices: &[IoSlice<'_>]) {
+        let Poll::Ready(Ok(mut length)) = *written else { return };
+        let is_progress = self.frames.as_mut().is_none_or(|frames| {
+            let mut found = false;
+            for slice in slices {
+                let part = &slice[..length.min(slice.len())];
+                length -= part.len();
+                found |= frames.have_data(part);
+            }
+            found
+        });
+        if is_progress {
             self.progress.advance();
         }
-        written
     }
 }
 
-impl AsyncRead for TrackedStream {
+impl<T: AsyncRead + Unpin> AsyncRead for TrackedStream<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -112,14 +130,15 @@ impl AsyncRead for TrackedStream {
     }
 }
 
-impl AsyncWrite for TrackedStream {
+impl<T: AsyncWrite + Unpin> AsyncWrite for TrackedStream<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.track(written)
+        self.track(&written, &[IoSlice::new(bytes)]);
+        written
     }
 
     fn poll_write_vectored(
@@ -128,7 +147,8 @@ impl AsyncWrite for TrackedStream {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.track(written)
+        self.track(&written, slices);
+        written
     }
 
     fn is_write_vectored(&self) -> bool {

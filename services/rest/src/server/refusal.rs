@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::StatusCode;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
@@ -41,7 +41,11 @@ pub(super) fn refuse(stream: TcpStream, refusal: Refusal, permits: &Arc<Semaphor
 }
 
 /// Sends an answer and closes the connection.
-pub(super) async fn send_and_close(mut stream: TcpStream, status: StatusCode, message: &str) {
+pub(super) async fn send_and_close(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    status: StatusCode,
+    message: &str,
+) {
     let answer = answer(status, message);
     let exchange = async {
         stream.write_all(answer.as_bytes()).await?;

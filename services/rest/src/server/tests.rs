@@ -26,7 +26,8 @@ async fn start(
     let shutdown = async { drop(stopped.await) };
     let server = tokio::spawn(async move {
         let clients = Arc::new(ClientLimits::none());
-        serve(listener, handle, limits, clients, ServerMetrics::default(), shutdown).await
+        let server = Server::new(limits, clients, ServerMetrics::default());
+        server.serve(listener, Transport::Plain, handle, shutdown).await
     });
     (address, stop, server)
 }

@@ -1,0 +1,196 @@
+//! HTTP/1.1 and HTTP/2 on a connection.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::{Body, Incoming};
+use hyper::header::{HOST, HeaderValue};
+use hyper::server::conn::{http1, http2};
+use hyper::service::{HttpService, service_fn};
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::connection::Connection;
+use super::interrupts::Stage;
+use super::progress::{Progress, TrackedStream};
+use super::refusal;
+
+const MESSAGE: &str = "The headers of the request did not arrive in time.";
+
+/// Requests that a client may have in progress on one connection of HTTP/2.
+const STREAMS: u32 = 100;
+/// What a client may send of bodies that nobody has read, for each request and for all together,
+/// and what is buffered of an answer that the client does not read.
+const WINDOW_BYTES: u32 = 64 << 10;
+/// How long a client of HTTP/2 has to learn that its idle connection is closed, so that it knows
+/// which requests to repeat elsewhere.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// A connection as hyper serves it.
+pub(super) trait Protocol: Future<Output = hyper::Result<()>> + Unpin {
+    /// Has the connection end with the server.
+    fn stop(&mut self, stage: Stage, progress: &Progress);
+
+    /// Ends a connection that makes no progress.
+    fn time_out(self) -> impl Future<Output = ()> + Send;
+}
+
+/// How both protocols are spoken.
+#[derive(Debug, Clone)]
+pub(super) struct Protocols {
+    http1: http1::Builder,
+    http2: http2::Builder<TokioExecutor>,
+}
+
+impl Protocols {
+    /// Requests may have so many bytes of headers.
+    pub(super) fn new(head_bytes: usize) -> Self {
+        let mut http1 = http1::Builder::new();
+        http1.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(head_bytes);
+        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        http2
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS)
+            .max_header_list_size(u32::try_from(head_bytes).unwrap_or(u32::MAX))
+            .initial_stream_window_size(WINDOW_BYTES)
+            .initial_connection_window_size(WINDOW_BYTES)
+            .max_send_buf_size(WINDOW_BYTES as usize);
+        Self { http1, http2 }
+    }
+
+    /// A connection of HTTP/1.1 whose requests `handle` answers.
+    pub(super) fn http1<T, H, F, B>(
+        &self,
+        stream: T,
+        peer: SocketAddr,
+        handle: H,
+    ) -> Connection<impl Protocol + Send + use<T, H, F, B>>
+    where
+        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        H: Fn(Request<Incoming>, SocketAddr) -> F + Send,
+        F: Future<Output = Response<B>> + Send,
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<BoxError>,
+    {
+        let progress = Arc::new(Progress::default());
+        let tracker = Arc::clone(&progress);
+        let service = service_fn(move |request| tracker.track(handle(request, peer)));
+        let stream = TrackedStream::new(stream, Arc::clone(&progress));
+        let http = self.http1.serve_connection(TokioIo::new(stream), service);
+        Connection { http, progress }
+    }
+
+    /// As [`Self::http1`], for HTTP/2.
+    pub(super) fn http2<T, H, F, B>(
+        &self,
+        stream: T,
+        peer: SocketAddr,
+        handle: H,
+    ) -> Connection<impl Protocol + Send + use<T, H, F, B>>
+    where
+        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        H: Fn(Request<Incoming>, SocketAddr) -> F + Send + 'static,
+        F: Future<Output = Response<B>> + Send + 'static,
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<BoxError>,
+    {
+        let progress = Arc::new(Progress::default());
+        let tracker = Arc::clone(&progress);
+        let service = service_fn(move |mut request| {
+            name_host(&mut request);
+            tracker.track(handle(request, peer))
+        });
+        let stream = TrackedStream::of_frames(stream, Arc::clone(&progress));
+        let http = self.http2.serve_connection(TokioIo::new(stream), service);
+        Connection { http, progress }
+    }
+}
+
+impl<T, S, B> Protocol for http1::Connection<TokioIo<TrackedStream<T>>, S>
+where
+    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    S: HttpService<Incoming, ResBody = B, Error = Infallible> + Send,
+    S::Future: Send,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    fn stop(&mut self, stage: Stage, progress: &Progress) {
+        match stage {
+            Stage::Closing => Pin::new(self).graceful_shutdown(),
+            Stage::Serving | Stage::Draining => progress.close_after_next_answer(),
+        }
+    }
+
+    /// Tells a client that has begun a request why its connection is closed; an idle one needs no
+    /// answer.
+    async fn time_out(self) {
+        let parts = self.into_parts();
+        if !parts.read_buf.is_empty() {
+            let stream = parts.io.into_inner().into_inner();
+            refusal::send_and_close(stream, StatusCode::REQUEST_TIMEOUT, MESSAGE).await;
+        }
+    }
+}
+
+impl<T, S, B> Protocol for http2::Connection<TokioIo<TrackedStream<T>>, S, TokioExecutor>
+where
+    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    S: HttpService<Incoming, ResBody = B, Error = Infallible> + Send,
+    S::Future: Send + 'static,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    /// The client is told which requests are still answered, and sends others elsewhere.
+    fn stop(&mut self, _stage: Stage, _progress: &Progress) {
+        Pin::new(self).graceful_shutdown();
+    }
+
+    async fn time_out(mut self) {
+        Pin::new(&mut self).graceful_shutdown();
+        let _ = tokio::time::timeout(FAREWELL, self).await;
+    }
+}
+
+/// Gives a request of HTTP/2 the header `Host` that HTTP/1.1 would have. HTTP/2 has the host in
+/// `:authority`, which counts more than a header that the client may have sent as well.
+fn name_host<B>(request: &mut Request<B>) {
+    let authority = request.uri().authority().map(|it| HeaderValue::from_str(it.as_str()));
+    if let Some(Ok(authority)) = authority {
+        request.headers_mut().insert(HOST, authority);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_authority_is_the_host() {
+        for (uri, header, host) in [
+            ("https://a.test/", None, Some("a.test")),
+            ("https://a.test:8443/", Some("b.test"), Some("a.test:8443")),
+            ("/", Some("b.test"), Some("b.test")),
+            ("/", None, None),
+        ] {
+            let mut request = Request::get(uri);
+            if let Some(header) = header {
+                request = request.header(HOST, header);
+            }
+            let mut request = request.body(()).unwrap();
+            name_host(&mut request);
+            let hosts: Vec<_> = request.headers().get_all(HOST).iter().collect();
+            assert_eq!(hosts, Vec::from_iter(host), "{uri} {header:?}");
+        }
+    }
+}
