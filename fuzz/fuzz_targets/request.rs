@@ -43,6 +43,7 @@ static API: LazyLock<Arc<Api<Event>>> = LazyLock::new(|| {
             loopback: false,
         }),
         limits: Arc::new(ClientLimits::none()),
+        certificate: None,
         extension: NoExtension,
     }))
 });

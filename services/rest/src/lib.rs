@@ -7,6 +7,7 @@
 //! run         command line, logging, exit codes
 //! control     asks the service that is already running
 //! http        routing, conditions, bodies, answers
+//! tls         certificates for HTTPS, and redirects to it
 //! server      sockets, connection limits, draining
 //! access      who may send a request: tokens, roles, origins of pages
 //! limits      what each client may ask for at once
@@ -47,6 +48,7 @@ mod run;
 mod server;
 pub mod system;
 pub mod terminal;
+mod tls;
 pub mod writes;
 
 pub use access_log::{AccessLog, LogFormat, LoggedRequests};
@@ -58,3 +60,4 @@ pub use resource::Resource;
 pub use run::run;
 pub use server::{Limits, Server, ServerMetrics, Transport};
 pub use store::ObjectId;
+pub use tls::CertificateStatus;

@@ -19,6 +19,7 @@ use crate::access_log::{AccessLog, AccessLogEntry};
 use crate::extension::PageKind;
 use crate::metrics::{self, StoreMetrics};
 use crate::server::ServerMetrics;
+use crate::tls::CertificateStatus;
 
 /// The path and query of a request, unless the query may hold a secret or has an address.
 fn logged_path(route: Route, uri: &Uri) -> &str {
@@ -50,6 +51,7 @@ impl Observer {
         version: &'static str,
         access_log: AccessLog,
         server: ServerMetrics,
+        certificate: Option<&CertificateStatus>,
     ) -> Self {
         let requests = RequestMetrics::new();
         let mut registry = Registry::default();
@@ -58,6 +60,9 @@ impl Observer {
         registry.register_collector(Box::new(requests.clone()));
         registry.register_collector(Box::new(server));
         registry.register_collector(Box::new(access_log.metrics()));
+        if let Some(certificate) = certificate {
+            registry.register_collector(Box::new(certificate.clone()));
+        }
         Self { ids: RequestIds::new(process), requests, access_log, registry }
     }
 

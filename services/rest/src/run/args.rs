@@ -14,6 +14,7 @@ use crate::access::{AccessArgs, AccessError, Guard};
 use crate::access_log::{LogFormat, LoggedRequests};
 use crate::limits::LimitArgs;
 use crate::server::Limits;
+use crate::tls::{TlsArgs, TlsSettings};
 
 const EXIT_CODES: &str = "\
 Exit codes (as in sysexits.h):
@@ -25,7 +26,7 @@ Exit codes (as in sysexits.h):
   73  the data folder or backup cannot be written, or the folder already holds data
   74  input or output failed, or the database refused the login or a query
   75  another process uses the data folder
-  78  the access, database, mail or page settings are not valid";
+  78  the access, database, HTTPS, mail or page settings are not valid";
 
 #[derive(Debug, Parser)]
 #[command(after_help = EXIT_CODES, args_conflicts_with_subcommands = true)]
@@ -74,6 +75,9 @@ pub(super) struct ServeArgs {
 
     #[command(flatten)]
     pub(super) clients: LimitArgs,
+
+    #[command(flatten)]
+    pub(super) tls: TlsArgs,
 
     /// Maximum size of all resources, in bytes; more are refused with 507
     #[arg(long, value_name = "BYTES", default_value_t = 4 << 30)]
@@ -215,9 +219,17 @@ impl ServeArgs {
         }
     }
 
-    /// Who may use the service.
-    pub(super) fn guard(&self) -> Result<Guard, AccessError> {
-        let address = self.address();
+    /// The address of those to listen on that most can reach. What it takes holds for all of them.
+    pub(super) fn exposed_address(&self, tls: Option<&TlsSettings>) -> SocketAddr {
+        let others =
+            tls.into_iter().flat_map(|tls| std::iter::once(tls.listen).chain(tls.redirect));
+        let mut all = std::iter::once(self.address()).chain(others);
+        let is_exposed = |address: &SocketAddr| !address.ip().to_canonical().is_loopback();
+        all.find(is_exposed).unwrap_or_else(|| self.address())
+    }
+
+    /// Who may use the service, which is reached at this address.
+    pub(super) fn guard(&self, address: SocketAddr) -> Result<Guard, AccessError> {
         Ok(Guard {
             access: self.access.access(address)?,
             origins: Origins::new(self.allow_origins.clone()),

@@ -9,6 +9,7 @@ use store::{BackupError, StoreError};
 use crate::access::AccessError;
 use crate::control::ControlError;
 use crate::data_dir::DataDirError;
+use crate::tls::TlsError;
 
 /// Why a backup was not made or restored. What was there before is unchanged.
 #[derive(Debug, thiserror::Error)]
@@ -29,9 +30,9 @@ pub(super) enum CopyError {
 pub(super) enum RunError {
     #[error(
         "cannot listen on {address} ({source}): stop what uses it, or choose another address with \
-         --listen"
+         {option}"
     )]
-    Listen { address: SocketAddr, source: io::Error },
+    Listen { address: SocketAddr, option: &'static str, source: io::Error },
     #[error(transparent)]
     DataDir(#[from] DataDirError),
     #[error(transparent)]
@@ -42,6 +43,8 @@ pub(super) enum RunError {
     Control(#[from] ControlError),
     #[error(transparent)]
     Access(#[from] AccessError),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     #[error("cannot start: {0}")]
     Extension(String),
     #[error("the operating system failed: {0}")]
@@ -69,10 +72,11 @@ impl RunError {
             | Self::Control(ControlError::DataDir(
                 DataDirError::Unwritable { .. } | DataDirError::Foreign { .. },
             ))
+            | Self::Tls(TlsError::Unwritable { .. })
             | Self::Copy(CopyError::Unwritable { .. }) => 73,
             Self::System(_) | Self::Control(_) => 74,
             Self::DataDir(DataDirError::Locked { .. }) => 75,
-            Self::Access(_) | Self::Extension(_) => 78,
+            Self::Access(_) | Self::Tls(_) | Self::Extension(_) => 78,
         })
     }
 }

@@ -4,6 +4,7 @@
 //! ```text
 //! args    the command line
 //! serve   starts the service, and stops it at a signal
+//! listen  the addresses that it is reached at
 //! backup  backs up and restores the data
 //! error   errors and their exit codes
 //! ```
@@ -11,6 +12,7 @@
 mod args;
 mod backup;
 mod error;
+mod listen;
 mod serve;
 
 use std::process::ExitCode;

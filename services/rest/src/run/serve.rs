@@ -6,19 +6,21 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use store::{IdGenerator, PostgresStore, Settings, SqliteStore, Store};
-use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 
 use super::args::ServeArgs;
 use super::error::RunError;
+use super::listen::Listeners;
 use crate::access::Guard;
 use crate::access_log::AccessLog;
 use crate::data_dir::{DataDir, Holder};
 use crate::extension::{Extension, ExtensionContext};
 use crate::http::{Api, ApiParts, BodyLimits};
 use crate::resource::Resource;
-use crate::server::{Limits, Server, ServerMetrics, Transport};
+use crate::server::{Limits, Server, ServerMetrics};
 use crate::system;
+use crate::tls::Tls;
 use crate::writes::WriteGate;
 
 /// Threads that wait for the disk or compress. They are few, since they share the processors
@@ -59,13 +61,22 @@ async fn serve<R: Resource, E: Extension>(
     // Handle signals before anybody can know of the process and send one.
     let Signals { terminate, interrupt, hangup } = Signals::install()?;
     system::survive_file_size_limit().map_err(RunError::system)?;
-    let guard = Arc::new(args.guard()?);
+    let tls_settings = args.tls.settings()?;
+    let exposed = args.exposed_address(tls_settings.as_ref());
+    let guard = Arc::new(args.guard(exposed)?);
+    let tls = tls_settings.clone().map(Tls::load).transpose()?;
     E::check(extension_args).map_err(RunError::Extension)?;
     let connections = args.max_connections.min(system::room_for_connections());
     let dir = DataDir::lock(&args.data.data)?;
     let writes = Arc::new(WriteGate::default());
     writes.reload(dir.path()).map_err(RunError::system)?;
-    reload_on_hangup(hangup, Arc::clone(&writes), dir.path().into(), Arc::clone(&guard));
+    reload_on_hangup(
+        hangup,
+        Arc::clone(&writes),
+        dir.path().into(),
+        Arc::clone(&guard),
+        tls.as_ref().map(Tls::reload),
+    );
     let settings = Settings { limits: args.limits(), ..settings::<R>() };
     let url = args.database.url();
     let is_shared = url.is_some();
@@ -82,10 +93,11 @@ async fn serve<R: Resource, E: Extension>(
         is_open: guard.access.is_open() && !guard.loopback,
     };
     let extension = E::start(extension_args, context).map_err(RunError::Extension)?;
-    let (listener, address) = listen(args).await?;
+    let listeners = Listeners::bind(args, tls_settings.as_ref()).await?;
+    let address = listeners.address;
     dir.describe(&holder(version, address))?;
     let access = guard.access.as_str();
-    let clients = Arc::new(args.clients.limits(args.address()));
+    let clients = Arc::new(args.clients.limits(exposed));
     let metrics = ServerMetrics::default();
     let api = Arc::new(Api::<R, E>::new(ApiParts {
         store: Arc::clone(&store),
@@ -97,6 +109,7 @@ async fn serve<R: Resource, E: Extension>(
         writes,
         guard,
         limits: Arc::clone(&clients),
+        certificate: tls.as_ref().map(Tls::status),
         extension,
     }));
     let data = dir.path().display();
@@ -105,10 +118,14 @@ async fn serve<R: Resource, E: Extension>(
         version, %address, %data, storage, connections, access, "{} is listening", R::COLLECTION
     );
     let limits = Limits { connections, idle: args.idle_timeout, ..Limits::default() };
+    let server = Server::new(limits, clients, metrics);
+    let listeners = listeners.secure(tls.as_ref())?;
+    if let Some(tls) = tls {
+        tls.start(dir.path())?;
+    }
     let serving = Arc::clone(&api);
     let handle = move |request, peer| serving.handle(request, peer);
-    let server = Server::new(limits, clients, metrics);
-    if !server.serve(listener, Transport::Plain, handle, stop_signal(terminate, interrupt)).await {
+    if !listeners.serve(&server, handle, stop_signal(terminate, interrupt)).await {
         tracing::warn!("some requests did not finish in time");
     }
     api.stop().await;
@@ -143,15 +160,19 @@ async fn stop_signal(mut terminate: Signal, mut interrupt: Signal) {
     tracing::info!("{name}: finishing the requests in progress");
 }
 
-/// At each SIGHUP, reloads whether writes are accepted, and the access tokens.
+/// At each SIGHUP, reloads whether writes are accepted, the access tokens and the certificate.
 fn reload_on_hangup(
     mut hangup: Signal,
     writes: Arc<WriteGate>,
     folder: PathBuf,
     guard: Arc<Guard>,
+    certificate: Option<Arc<Notify>>,
 ) {
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
+            if let Some(certificate) = &certificate {
+                certificate.notify_one();
+            }
             match writes.reload(&folder) {
                 Ok(()) => tracing::info!("SIGHUP: reloaded whether writes are accepted"),
                 Err(error) => {
@@ -167,19 +188,6 @@ fn reload_on_hangup(
             }
         }
     });
-}
-
-async fn listen(args: &ServeArgs) -> Result<(TcpListener, SocketAddr), RunError> {
-    let address = args.address();
-    let failed = |source| RunError::Listen { address, source };
-    let listener = match TcpListener::bind(address).await {
-        // Without IPv6, listen on all addresses of IPv4.
-        Err(_) if args.listen.is_none() => TcpListener::bind(("0.0.0.0", args.port)).await,
-        bound => bound,
-    };
-    let listener = listener.map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
-    Ok((listener, bound))
 }
 
 fn holder(version: &str, address: SocketAddr) -> Holder {

@@ -50,6 +50,7 @@ use crate::extension::{Extension, NoExtension, PageKind};
 use crate::limits::{Class, Client, ClientLimits};
 use crate::resource::Resource;
 use crate::server::ServerMetrics;
+use crate::tls::CertificateStatus;
 use crate::writes::{WriteGate, WritePermit};
 
 /// The REST API over one kind of resource.
@@ -65,6 +66,7 @@ pub struct Api<R, E = NoExtension> {
     write_tasks: WriteTasks,
     guard: Arc<Guard>,
     limits: Arc<ClientLimits>,
+    certificate: Option<CertificateStatus>,
     extension: E,
     observer: Observer,
     resource: PhantomData<fn() -> R>,
@@ -91,6 +93,8 @@ pub struct ApiParts<E> {
     pub guard: Arc<Guard>,
     /// What each client may ask for.
     pub limits: Arc<ClientLimits>,
+    /// The certificate, where it serves HTTPS.
+    pub certificate: Option<CertificateStatus>,
     /// What the service does besides storing.
     pub extension: E,
 }
@@ -124,6 +128,7 @@ impl<R: Resource, E: Extension> Api<R, E> {
             writes,
             guard,
             limits,
+            certificate,
             extension,
         } = parts;
         Self {
@@ -133,7 +138,14 @@ impl<R: Resource, E: Extension> Api<R, E> {
             guard,
             limits,
             extension,
-            observer: Observer::new(ids.process(), version, access_log, server),
+            observer: Observer::new(
+                ids.process(),
+                version,
+                access_log,
+                server,
+                certificate.as_ref(),
+            ),
+            certificate,
             ids,
             version,
             bodies: BodyReader::new(bodies),

@@ -1,6 +1,7 @@
 //! `GET` of `/healthz`, `/readyz` and `/metrics`.
 
 use hyper::StatusCode;
+use jiff::Timestamp;
 
 use super::Api;
 use crate::extension::Extension;
@@ -38,6 +39,9 @@ impl<R: Resource, E: Extension> Api<R, E> {
             object.text("version", self.version).text("access", self.guard.access.as_str());
             let statistics = self.store.statistics().await;
             object.number("resources", statistics.documents);
+            if let Some(certificate) = &self.certificate {
+                certificate.write(Timestamp::now(), &mut object);
+            }
             self.extension.write_status(&statistics, &mut object);
         }
         object.finish();
