@@ -114,8 +114,9 @@ async fn serve<R: Resource, E: Extension>(
     }));
     let data = dir.path().display();
     let storage = if is_shared { "postgresql" } else { "sqlite" };
+    let https = tls_settings.map(|settings| tracing::field::display(settings.listen));
     tracing::info!(
-        version, %address, %data, storage, connections, access, "{} is listening", R::COLLECTION
+        version, %address, https, %data, storage, connections, access, "{} is listening", R::COLLECTION
     );
     let limits = Limits { connections, idle: args.idle_timeout, ..Limits::default() };
     let server = Server::new(limits, clients, metrics);

@@ -27,12 +27,11 @@ impl Redirect {
     pub(crate) fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
         let target = if is_read { self.target(request) } else { None };
-        let (status, name, value, body) = match target {
-            Some(target) => (StatusCode::PERMANENT_REDIRECT, LOCATION, target, ""),
-            None => {
-                let json = HeaderValue::from_static("application/json");
-                (StatusCode::FORBIDDEN, CONTENT_TYPE, json, REFUSED)
-            }
+        let (status, name, value, body) = if let Some(target) = target {
+            (StatusCode::PERMANENT_REDIRECT, LOCATION, target, "")
+        } else {
+            let json = HeaderValue::from_static("application/json");
+            (StatusCode::FORBIDDEN, CONTENT_TYPE, json, REFUSED)
         };
         let mut answer = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
         *answer.status_mut() = status;
