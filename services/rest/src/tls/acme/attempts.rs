@@ -28,6 +28,8 @@ pub(super) struct Attempts {
     last: Option<i64>,
     /// Until when the authority wants to be left alone.
     wait_until: Option<i64>,
+    /// Why the last attempt failed.
+    pub(super) problem: Option<String>,
     /// When the last certificates were issued.
     issued: Vec<i64>,
     /// An order that may still lead to a certificate.
@@ -73,6 +75,7 @@ impl Attempts {
     fn succeed(&mut self, now: i64) {
         self.failures = 0;
         self.wait_until = None;
+        self.problem = None;
         self.pending = None;
         self.issued.push(now);
         let surplus = self.issued.len().saturating_sub(ISSUED);
@@ -115,6 +118,11 @@ impl AttemptsFile {
     /// The attempt has led to a certificate.
     pub(super) fn succeed(&mut self, now: i64) -> io::Result<()> {
         self.change(|attempts| attempts.succeed(now))
+    }
+
+    /// The attempt has failed for good.
+    pub(super) fn fail(&mut self, problem: String) -> io::Result<()> {
+        self.change(|attempts| attempts.problem = Some(problem))
     }
 
     /// The authority asks for a pause.

@@ -148,8 +148,9 @@ impl Acme {
         let mut retry = FIRST_RETRY;
         loop {
             let now = Timestamp::now().as_second();
-            let due = self.due(now).max(self.attempts.get().earliest(now));
-            if let Ok(wait @ 1..) = u64::try_from(due - now) {
+            let next = self.due(now).max(self.attempts.get().earliest(now));
+            if let Ok(wait @ 1..) = u64::try_from(next - now) {
+                self.show_problem(next);
                 tokio::time::sleep(Duration::from_secs(wait).min(LONGEST_SLEEP)).await;
                 continue;
             }
@@ -162,13 +163,20 @@ impl Acme {
                     retry = (retry * 2).min(LONGEST_RETRY);
                 }
                 Err(error) => {
-                    let now = Timestamp::now().as_second();
-                    let next = Timestamp::from_second(self.attempts.get().earliest(now));
-                    let next = next.unwrap_or_default();
-                    tracing::error!(%error, %next, "no certificate was issued");
-                    self.status.set_problem(format!("{error}. The next attempt is at {next}."));
+                    tracing::error!(%error, "no certificate was issued");
+                    if let Err(error) = self.attempts.fail(error.to_string()) {
+                        tracing::error!(%error, "cannot write why no certificate was issued");
+                    }
                 }
             }
+        }
+    }
+
+    /// Shows why there is no new certificate, after a restart, too.
+    fn show_problem(&self, next: i64) {
+        if let Some(problem) = &self.attempts.get().problem {
+            let next = Timestamp::from_second(next).unwrap_or_default();
+            self.status.set_problem(format!("{problem}. The next attempt is at {next}."));
         }
     }
 

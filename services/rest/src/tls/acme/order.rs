@@ -8,7 +8,7 @@ use instant_acme::{
     NewOrder, Order, OrderStatus, RetryPolicy,
 };
 use rcgen::{CertificateParams, CustomExtension, DistinguishedName, KeyPair};
-use rustls::crypto::ring;
+use rustls::crypto::ring::sign::any_supported_type;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::CertifiedKey;
 
@@ -137,8 +137,9 @@ fn challenge_certificate(name: String, digest: &[u8]) -> Result<Arc<CertifiedKey
     params.custom_extensions = vec![CustomExtension::new_acme_identifier(digest)];
     let chain = vec![params.self_signed(&key)?.der().clone()];
     let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
-    let key = CertifiedKey::from_der(chain, key, &ring::default_provider());
-    Ok(Arc::new(key.map_err(|error| AcmeError::Protocol(error.to_string()))?))
+    let key = any_supported_type(&key).map_err(|error| AcmeError::Protocol(error.to_string()))?;
+    // Not checked against each other, since rustls refuses to read what this certificate holds.
+    Ok(Arc::new(CertifiedKey::new(chain, key)))
 }
 
 /// Why an authority could not check the names, in its own words.
