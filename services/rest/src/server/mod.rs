@@ -49,6 +49,8 @@ pub struct Limits {
     /// How long a connection may take to send the headers of a request, may be idle between two
     /// requests, or may read nothing of an answer. It is kept within an eighth.
     pub idle: Duration,
+    /// How long a client may take for the handshake of TLS.
+    pub handshake: Duration,
     /// The maximum size of a request's headers, in bytes.
     pub head_bytes: usize,
     /// How long connections without a request may stay open once the server stops: each is
@@ -63,6 +65,7 @@ impl Default for Limits {
         Self {
             connections: 4096,
             idle: Duration::from_secs(30),
+            handshake: Duration::from_secs(10),
             head_bytes: 16 << 10,
             linger: Duration::from_millis(300),
             drain: Duration::from_secs(10),
@@ -171,7 +174,7 @@ impl Server {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let (open, idle) = (self.metrics.open(), self.limits.idle);
+        let (open, Limits { idle, handshake: time, .. }) = (self.metrics.open(), self.limits);
         match transport {
             // Without what only TLS needs, so that the task takes little memory.
             Transport::Plain => {
@@ -184,7 +187,7 @@ impl Server {
             Transport::Tls(acceptor) => {
                 let (acceptor, protocols) = (acceptor.clone(), self.protocols.clone());
                 tokio::spawn(async move {
-                    let reason = match handshake(&acceptor, stream, stage.clone()).await {
+                    let reason = match handshake(&acceptor, stream, time, stage.clone()).await {
                         None => CloseReason::NoHandshake,
                         Some(Secured::Challenge) => CloseReason::Normal,
                         Some(Secured::Http1(stream)) => {

@@ -13,7 +13,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::{HttpService, service_fn};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use super::connection::Connection;
 use super::interrupts::Stage;
@@ -27,7 +27,7 @@ const STREAMS: u32 = 100;
 /// What a client may send of bodies that nobody has read, for each request and for all together,
 /// and what is buffered of an answer that the client does not read.
 const WINDOW_BYTES: u32 = 64 << 10;
-/// How long a client of HTTP/2 has to learn that its idle connection is closed, so that it knows
+/// How long a client has to learn that its idle connection is closed. With HTTP/2, it then knows
 /// which requests to repeat elsewhere.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -135,10 +135,13 @@ where
     /// answer.
     async fn time_out(self) {
         let parts = self.into_parts();
+        let mut stream = parts.io.into_inner().into_inner();
         if !parts.read_buf.is_empty() {
-            let stream = parts.io.into_inner().into_inner();
             refusal::send_and_close(stream, StatusCode::REQUEST_TIMEOUT, MESSAGE).await;
+            return;
         }
+        // TLS says when it ends, so that nobody can cut an answer short unnoticed.
+        let _ = tokio::time::timeout(FAREWELL, stream.shutdown()).await;
     }
 }
 

@@ -11,6 +11,8 @@ use http_body_util::Full;
 
 use super::*;
 
+mod secure;
+
 /// A server that answers `slow` after that time, and the sender that stops it.
 async fn start(
     limits: Limits,

@@ -14,8 +14,6 @@ pub(crate) const CHALLENGE_PROTOCOL: &[u8] = b"acme-tls/1";
 /// HTTP/2, as clients name it in a handshake.
 pub(crate) const HTTP2_PROTOCOL: &[u8] = b"h2";
 
-/// How long a client may take for the handshake.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// What TLS holds of an answer that the network has not taken yet. What it takes counts as sent:
 /// a client that is closed for reading too slowly would lose it.
 const BUFFER_BYTES: usize = 32 << 10;
@@ -37,15 +35,17 @@ pub(super) enum Secured {
     Challenge,
 }
 
-/// Waits for a client's handshake. `None` if it failed, took too long, or the server stops.
+/// Waits for a client's handshake. `None` if it failed, took longer than `time`, or the server
+/// stops.
 pub(super) async fn handshake(
     acceptor: &TlsAcceptor,
     stream: TcpStream,
+    time: Duration,
     mut stage: watch::Receiver<Stage>,
 ) -> Option<Secured> {
     let accept = acceptor.accept_with(stream, |tls| tls.set_buffer_limit(Some(BUFFER_BYTES)));
     let accepted = tokio::select! {
-        accepted = tokio::time::timeout(HANDSHAKE_TIMEOUT, accept) => accepted,
+        accepted = tokio::time::timeout(time, accept) => accepted,
         _ = stage.wait_for(|stage| *stage == Stage::Closing) => return None,
     };
     let stream = match accepted {

@@ -148,9 +148,12 @@ impl Acme {
         let mut retry = FIRST_RETRY;
         loop {
             let now = Timestamp::now().as_second();
-            let next = self.due(now).max(self.attempts.get().earliest(now));
+            let due = self.due(now);
+            let next = due.max(self.attempts.get().earliest(now));
             if let Ok(wait @ 1..) = u64::try_from(next - now) {
-                self.show_problem(next);
+                if due <= now {
+                    self.show_wait(next);
+                }
                 tokio::time::sleep(Duration::from_secs(wait).min(LONGEST_SLEEP)).await;
                 continue;
             }
@@ -172,12 +175,14 @@ impl Acme {
         }
     }
 
-    /// Shows why there is no new certificate, after a restart, too.
-    fn show_problem(&self, next: i64) {
-        if let Some(problem) = &self.attempts.get().problem {
-            let next = Timestamp::from_second(next).unwrap_or_default();
-            self.status.set_problem(format!("{problem}. The next attempt is at {next}."));
-        }
+    /// Shows why a certificate that is due is asked for later, after a restart, too.
+    fn show_wait(&self, next: i64) {
+        let next = Timestamp::from_second(next).unwrap_or_default();
+        let problem = self.attempts.get().problem.as_deref().unwrap_or(
+            "a new certificate is due, but too many were issued within a week, or asked for by a \
+             process that ended",
+        );
+        self.status.set_problem(format!("{problem}. The next attempt is at {next}."));
     }
 
     /// When a new certificate is needed: at once if it is not for each of the names.
