@@ -56,6 +56,12 @@ install_for() { # NAMES, one on each line
         EVENTPOST_MAIL_PYTHON=$(testbed/mail)
         export EVENTPOST_MAIL_PYTHON
     fi
+    if among 'tls'; then
+        need openssl openssl
+        need curl curl
+        # An authority that issues certificates, and the DNS server that it asks.
+        need pebble pebble
+    fi
     if among 'openapi'; then
         EVENTPOST_SCHEMATHESIS=$(testbed/schemathesis)
         export EVENTPOST_SCHEMATHESIS

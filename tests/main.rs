@@ -28,5 +28,6 @@ mod reminders;
 mod search;
 mod service_process;
 mod storage;
+mod tls;
 mod topics;
 mod verbose;

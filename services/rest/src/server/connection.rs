@@ -8,7 +8,6 @@ use tokio::sync::watch;
 
 use super::interrupts::{Interrupt, Interrupts, Stage};
 use super::progress::Progress;
-use super::protocol::Protocol;
 
 /// How often the progress of a connection is checked within its idle timeout.
 const CHECKS: u32 = 8;
@@ -26,13 +25,26 @@ pub(super) enum CloseReason {
     NoHandshake,
 }
 
+/// A connection as hyper serves it.
+pub(super) trait Protocol: Future<Output = hyper::Result<()>> + Unpin {
+    /// Has the connection end with the server.
+    fn stop(&mut self, stage: Stage, progress: &Progress);
+
+    /// Ends a connection that makes no progress.
+    fn time_out(self) -> impl Future<Output = ()> + Send;
+}
+
 /// A connection to a client.
 pub(super) struct Connection<P> {
-    pub(super) http: P,
-    pub(super) progress: Arc<Progress>,
+    http: P,
+    progress: Arc<Progress>,
 }
 
 impl<P: Protocol> Connection<P> {
+    pub(super) fn new(http: P, progress: Arc<Progress>) -> Self {
+        Self { http, progress }
+    }
+
     /// Serves requests until either side closes the connection, it makes no progress for
     /// `idle`, or the server stops.
     pub(super) async fn run(

@@ -15,7 +15,7 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
-use super::connection::Connection;
+use super::connection::{Connection, Protocol};
 use super::interrupts::Stage;
 use super::progress::{Progress, TrackedStream};
 use super::refusal;
@@ -32,15 +32,6 @@ const WINDOW_BYTES: u32 = 64 << 10;
 const FAREWELL: Duration = Duration::from_secs(1);
 
 type BoxError = Box<dyn Error + Send + Sync>;
-
-/// A connection as hyper serves it.
-pub(super) trait Protocol: Future<Output = hyper::Result<()>> + Unpin {
-    /// Has the connection end with the server.
-    fn stop(&mut self, stage: Stage, progress: &Progress);
-
-    /// Ends a connection that makes no progress.
-    fn time_out(self) -> impl Future<Output = ()> + Send;
-}
 
 /// How both protocols are spoken.
 #[derive(Debug, Clone)]
@@ -85,7 +76,7 @@ impl Protocols {
         let service = service_fn(move |request| tracker.track(handle(request, peer)));
         let stream = TrackedStream::new(stream, Arc::clone(&progress));
         let http = self.http1.serve_connection(TokioIo::new(stream), service);
-        Connection { http, progress }
+        Connection::new(http, progress)
     }
 
     /// As [`Self::http1`], for HTTP/2.
@@ -111,7 +102,7 @@ impl Protocols {
         });
         let stream = TrackedStream::of_frames(stream, Arc::clone(&progress));
         let http = self.http2.serve_connection(TokioIo::new(stream), service);
-        Connection { http, progress }
+        Connection::new(http, progress)
     }
 }
 

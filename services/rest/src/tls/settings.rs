@@ -12,42 +12,52 @@ use super::names::HostName;
 /// The directory of Let's Encrypt.
 const DEFAULT_DIRECTORY: &str = "https://acme-v02.api.letsencrypt.org/directory";
 
+/// Where `--help` has these options.
+const HEADING: &str = "HTTPS";
+
 /// The arguments about HTTPS.
 #[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "HTTPS")]
 pub(crate) struct TlsArgs {
     /// Address to serve HTTPS on, beside plain HTTP on PORT or --listen
-    #[arg(long, value_name = "ADDRESS:PORT", env = "TLS_LISTEN", value_parser = given::<SocketAddr>)]
+    #[arg(long, help_heading = HEADING, value_name = "ADDRESS:PORT", env = "TLS_LISTEN",
+        value_parser = given::<SocketAddr>)]
     tls_listen: Option<Given<SocketAddr>>,
 
     /// Address to redirect from to HTTPS, usually port 80; nothing else is served there
-    #[arg(long, value_name = "ADDRESS:PORT", env = "REDIRECT_LISTEN", value_parser = given::<SocketAddr>)]
+    #[arg(long, help_heading = HEADING, value_name = "ADDRESS:PORT", env = "REDIRECT_LISTEN",
+        value_parser = given::<SocketAddr>)]
     redirect_listen: Option<Given<SocketAddr>>,
 
     /// Names that clients know the service by, for the certificate and redirects
-    #[arg(long, value_name = "NAME", env = "TLS_NAMES", value_delimiter = ',', value_parser = name)]
+    #[arg(long, help_heading = HEADING, value_name = "NAME", env = "TLS_NAMES", value_delimiter = ',',
+        value_parser = name)]
     tls_names: Vec<Given<HostName>>,
 
     /// PEM file of the certificate and those between it and its authority's; read again at SIGHUP and
     /// when it changes. Without it, the authority of --acme-directory issues the certificate
-    #[arg(long, value_name = "FILE", env = "TLS_CERTIFICATE_FILE", value_parser = given::<PathBuf>)]
+    #[arg(long, help_heading = HEADING, value_name = "FILE", env = "TLS_CERTIFICATE_FILE",
+        value_parser = given::<PathBuf>)]
     tls_certificate_file: Option<Given<PathBuf>>,
 
     /// PEM file of the certificate's key, which only this user can read
-    #[arg(long, value_name = "FILE", env = "TLS_KEY_FILE", value_parser = given::<PathBuf>)]
+    #[arg(long, help_heading = HEADING, value_name = "FILE", env = "TLS_KEY_FILE",
+        value_parser = given::<PathBuf>)]
     tls_key_file: Option<Given<PathBuf>>,
 
     /// Directory of the authority that issues certificates by ACME [default: Let's Encrypt]; to use
     /// it is to agree to its terms
-    #[arg(long, value_name = "URL", env = "ACME_DIRECTORY", value_parser = given::<Uri>)]
+    #[arg(long, help_heading = HEADING, value_name = "URL", env = "ACME_DIRECTORY",
+        value_parser = given::<Uri>)]
     acme_directory: Option<Given<Uri>>,
 
     /// Mail address by which the authority may tell of problems
-    #[arg(long, value_name = "MAIL", env = "ACME_CONTACT", value_parser = given::<String>)]
+    #[arg(long, help_heading = HEADING, value_name = "MAIL", env = "ACME_CONTACT",
+        value_parser = given::<String>)]
     acme_contact: Option<Given<String>>,
 
     /// PEM file of CA certificates to verify the directory by, instead of the public ones
-    #[arg(long, value_name = "FILE", env = "ACME_CA_FILE", value_parser = given::<PathBuf>)]
+    #[arg(long, help_heading = HEADING, value_name = "FILE", env = "ACME_CA_FILE",
+        value_parser = given::<PathBuf>)]
     acme_ca_file: Option<Given<PathBuf>>,
 }
 

@@ -131,7 +131,7 @@ impl Acme {
         let path = acme.certificate_path();
         match fs::read(&path) {
             Ok(pem) => match Certificate::parse(&pem, &pem) {
-                Ok(certificate) => acme.install(certificate, &pem),
+                Ok(certificate) => acme.install(certificate, &pem).map_err(unwritable)?,
                 Err(error) => {
                     let path = path.display();
                     tracing::warn!(%path, %error, "cannot use the certificate; asking for a new one");
@@ -202,10 +202,9 @@ impl Acme {
             let directory = self.authority.directory.to_string();
             AcmeError::Unreachable { directory, reason }
         })?;
-        let now = || Timestamp::now().as_second();
         let path = self.folder.join(ATTEMPTS_FILE);
         let failed = |source| AcmeError::File { path: path.clone(), source };
-        self.attempts.begin(now()).map_err(failed)?;
+        self.attempts.begin(Timestamp::now().as_second()).map_err(failed)?;
         tracing::info!(names = ?self.names(), "asking the authority for a certificate");
         let ordered = tokio::time::timeout(ORDER_TIMEOUT, self.order()).await;
         self.keys.end_challenges();
@@ -213,11 +212,10 @@ impl Acme {
         let pem = ordered.map_err(|_| AcmeError::TimedOut)??;
         let certificate = Certificate::parse(pem.as_bytes(), pem.as_bytes())?;
         tracing::info!(expires = %certificate.not_after, "the authority issued a certificate");
-        // In use even if it cannot be stored.
-        self.install(certificate, pem.as_bytes());
         let path = self.certificate_path();
         let stored = replace_file(&path, 0o600, &pem);
-        self.attempts.succeed(now()).map_err(failed)?;
+        // In use even if it cannot be stored.
+        self.install(certificate, pem.as_bytes()).map_err(failed)?;
         stored.map_err(|source| AcmeError::File { path, source })
     }
 
@@ -228,19 +226,22 @@ impl Acme {
         self.attempts.wait_until(until).map_err(|source| AcmeError::File { path, source })
     }
 
-    fn install(&mut self, certificate: Certificate, pem: &[u8]) {
-        self.status.set_expiry(certificate.not_after);
+    /// Uses a certificate from now on.
+    fn install(&mut self, certificate: Certificate, pem: &[u8]) -> io::Result<()> {
         self.keys.set(Arc::clone(&certificate.key));
-        self.certificate = Some(certificate);
         // A process that ended too early may have left the order behind that this is from. It
         // would lead to the same certificate again.
         let pending = self.attempts.get().pending.as_ref();
         let has = |key: &str| pem.windows(key.len()).any(|part| part == key.as_bytes());
-        if pending.is_some_and(|pending| has(&pending.key))
-            && let Err(error) = self.attempts.set_pending(None)
-        {
-            tracing::error!(%error, "cannot write which certificates were asked for");
-        }
+        let written = match pending {
+            Some(pending) if has(&pending.key) => {
+                self.attempts.succeed(Timestamp::now().as_second())
+            }
+            _ => Ok(()),
+        };
+        self.status.set_expiry(certificate.not_after);
+        self.certificate = Some(certificate);
+        written
     }
 
     fn set_pending(&mut self, pending: Option<Pending>) -> Result<(), AcmeError> {
