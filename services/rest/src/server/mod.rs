@@ -8,10 +8,13 @@
 //! interrupts  what a connection is woken for besides its requests
 //! progress    whether a connection makes progress
 //! frames      the frames of HTTP/2 that are progress
+//! streams     requests of HTTP/2 that are in progress at the same time
+//! admission   whether one more connection may be open
 //! refusal     answers to those that are refused
 //! metrics     counts
 //! ```
 
+mod admission;
 mod connection;
 mod frames;
 mod interrupts;
@@ -19,6 +22,7 @@ mod metrics;
 mod progress;
 mod protocol;
 mod refusal;
+mod streams;
 mod transport;
 
 use std::net::SocketAddr;
@@ -28,23 +32,26 @@ use std::time::Duration;
 use hyper::body::{Body, Incoming};
 use hyper::{Request, Response};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 
+use admission::{Admission, Admissions};
 use connection::CloseReason;
 use interrupts::Stage;
 pub use metrics::ServerMetrics;
 use protocol::Protocols;
 use refusal::Refusal;
+use streams::Streams;
 pub use transport::Transport;
 pub(crate) use transport::{CHALLENGE_PROTOCOL, HTTP2_PROTOCOL};
 use transport::{Secured, handshake};
 
-use crate::limits::{ClientLimits, Share};
+use crate::limits::ClientLimits;
 
 /// The limits of a server.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// The maximum number of open connections; others are answered with 503.
+    /// The maximum number of open connections; others are answered with 503. With HTTP/2, requests
+    /// that are in progress beside another one of their connection count as connections.
     pub connections: usize,
     /// How long a connection may take to send the headers of a request, may be idle between two
     /// requests, or may read nothing of an answer. It is kept within an eighth.
@@ -78,16 +85,11 @@ impl Default for Limits {
 pub struct Server {
     limits: Limits,
     protocols: Protocols,
-    clients: Arc<ClientLimits>,
+    admissions: Admissions,
     metrics: ServerMetrics,
-    /// One for each connection that may still be opened.
-    permits: Arc<Semaphore>,
     /// One for each refused connection that may still be answered.
     refusals: Arc<Semaphore>,
 }
-
-/// What an open connection holds of the limits.
-type Admission = (OwnedSemaphorePermit, Option<Share>);
 
 impl Server {
     /// A server with these limits.
@@ -95,9 +97,8 @@ impl Server {
         Self {
             limits,
             protocols: Protocols::new(limits.head_bytes),
-            clients,
+            admissions: Admissions::new(limits.connections, clients),
             metrics,
-            permits: Arc::new(Semaphore::new(limits.connections)),
             refusals: Arc::new(Semaphore::new(refusal::MAX_ANSWERED)),
         }
     }
@@ -127,7 +128,7 @@ impl Server {
                 accepted = accept(&listener) => accepted,
                 () = &mut shutdown => break,
             };
-            match self.admit(peer) {
+            match self.admissions.admit(peer) {
                 Ok(admission) => {
                     self.open(stream, peer, &transport, handle.clone(), admission, stage.clone());
                 }
@@ -141,13 +142,6 @@ impl Server {
         }
         set_stage.send_replace(Stage::Closing);
         tokio::time::timeout(self.limits.drain, set_stage.closed()).await.is_ok()
-    }
-
-    /// Whether one more connection may be opened.
-    fn admit(&self, peer: SocketAddr) -> Result<Admission, Refusal> {
-        let share = self.clients.connect(peer.ip()).map_err(|_| Refusal::TooManyOfClient)?;
-        let permit = Arc::clone(&self.permits).try_acquire_owned();
-        Ok((permit.map_err(|_| Refusal::TooMany)?, share))
     }
 
     fn refuse(&self, stream: TcpStream, transport: &Transport, refusal: Refusal) {
@@ -186,6 +180,7 @@ impl Server {
             }
             Transport::Tls(acceptor) => {
                 let (acceptor, protocols) = (acceptor.clone(), self.protocols.clone());
+                let streams = Streams::new(self.admissions.clone(), peer);
                 tokio::spawn(async move {
                     let reason = match handshake(&acceptor, stream, time, stage.clone()).await {
                         None => CloseReason::NoHandshake,
@@ -194,7 +189,7 @@ impl Server {
                             protocols.http1(stream, peer, handle).run(idle, stage).await
                         }
                         Some(Secured::Http2(stream)) => {
-                            protocols.http2(stream, peer, handle).run(idle, stage).await
+                            protocols.http2(stream, peer, streams, handle).run(idle, stage).await
                         }
                     };
                     open.closed(reason);

@@ -19,6 +19,7 @@ use super::connection::{Connection, Protocol};
 use super::interrupts::Stage;
 use super::progress::{Progress, TrackedStream};
 use super::refusal;
+use super::streams::{self, Streams};
 
 const MESSAGE: &str = "The headers of the request did not arrive in time.";
 
@@ -84,6 +85,7 @@ impl Protocols {
         &self,
         stream: T,
         peer: SocketAddr,
+        streams: Streams,
         handle: H,
     ) -> Connection<impl Protocol + Send + use<T, H, F, B>>
     where
@@ -98,7 +100,14 @@ impl Protocols {
         let tracker = Arc::clone(&progress);
         let service = service_fn(move |mut request| {
             name_host(&mut request);
-            tracker.track(handle(request, peer))
+            let admitted = streams.admit();
+            let work = admitted.map(|slot| (handle(request, peer), slot));
+            tracker.track(async move {
+                match work {
+                    Ok((work, slot)) => streams::hold(work.await, slot),
+                    Err(refusal) => streams::refuse(refusal),
+                }
+            })
         });
         let stream = TrackedStream::of_frames(stream, Arc::clone(&progress));
         let http = self.http2.serve_connection(TokioIo::new(stream), service);

@@ -22,18 +22,25 @@ pub(super) enum Refusal {
     TooManyOfClient,
 }
 
+impl Refusal {
+    /// What is answered.
+    pub(super) fn words(self) -> (StatusCode, &'static str) {
+        match self {
+            Self::TooMany => {
+                (StatusCode::SERVICE_UNAVAILABLE, "Too many connections: try again later.")
+            }
+            Self::TooManyOfClient => {
+                (StatusCode::TOO_MANY_REQUESTS, "Too many connections from this client.")
+            }
+        }
+    }
+}
+
 /// Refuses a connection that is over a limit.
 pub(super) fn refuse(stream: TcpStream, refusal: Refusal, permits: &Arc<Semaphore>) {
     if let Ok(permit) = Arc::clone(permits).try_acquire_owned() {
         tokio::spawn(async move {
-            let (status, message) = match refusal {
-                Refusal::TooMany => {
-                    (StatusCode::SERVICE_UNAVAILABLE, "Too many connections: try again later.")
-                }
-                Refusal::TooManyOfClient => {
-                    (StatusCode::TOO_MANY_REQUESTS, "Too many connections from this client.")
-                }
-            };
+            let (status, message) = refusal.words();
             send_and_close(stream, status, message).await;
             drop(permit);
         });
@@ -66,10 +73,15 @@ fn answer(status: StatusCode, message: &str) -> String {
         StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => "retry-after: 10\r\n",
         _ => "",
     };
-    let body = format!("{{\"error\": \"{message}\"}}");
+    let body = json(message);
     let length = body.len();
     format!(
         "HTTP/1.1 {status}\r\nconnection: close\r\n{retry}content-type: application/json\r\n\
          content-length: {length}\r\n\r\n{body}"
     )
+}
+
+/// The body of an answer that refuses.
+pub(super) fn json(message: &str) -> String {
+    format!("{{\"error\": \"{message}\"}}")
 }

@@ -191,6 +191,35 @@ async fn a_slow_answer_of_http2_is_awaited_and_others_overtake_it() {
 }
 
 #[tokio::test]
+async fn requests_of_http2_at_the_same_time_count_as_connections() {
+    let limits = Limits { connections: 3, ..Limits::default() };
+    let server = Secure::start(HTTP2_PROTOCOL, limits, Duration::from_millis(300)).await;
+    let (mut client, _connection) = server.client().await;
+    let get = |client: &mut SendRequest<_>, path| tokio::spawn(client.send_request(get(path)));
+    for _ in 0..2 {
+        let all = [(); 4].map(|()| get(&mut client, "/slow"));
+        let mut statuses = Vec::new();
+        for answer in all {
+            let answer = answer.await.unwrap().unwrap();
+            statuses.push(answer.status().as_u16());
+            let body = answer.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(body == "done", statuses.last() == Some(&200), "{body:?}");
+        }
+        assert_eq!(statuses, [200, 200, 200, 503]);
+    }
+    // Answers that nobody reads count until they are gone.
+    let mut unread = Vec::new();
+    for _ in 0..3 {
+        unread.push(client.send_request(self::get("/long")).await.unwrap());
+    }
+    assert_eq!(client.send_request(self::get("/")).await.unwrap().status(), 503);
+    drop(unread);
+    while client.send_request(self::get("/")).await.unwrap().status() == 503 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
 async fn slow_and_failed_handshakes_are_closed_and_counted() {
     let limits = Limits { handshake: Duration::from_millis(80), ..Limits::default() };
     let server = Secure::start(b"unknown", limits, Duration::ZERO).await;
