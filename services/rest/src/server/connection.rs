@@ -27,6 +27,10 @@ pub(super) enum CloseReason {
 
 /// A connection as hyper serves it.
 pub(super) trait Protocol: Future<Output = hyper::Result<()>> + Unpin {
+    /// How often progress is checked once the server closes connections without a request, if that
+    /// may leave some open: clients of HTTP/2 have to agree, and some have gone without a word.
+    const LAST_CHECKS: Option<Duration>;
+
     /// Has the connection end with the server.
     fn stop(&mut self, stage: Stage, progress: &Progress);
 
@@ -53,16 +57,22 @@ impl<P: Protocol> Connection<P> {
         stage: watch::Receiver<Stage>,
     ) -> CloseReason {
         let mut interrupts = Interrupts::new(idle / CHECKS, stage);
-        let (mut last, mut unchanged) = (None, 0);
+        let (mut last, mut unchanged, mut checks) = (None, 0, CHECKS);
         loop {
             match interrupts.or(|cx| Pin::new(&mut self.http).poll(cx)).await {
                 Ok(result) => return close_reason(&result),
-                Err(Interrupt::StageChanged(stage)) => self.http.stop(stage, &self.progress),
+                Err(Interrupt::StageChanged(stage)) => {
+                    self.http.stop(stage, &self.progress);
+                    if let (Stage::Closing, Some(interval)) = (stage, P::LAST_CHECKS) {
+                        interrupts.set_interval(interval);
+                        (last, unchanged, checks) = (None, 0, 1);
+                    }
+                }
                 Err(Interrupt::CheckProgress) => {
                     let now = self.progress.read();
                     unchanged = if now.is_some() && now == last { unchanged + 1 } else { 0 };
                     last = now;
-                    if unchanged >= CHECKS {
+                    if unchanged >= checks {
                         self.http.time_out().await;
                         return CloseReason::TimedOut;
                     }

@@ -65,6 +65,13 @@ impl Interrupts {
         .await
     }
 
+    /// Checks progress at another interval from now on.
+    pub(super) fn set_interval(&mut self, interval: Duration) {
+        self.interval = interval;
+        self.next_check.as_mut().reset(Instant::now() + interval);
+        self.armed = false;
+    }
+
     fn is_due(&self) -> bool {
         let has_changed = || self.stage.has_changed().unwrap_or(true);
         self.next_check.is_elapsed() || self.stage_change.is_some() && has_changed()

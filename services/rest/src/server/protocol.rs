@@ -124,6 +124,8 @@ where
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
+    const LAST_CHECKS: Option<Duration> = None;
+
     fn stop(&mut self, stage: Stage, progress: &Progress) {
         match stage {
             Stage::Closing => Pin::new(self).graceful_shutdown(),
@@ -154,6 +156,8 @@ where
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
+    const LAST_CHECKS: Option<Duration> = Some(FAREWELL);
+
     /// The client is told which requests are still answered, and sends others elsewhere.
     fn stop(&mut self, _stage: Stage, _progress: &Progress) {
         Pin::new(self).graceful_shutdown();

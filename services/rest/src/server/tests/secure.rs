@@ -261,3 +261,16 @@ async fn requests_of_http2_finish_when_the_server_stops() {
     assert!(server.server.await.unwrap());
     drop(handshaking);
 }
+
+#[tokio::test]
+async fn a_client_of_http2_that_has_gone_without_a_word_delays_no_stop() {
+    let limits = Limits { linger: Duration::ZERO, ..Limits::default() };
+    let mut server = Secure::start(HTTP2_PROTOCOL, limits, Duration::ZERO).await;
+    let mut silent = server.connect().await;
+    silent.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    silent.read_exact(&mut [0; 9]).await.unwrap();
+    let begin = Instant::now();
+    server.stop.take().unwrap().send(()).unwrap();
+    assert!(server.server.await.unwrap());
+    assert!(begin.elapsed() < Duration::from_secs(6), "{:?}", begin.elapsed());
+}
