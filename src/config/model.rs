@@ -9,7 +9,6 @@ use ec2::{GroupName, Image, SshFrom};
 use support::yaml::LocatedProblem;
 
 use super::Origin;
-use super::tls::Tls;
 
 /// A stack: what runs where.
 #[derive(Debug, Clone)]
@@ -108,6 +107,17 @@ pub struct Service {
     pub page: Option<Page>,
     /// The volume that keeps its data.
     pub volume: Name,
+}
+
+/// How a service answers HTTPS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// Its name.
+    pub domain: String,
+    /// The certificate chain and the key, or the CA of who issues them.
+    pub(super) files: Vec<Secret>,
+    /// Who issues certificates.
+    pub(super) env: BTreeMap<String, String>,
 }
 
 /// A page for people.

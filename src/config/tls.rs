@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use support::yaml::Section;
 
-use super::model::{Config, Secret, Service};
+use super::model::{Config, Secret, Service, Tls};
 
 /// Where a service listens in its container for HTTPS, and for requests that it redirects there.
 pub(super) const HTTPS_IN_CONTAINER: u16 = 8443;
@@ -30,16 +30,6 @@ const VARIABLES: [&str; 8] = [
 const FORM_DOMAIN: &str = "a host name, like events.example.org";
 const FORM_DIRECTORY: &str = "the https URL of a directory";
 const FORM_CONTACT: &str = "an email address";
-
-/// How a service answers HTTPS.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tls {
-    /// Its name.
-    pub domain: String,
-    /// The certificate chain and the key; without them, ACME.
-    files: Vec<Secret>,
-    env: BTreeMap<String, String>,
-}
 
 /// Who issues certificates.
 #[derive(Debug, Clone, Default)]

@@ -237,3 +237,61 @@ fn a_rollback_leaves_a_container_alone_that_up_created() {
     assert_eq!(outcomes(&run(&["up", "--output", "json"])), ["updated", "created"]);
     assert_eq!(outcomes(&run(&["rollback", "--output", "json"])), ["rolled back", "kept"]);
 }
+
+#[test]
+#[ignore = "needs root and Docker: run scripts/test"]
+fn a_service_with_a_domain_answers_https_and_keeps_its_plain_port_to_itself() {
+    let host = Existing::launch("named");
+    host.stack.home_that_knows(&host.id, &host.address);
+    let file = |name: &str| host.stack.world.path().join(name);
+    let made = std::process::Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"])
+        .args(["-days", "9", "-subj", "/CN=events.test"])
+        .args(["-addext", "subjectAltName=DNS:events.test"])
+        .args(["-addext", "basicConstraints=CA:FALSE"])
+        .arg("-keyout")
+        .arg(file("key.pem"))
+        .arg("-out")
+        .arg(file("chain.pem"))
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let certificate = "certificate: {chain_file: chain.pem, key_file: key.pem}";
+    let named =
+        ONE.replace("events.yml}", &format!("events.yml, domain: events.test, {certificate}}}"));
+    assert_ne!(named, ONE);
+    host.describe("access: tokens", &named);
+    let rows = host.run(&["up", "--output", "json"]).succeeded().json();
+    assert_eq!(rows[0]["url"], "https://events.test/events", "{rows}");
+
+    let redirected = send(host.service(), "GET", "/events", None);
+    assert_eq!(redirected.status, 308, "{redirected:?}");
+    assert_eq!(redirected.header("location"), Some("https://events.test/events"));
+    let published = on_host(&host.id, &["docker", "port", "eventpost-events"]);
+    for port in ["8443/tcp -> 0.0.0.0:443", "8081/tcp -> 0.0.0.0:80", "8080/tcp -> 127.0.0.1:8080"]
+    {
+        assert!(published.contains(port), "{port}: {published}");
+    }
+    // The whole of it, on the host's own loopback, with the certificate that was sent.
+    let answer = on_host(
+        &host.id,
+        &[
+            "sh",
+            "-c",
+            "printf 'GET /healthz HTTP/1.0\\r\\nHost: events.test\\r\\n\\r\\n' | \
+            openssl s_client -quiet -connect 127.0.0.1:443 -servername events.test 2>&1",
+        ],
+    );
+    assert!(answer.contains("CN = events.test") && answer.contains("200 OK"), "{answer}");
+    let inspected = on_host(&host.id, &["docker", "inspect", "eventpost-events"]);
+    assert!(!inspected.contains("PRIVATE KEY"), "{inspected}");
+    let status = host.run(&["status", "--output", "json"]);
+    let row = status.json()[0].clone();
+    assert_eq!((status.code, &row["health"]), (Some(0), &"healthy".into()), "{row}");
+    assert!(row["certificate_expires"].as_str().unwrap().starts_with("20"), "{row}");
+    assert_eq!(host.plan(&["plan"]), (Some(0), operation("keep", "it runs as described")));
+
+    let on_ec2 = host.stack.run(&["plan"]);
+    assert_eq!(on_ec2.code, Some(2), "{on_ec2:?}");
+    assert!(on_ec2.stderr.contains("hosts on EC2 get another address"), "{on_ec2:?}");
+}

@@ -91,7 +91,7 @@ pub(super) struct AttemptsFile {
 }
 
 impl AttemptsFile {
-    /// Reads the file. If it is damaged, nobody knows what was asked: the wait begins anew.
+    /// Reads the file. If it is damaged, nobody knows what was asked: the wait starts over.
     pub(super) fn open(path: &Path, now: i64) -> io::Result<Self> {
         let attempts = match fs::read(path) {
             Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_else(|error| {
