@@ -43,7 +43,7 @@ pub enum AccessError {
     #[error(
         "access is not set, and {address} can be reached from other machines: set \
          ACCESS_TOKENS_FILE or {VARIABLE} (`eventpost token` creates tokens), ACCESS=open to let \
-         everybody read and write everything, or --listen 127.0.0.1:{} to serve this \
+         everybody read and write everything, or listen on 127.0.0.1:{} to serve this \
          machine alone", address.port()
     )]
     Unset {
