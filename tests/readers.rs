@@ -143,3 +143,22 @@ fn a_list_that_is_read_too_slowly_breaks_off() {
     });
     assert!(!is_whole(held), "the rest of it is missing");
 }
+
+#[test]
+fn a_client_that_reads_a_few_bytes_a_second_is_not_waited_for() {
+    let dir = temp_dir();
+    let args = ["--idle-timeout", "4"];
+    let service = Service::start_with("events", dir.path(), &args, Stdio::null());
+    post_many(&service, 1000, &long_event());
+    let mut slow = ask("GET /events", &service);
+    let mut read = 0;
+    wait_for("the end of a slow connection", || {
+        // Some room each time, so that something is written, but far from 1 KiB a second.
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        read += slow.read(&mut [0; 64]).unwrap_or_default();
+        (service.metric("eventpost_connections_timed_out_total") > 0).then_some(())
+    });
+    assert!(read < 200_000, "{read}");
+    // Whoever reads steadily gets all of it.
+    assert!(is_whole(ask("GET /events", &service)));
+}

@@ -12,6 +12,10 @@ use super::progress::Progress;
 /// How often the progress of a connection is checked within its idle timeout.
 const CHECKS: u32 = 8;
 
+/// Bytes a second that a client has to read while more are waiting for it, on average over the idle
+/// timeout: less than any network has, and enough for nobody to hold an answer for days.
+const LEAST_RATE: u64 = 1024;
+
 /// Why a connection was closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CloseReason {
@@ -58,6 +62,7 @@ impl<P: Protocol> Connection<P> {
     ) -> CloseReason {
         let mut interrupts = Interrupts::new(idle / CHECKS, stage);
         let (mut last, mut unchanged, mut checks) = (None, 0, CHECKS);
+        let mut reading = Reading::new(idle);
         loop {
             match interrupts.or(|cx| Pin::new(&mut self.http).poll(cx)).await {
                 Ok(result) => return close_reason(&result),
@@ -72,7 +77,7 @@ impl<P: Protocol> Connection<P> {
                     let now = self.progress.read();
                     unchanged = if now.is_some() && now == last { unchanged + 1 } else { 0 };
                     last = now;
-                    if unchanged >= checks {
+                    if unchanged >= checks || reading.is_too_slow(self.progress.unread()) {
                         self.http.time_out().await;
                         return CloseReason::TimedOut;
                     }
@@ -82,9 +87,56 @@ impl<P: Protocol> Connection<P> {
     }
 }
 
+/// How fast a client reads what is waiting for it.
+struct Reading {
+    /// Bytes that it has to read within the idle timeout.
+    least: u64,
+    /// What was written when it began to be waited for, and how many checks ago that was.
+    since: Option<(u64, u32)>,
+}
+
+impl Reading {
+    fn new(idle: Duration) -> Self {
+        Self { least: LEAST_RATE.saturating_mul(idle.as_secs()), since: None }
+    }
+
+    /// Whether the client has read too little for as long as a connection may be idle. `written` is
+    /// how much was written so far, if more is waiting.
+    fn is_too_slow(&mut self, written: Option<u64>) -> bool {
+        let Some(written) = written else {
+            self.since = None;
+            return false;
+        };
+        let (begin, checks) = self.since.unwrap_or((written, 0));
+        if checks < CHECKS {
+            self.since = Some((begin, checks + 1));
+            return false;
+        }
+        self.since = Some((written, 1));
+        written.wrapping_sub(begin) < self.least
+    }
+}
+
 fn close_reason(result: &hyper::Result<()>) -> CloseReason {
     match result {
         Err(error) if error.is_parse() => CloseReason::Malformed,
         _ => CloseReason::Normal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_waits_for_too_long_is_read_too_slowly() {
+        let mut reading = Reading::new(Duration::from_secs(8));
+        let mut check = |written| reading.is_too_slow(written);
+        // 8 KiB in 8 checks are enough, and what waits for nobody is never too slow.
+        assert!((0..100).all(|n| !check(Some(n * 1024))));
+        assert!((0..7).all(|_| !check(Some(0))));
+        assert!(!check(None));
+        let slow: Vec<_> = (0..18).map(|n| check(Some(n * 1000))).collect();
+        assert_eq!(slow.iter().position(|it| *it), Some(8));
     }
 }

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use hyper::Response;
@@ -22,6 +22,12 @@ pub(super) struct Progress {
     count: AtomicU32,
     /// Requests that are being answered, which have timeouts of their own. HTTP/2 has several.
     answering: AtomicU32,
+    /// Bytes of answers that were written.
+    written: AtomicU64,
+    /// The client has not made room for what is to be written.
+    is_blocked: AtomicBool,
+    /// Answers of HTTP/2 that are being sent: without room for them, nothing is written.
+    sending: AtomicU32,
     /// The connection is to be closed after the next answer.
     closing: AtomicBool,
 }
@@ -45,8 +51,31 @@ impl Progress {
         (answering == 0).then(|| self.count.load(Ordering::Relaxed))
     }
 
+    /// How many bytes of answers were written; `None` unless more are waiting for the client.
+    pub(super) fn unread(&self) -> Option<u64> {
+        let is_waiting =
+            self.is_blocked.load(Ordering::Relaxed) || self.sending.load(Ordering::Relaxed) > 0;
+        is_waiting.then(|| self.written.load(Ordering::Relaxed))
+    }
+
+    /// Tracks an answer of HTTP/2 until the guard is dropped.
+    pub(super) fn sending(self: &Arc<Self>) -> Sending {
+        self.sending.fetch_add(1, Ordering::Relaxed);
+        Sending(Arc::clone(self))
+    }
+
     fn advance(&self) {
         self.count.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// An answer of HTTP/2 that is being sent.
+#[derive(Debug)]
+pub(super) struct Sending(Arc<Progress>);
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        self.0.sending.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -104,7 +133,9 @@ impl<T> TrackedStream<T> {
     }
 
     fn track(&mut self, written: &Poll<io::Result<usize>>, slices: &[IoSlice<'_>]) {
+        self.progress.is_blocked.store(written.is_pending(), Ordering::Relaxed);
         let Poll::Ready(Ok(mut length)) = *written else { return };
+        let all = length as u64;
         let is_progress = self.frames.as_mut().is_none_or(|frames| {
             let mut found = false;
             for slice in slices {
@@ -115,6 +146,7 @@ impl<T> TrackedStream<T> {
             found
         });
         if is_progress {
+            self.progress.written.fetch_add(all, Ordering::Relaxed);
             self.progress.advance();
         }
     }

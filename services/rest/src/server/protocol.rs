@@ -102,9 +102,10 @@ impl Protocols {
             name_host(&mut request);
             let admitted = streams.admit();
             let work = admitted.map(|slot| (handle(request, peer), slot));
+            let progress = Arc::clone(&tracker);
             tracker.track(async move {
                 match work {
-                    Ok((work, slot)) => streams::hold(work.await, slot),
+                    Ok((work, slot)) => streams::hold(work.await, slot, &progress),
                     Err(refusal) => streams::refuse(refusal),
                 }
             })

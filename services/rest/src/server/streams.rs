@@ -15,6 +15,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use pin_project_lite::pin_project;
 
 use super::admission::{Admission, Admissions};
+use super::progress::{Progress, Sending};
 use super::refusal::{Refusal, json};
 
 /// The requests in progress on a connection.
@@ -29,6 +30,7 @@ pub(super) struct Slot {
     /// The mark of the connection, if this is its first.
     first: Option<Arc<AtomicBool>>,
     _admission: Option<Admission>,
+    sending: Option<Sending>,
 }
 
 impl Streams {
@@ -39,9 +41,13 @@ impl Streams {
     /// Whether one more request may be in progress.
     pub(super) fn admit(&self) -> Result<Slot, Refusal> {
         if !self.has_first.swap(true, Ordering::Relaxed) {
-            return Ok(Slot { first: Some(Arc::clone(&self.has_first)), _admission: None });
+            return Ok(Slot {
+                first: Some(Arc::clone(&self.has_first)),
+                _admission: None,
+                sending: None,
+            });
         }
-        Ok(Slot { first: None, _admission: Some(self.admissions.admit(self.peer)?) })
+        Ok(Slot { first: None, _admission: Some(self.admissions.admit(self.peer)?), sending: None })
     }
 }
 
@@ -70,8 +76,13 @@ pub(super) enum HeldData<D> {
     Refusal(Bytes),
 }
 
-/// Has an answer hold what its request holds.
-pub(super) fn hold<B>(answer: Response<B>, slot: Slot) -> Response<HeldBody<B>> {
+/// Has an answer hold what its request holds, while it is being sent.
+pub(super) fn hold<B>(
+    answer: Response<B>,
+    mut slot: Slot,
+    progress: &Arc<Progress>,
+) -> Response<HeldBody<B>> {
+    slot.sending = Some(progress.sending());
     let slot = Some(Arc::new(slot));
     answer.map(|body| HeldBody { body: Some(body), refusal: None, slot })
 }
