@@ -38,7 +38,7 @@ memory() { awk -v key="$2:" '$1 == key {printf "%.1f", $2 / 1024}' "/proc/$(pid_
 
 # Load for some seconds: "REQUESTS-PER-SECOND P99-IN-MS". Errors end the run.
 load() { # PORT CONNECTIONS PATH [WRK ARGUMENTS...]
-    wrk -t1 -c"$2" -d"$seconds" --latency --timeout 30s "${@:4}" "http://127.0.0.1:$1$3" >"$work/wrk"
+    wrk -t1 -c"$2" -d"$seconds" --latency --timeout 30s "${@:4}" "${scheme:-http}://127.0.0.1:$1$3" >"$work/wrk"
     if grep -q 'Non-2xx\|Socket errors' "$work/wrk"; then
         cat "$work/wrk" >&2
         exit 1
