@@ -84,7 +84,7 @@ impl Deployment<'_, '_> {
             Some((_, token)) => {
                 Client::through(host.port(self.service.port), endpoint, token.cloned())
             }
-            None => endpoint.into(),
+            None => reach(host, self.service, endpoint),
         }
     }
 }

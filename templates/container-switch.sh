@@ -18,11 +18,23 @@ env=/run/eventpost/$name.env
 # What the last deploy that changed any service came to here: kept or changed.
 last=/var/lib/eventpost/$name.last
 
-hold() { # -I | -D: makes new connections to the ports wait, or lets them in again
+rules() { # -I | -D PROGRAM: for each port, of new connections from elsewhere and from the host
     for port in $ports; do
-        iptables -w -t raw "$1" PREROUTING -p tcp --syn --dport "$port" -j DROP
-        iptables -w -t raw "$1" OUTPUT -p tcp --syn -o lo --dport "$port" -j DROP
+        "$2" -w -t raw "$1" PREROUTING -p tcp --syn --dport "$port" -j DROP || [ "$1" = -D ]
+        "$2" -w -t raw "$1" OUTPUT -p tcp --syn -o lo --dport "$port" -j DROP || [ "$1" = -D ]
     done
+}
+hold() { # makes new connections to the ports wait
+    # Before the first rule is there: whatever ends the script then removes what there is.
+    held=yes
+    rules -I iptables
+    # A host without IPv6 has nothing to hold there.
+    (rules -I ip6tables) >/dev/null 2>&1 || true
+}
+let_in() { # lets them in again
+    held=
+    rules -D iptables
+    (rules -D ip6tables) >/dev/null 2>&1 || true
 }
 is_ready() { # CONTAINER
     entry=$(docker inspect --format '{{join .Config.Entrypoint " "}}' "$1")
@@ -49,7 +61,7 @@ wait_ready() { # CONTAINER SECONDS
 
 private_folder "${history%/*}"
 held=
-trap '[ -z "$held" ] || hold -D' EXIT
+trap '[ -z "$held" ] || let_in 2>/dev/null' EXIT
 trap 'exit 1' HUP INT TERM
 
 case $step in
@@ -88,8 +100,7 @@ rollback | undo)
 esac
 
 begin=$(date +%s%N)
-hold -I
-held=yes
+hold
 docker update --restart no "$name" >/dev/null
 docker stop -t 15 "$name" >/dev/null
 # shellcheck disable=SC2015 # goes back where either fails
@@ -101,8 +112,7 @@ docker start "$other" >/dev/null && wait_ready "$other" 30 || {
     [ "$step" != deploy ] || docker rm -f "$other" >/dev/null
     exit 1
 }
-hold -D
-held=
+let_in
 pause=$(( ($(date +%s%N) - begin) / 1000000 ))
 docker rename "$name" "$name-last"
 docker rename "$other" "$name"

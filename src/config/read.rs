@@ -62,6 +62,13 @@ pub(super) fn config(root: &Value, origin: &Origin, problems: &Problems) -> Opti
         });
         reminders.give_to(services);
     }
+    if let (Some(services), Some(hosts)) = (&services, &hosts) {
+        check_ports(services, hosts, |service, message| {
+            let value = root.get("hosts").unwrap_or(&Value::Null);
+            let section = Section::new(value, vec!["hosts".into()], problems);
+            section.problem(service, message);
+        });
+    }
     let stack = stack?;
     Some(Config {
         origin: origin.clone(),
@@ -109,6 +116,26 @@ fn docker(mut section: Section<'_>) -> Option<DockerSource> {
     let source = section.parsed("source", DockerSource::new, "distro, docker-ce or present");
     section.finish();
     source
+}
+
+/// Reports services of one host that want the same port.
+fn check_ports(
+    services: &[Service],
+    hosts: &BTreeMap<String, IpAddr>,
+    mut problem: impl FnMut(&str, String),
+) {
+    let mut taken = BTreeMap::new();
+    for service in services {
+        let Some(address) = hosts.get(service.name.as_str()) else { continue };
+        for port in service.ports() {
+            if let Some(other) = taken.insert((*address, port), &service.name)
+                && *other != service.name
+            {
+                let message = format!("wants port {port} of {address}, which {other} has");
+                problem(service.name.as_str(), message);
+            }
+        }
+    }
 }
 
 /// The keys of a mapping, valid or not.

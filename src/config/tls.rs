@@ -80,7 +80,10 @@ pub(super) fn check(service: &Service, section: &Section<'_>) {
         section.problem("bind", "cannot be combined with `domain`, which everybody reaches");
     }
     if matches!(service.port, 80 | 443) {
-        section.problem("port", "must be another one: HTTPS and its redirect have 443 and 80");
+        section.problem(
+            "port",
+            "must be another one, or left out: HTTPS and its redirect have 443 and 80",
+        );
     }
 }
 
@@ -92,11 +95,15 @@ fn secret(name: &'static str, variable: &'static str, file: &str, base: &Path) -
 fn domain(text: &str) -> Option<String> {
     let label = |label: &str| {
         let letters = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
-        (1..=63).contains(&label.len()) && label.bytes().all(letters) && !label.starts_with('-')
+        (1..=63).contains(&label.len())
+            && label.bytes().all(letters)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
     };
     let valid = text.len() <= 253 && text.contains('.') && text.split('.').all(label);
     // An address is no name.
-    let is_name = text.bytes().any(|b| b.is_ascii_alphabetic());
+    let last = text.rsplit('.').next().unwrap_or_default();
+    let is_name = last.bytes().any(|b| b.is_ascii_alphabetic());
     (valid && is_name).then(|| text.to_ascii_lowercase())
 }
 
@@ -174,10 +181,26 @@ mod tests {
     }
 
     #[test]
+    fn services_of_one_host_have_different_ports() {
+        let text = |service: &str| {
+            format!(
+                "stack: s\nhosts: {{e: 10.0.0.1, n: 10.0.0.1}}\nservices:\n  \
+                 e: {{build: e, domain: e.org}}\n  n: {{build: n, {service}}}\n"
+            )
+        };
+        accepted(&text("port: 81"));
+        for service in ["port: 80", "domain: n.org, port: 81"] {
+            let error = errors(&text(service));
+            assert!(error.contains("hosts.n: wants port "), "{error}");
+        }
+    }
+
+    #[test]
     fn what_does_not_go_together_is_named_with_its_line() {
         for (service, message) in [
             ("domain: localhost", "domain: must be a host name"),
             ("domain: 10.0.0.1", "domain: must be a host name"),
+            ("domain: a.example-", "domain: must be a host name"),
             ("certificate: {chain_file: c, key_file: k}", "certificate: needs `domain`"),
             ("domain: a.org, certificate: {key_file: k}", "`chain_file` is missing"),
             ("domain: a.org, bind: 127.0.0.1", "bind: cannot be combined"),

@@ -133,7 +133,8 @@ pub async fn last_lines(host: &Host, service: &Service) -> String {
 /// The state of a host and of the service's container, as `doctor::Facts` reads it.
 pub async fn facts(host: &Host, service: &Service) -> Result<String, HostError> {
     let script = container_script!("doctor.sh");
-    let arguments = [&container(service), &service.port.to_string()];
+    let ports = service.ports().iter().map(u16::to_string).collect::<Vec<_>>().join("|");
+    let arguments = [&container(service), &service.port.to_string(), &ports];
     let command = Command::script(script, &arguments.map(String::as_str));
     Ok(host.run("inspecting the host", command).await?.stdout)
 }

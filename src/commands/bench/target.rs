@@ -82,6 +82,13 @@ async fn check_token(located: &[ServiceLocation], token: &Token) -> Result<(), E
 /// Sends each execution's requests to its service.
 fn direct(script: &mut Script, config: &Config, located: &[ServiceLocation]) -> Result<(), Error> {
     for it in located {
+        if !it.service.is_public() {
+            let name = &it.service.name;
+            return Err(Error::Request(format!(
+                "{name} has a `domain` or is bound to its host, and load tests speak plain HTTP to the \
+                 services themselves: use --as-written with a script that names other addresses"
+            )));
+        }
         script.send_to(&it.service.collection(), &it.endpoint());
     }
     let unknown = script.executions.iter().find(|execution| execution.endpoint.is_none());

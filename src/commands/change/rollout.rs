@@ -2,12 +2,11 @@
 
 use futures_util::future::try_join_all;
 use ssh::Host;
-use support::http::Client;
 
 use crate::access::Token;
 use crate::cli::TokenArgs;
 use crate::config::{DockerSource, Service};
-use crate::deploy::{self, Artifact};
+use crate::deploy::{self, Artifact, reach};
 use crate::docker;
 use crate::error::Error;
 use crate::fixtures::{AllFixtures, Fixtures};
@@ -137,7 +136,7 @@ async fn missing_fixtures(
     }
     let client = match token {
         Some(token) => connection.client(Some(token.clone())),
-        None => Client::from(connection.found.endpoint()),
+        None => reach(&connection.host, connection.service, connection.found.endpoint()),
     };
     seed::missing(connection.service, client, fixtures).await
 }

@@ -45,6 +45,9 @@ impl Table for Row {
     }
 }
 
+/// The word for a service that runs its former container again.
+pub(crate) const ROLLED_BACK: &str = "rolled back";
+
 /// Runs `to` for all services. If one of them fails or does not become ready, runs `back` for
 /// those that have switched. `outcome` is the word for a service that has switched.
 pub(crate) async fn switch_all<'s, 'c: 's, T: AsRef<Connection<'c>>>(
@@ -59,8 +62,12 @@ pub(crate) async fn switch_all<'s, 'c: 's, T: AsRef<Connection<'c>>>(
             Ok(switched) => switched,
             Err(error) => return (service, SwitchOutcome::Unchanged, Err(error)),
         };
-        // If it does not become ready, it goes back.
-        let ready = service.as_ref().wait_ready(READY_TIMEOUT).await.map(drop);
+        // If it does not become ready, it goes back. What is kept for a rollback may have other ports
+        // than the file says, and the host has asked it already.
+        let ready = match outcome {
+            ROLLED_BACK => Ok(()),
+            _ => service.as_ref().wait_ready(READY_TIMEOUT).await.map(drop),
+        };
         (service, switched, ready)
     });
     let all = join_all(switches.collect::<Vec<_>>()).await;
@@ -90,8 +97,9 @@ async fn revert<'c>(
 ) -> Result<(), Error> {
     if matches!(switched, SwitchOutcome::Switched(_)) {
         connection.reporter.step("going back");
+        // The container of before may have other ports than the file says. That it is ready is known:
+        // the host has asked it.
         back(connection).await?;
-        connection.wait_ready(READY_TIMEOUT).await?;
     }
     connection.reporter.failed("runs as before");
     Ok(())

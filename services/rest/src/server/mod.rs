@@ -31,6 +31,7 @@ use std::time::Duration;
 
 use hyper::body::{Body, Incoming};
 use hyper::{Request, Response};
+use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
@@ -46,6 +47,9 @@ pub(crate) use transport::{CHALLENGE_PROTOCOL, HTTP2_PROTOCOL};
 use transport::{Secured, handshake};
 
 use crate::limits::ClientLimits;
+
+/// What the system may keep of an answer, of which it uses twice as much.
+const SEND_BUFFER_BYTES: usize = 128 << 10;
 
 /// The limits of a server.
 #[derive(Debug, Clone, Copy)]
@@ -208,6 +212,9 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
             Ok((stream, peer)) => {
                 // Answers are written in one piece: waiting for more data would delay them.
                 let _ = stream.set_nodelay(true);
+                // What the system has taken counts as read: without a bound, it takes megabytes, and
+                // slow clients seem to read nothing for minutes.
+                let _ = sockopt::set_socket_send_buffer_size(&stream, SEND_BUFFER_BYTES);
                 return (stream, peer);
             }
             Err(error) => {

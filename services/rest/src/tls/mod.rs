@@ -58,10 +58,11 @@ impl Tls {
             Source::Files { certificate, key } => {
                 let files = CertificateFiles { certificate, key };
                 let (watched, certificate) = WatchedFiles::load(files)?;
+                status.set_expiry(certificate.not_after);
                 for name in settings.names.iter().filter(|name| !certificate.covers(name)) {
                     tracing::warn!(%name, "the certificate is not for this name of TLS_NAMES");
+                    status.set_problem(format!("the certificate is not for {name}"));
                 }
-                status.set_expiry(certificate.not_after);
                 keys.set(certificate.key);
                 Renewal::Files(watched)
             }

@@ -32,6 +32,11 @@ pub(super) struct Attempts {
     pub(super) problem: Option<String>,
     /// When the last certificates were issued.
     issued: Vec<i64>,
+    /// Whom all of this was asked of, and for which names.
+    directory: String,
+    names: Vec<String>,
+    /// The directory of the authority that issued the certificate in use.
+    pub(super) issuer: Option<String>,
     /// An order that may still lead to a certificate.
     pub(super) pending: Option<Pending>,
 }
@@ -72,7 +77,23 @@ impl Attempts {
         self.wait_until = None;
     }
 
+    /// Forgets what was asked of another authority, and failures with other names: a typing error
+    /// that was corrected must not be waited for.
+    fn restrict(&mut self, directory: &str, names: &[String]) {
+        if self.directory != directory {
+            self.issued.clear();
+        }
+        if self.directory != directory || self.names != names {
+            self.failures = 0;
+            self.wait_until = None;
+            self.problem = None;
+            directory.clone_into(&mut self.directory);
+            names.clone_into(&mut self.names);
+        }
+    }
+
     fn succeed(&mut self, now: i64) {
+        self.issuer = Some(self.directory.clone());
         self.failures = 0;
         self.wait_until = None;
         self.problem = None;
@@ -103,6 +124,12 @@ impl AttemptsFile {
             Err(error) => return Err(error),
         };
         Ok(Self { path: path.into(), attempts })
+    }
+
+    /// What follows is asked of this authority, for these names.
+    pub(super) fn restrict(&mut self, directory: &str, names: &[String]) {
+        // It is written with the next attempt.
+        self.attempts.restrict(directory, names);
     }
 
     /// What was asked so far.
@@ -188,6 +215,24 @@ mod tests {
         assert_eq!(attempts.earliest(NOW), NOW + ISSUED_WITHIN);
         attempts.begin(NOW + 400 * DAY);
         assert_eq!(attempts.earliest(NOW), NOW + 2 * FIRST_WAIT);
+    }
+
+    #[test]
+    fn another_authority_or_another_name_is_asked_at_once() {
+        let mut attempts = Attempts::default();
+        let (first, second) = (["a.tset".to_owned()], ["a.test".to_owned()]);
+        attempts.restrict("https://ca.test/", &first);
+        attempts.begin(NOW);
+        assert!(attempts.earliest(NOW) > NOW);
+        attempts.restrict("https://ca.test/", &second);
+        assert_eq!(attempts.earliest(NOW), NOW);
+        (0..3).for_each(|_| attempts.succeed(NOW));
+        assert!(attempts.earliest(NOW) > NOW);
+        attempts.restrict("https://ca.test/", &first);
+        assert!(attempts.earliest(NOW) > NOW, "it would be one more of the same authority");
+        attempts.restrict("https://other.test/", &second);
+        assert_eq!(attempts.earliest(NOW), NOW);
+        assert_eq!(attempts.issuer.as_deref(), Some("https://ca.test/"));
     }
 
     #[test]

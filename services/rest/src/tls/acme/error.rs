@@ -58,6 +58,15 @@ impl AcmeError {
         };
         kind.is_some_and(|kind| kind.ends_with(":accountDoesNotExist"))
     }
+
+    /// Whether the authority knows nothing of what was asked for, while it knows the account. Whoever
+    /// is told to wait must not ask for the same again.
+    pub(super) fn is_forgotten(&self) -> bool {
+        let Self::Refused(problem) = self else { return false };
+        let kind = problem.r#type.as_deref().unwrap_or_default();
+        let is_unknown = problem.status == Some(404) || kind.ends_with(":malformed");
+        is_unknown && !self.is_unknown_account()
+    }
 }
 
 /// What an authority says about a problem.

@@ -68,7 +68,7 @@ impl Acme {
                     }
                 }
                 // The authority has forgotten the order. Without the account, it knows none.
-                Err(error @ AcmeError::Refused(_)) if !error.is_unknown_account() => {}
+                Err(error) if error.is_forgotten() => {}
                 Err(error) => return Err(error),
             }
         }
