@@ -240,7 +240,7 @@ fn a_newer_schema_is_refused_unless_this_version_may_still_use_it() {
     let dir = temp_dir();
     let stored = store(dir.path(), 1);
     let newer = Connection::open(dir.path().join(FILE)).unwrap();
-    newer.execute_batch("PRAGMA user_version = 2; INSERT INTO migrations VALUES (2, 1);").unwrap();
+    newer.execute_batch("PRAGMA user_version = 3; INSERT INTO migrations VALUES (3, 1);").unwrap();
     drop(newer);
     let service = Service::start("events", dir.path());
     assert_eq!(get(&service, &stored[0].0).body, stored[0].1);
@@ -248,9 +248,9 @@ fn a_newer_schema_is_refused_unless_this_version_may_still_use_it() {
     assert_eq!(service.terminate(), Some(0));
 
     let newer = Connection::open(dir.path().join(FILE)).unwrap();
-    newer.execute_batch("PRAGMA user_version = 3; INSERT INTO migrations VALUES (3, 3);").unwrap();
+    newer.execute_batch("PRAGMA user_version = 4; INSERT INTO migrations VALUES (4, 4);").unwrap();
     drop(newer);
-    refused(dir.path(), 65, &[FILE, "schema 3", "install a newer one"]);
+    refused(dir.path(), 65, &[FILE, "schema 4", "install a newer one"]);
     assert_eq!(back_up(dir.path()).0, Some(65));
 }
 

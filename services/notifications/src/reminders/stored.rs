@@ -89,15 +89,11 @@ pub(super) fn unconfirmed(
         scheduled_time: utc(now),
     };
     document(id, &notification, |out| {
-        out.text("state", "unconfirmed");
-        out.text("event", &reminder.event);
-        out.text("title", &reminder.title);
-        out.text("when", &reminder.when);
-        out.text("language", reminder.language.tag());
+        let event = [&reminder.event, &reminder.title, &reminder.when];
+        write_members(out, "unconfirmed", event, reminder.language, confirm_by);
         out.text("due", &due.to_string());
         out.text("subject", &reminder.subject);
         out.text("content", &reminder.content);
-        out.text("remove_at", &confirm_by.to_string());
     })
 }
 
@@ -117,13 +113,21 @@ pub(super) fn confirmed(
         scheduled_time: utc(due),
     };
     document(id, &notification, |out| {
-        out.text("state", "confirmed");
-        out.text("event", &reminder.event);
-        out.text("title", &reminder.title);
-        out.text("when", &reminder.when);
-        out.text("language", reminder.language.tag());
-        out.text("remove_at", &remove_at.to_string());
+        let event = [&reminder.event, &reminder.title, &reminder.when];
+        write_members(out, "confirmed", event, reminder.language, remove_at);
     })
+}
+
+/// Writes what a reminder has before and after its confirmation.
+fn write_members(
+    out: &mut ObjectWriter<'_>,
+    state: &str,
+    [event, title, when]: [&String; 3],
+    language: Language,
+    remove_at: Timestamp,
+) {
+    out.text("state", state).text("event", event).text("title", title).text("when", when);
+    out.text("language", language.tag()).text("remove_at", &remove_at.to_string());
 }
 
 fn document(
