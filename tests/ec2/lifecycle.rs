@@ -135,12 +135,11 @@ fn check_healthy(stack: &Stack) {
     }
 }
 
-/// The page makes its reminders at the other host, which takes them from it.
+/// The page may use the other host. It offers no reminders, since anybody may write events here.
 fn check_page(events: &Value, notifications: &Value) {
     let page = send(answers_at(events), "GET", "/", None);
     let policy = page.header("content-security-policy").unwrap();
-    let name = notifications["dns"].as_str().unwrap();
-    assert!(policy.ends_with(&format!("connect-src http://{name}")), "{policy}");
+    assert!(!policy.contains("connect-src"), "{policy}");
     for own in [&events["dns"], &events["address"]] {
         let origin = format!("http://{}", own.as_str().unwrap());
         let header = format!("Origin: {origin}\r\n");
