@@ -161,7 +161,7 @@ fn a_running_service_is_copied_and_the_copy_put_back() {
     });
     assert!(output.status.success(), "{output:?}");
     let piped = copy("backup", &["-"], &data);
-    let header = b"{\"eventpost backup\":1,\"collection\":\"events\"}\n";
+    let header = b"{\"eventpost backup\":2,\"collection\":\"events\"}\n";
     assert!(piped.stdout.starts_with(header), "{piped:?}");
 
     let output = copy("restore", &[file], &data);

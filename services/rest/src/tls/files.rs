@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use super::certificate::Certificate;
 use super::keys::Keys;
+use super::names::HostName;
 use super::settings::TlsError;
 use super::status::CertificateStatus;
 use crate::private;
@@ -31,6 +32,7 @@ type Stamp = Option<(i64, i64, u64, u64)>;
 pub(super) struct WatchedFiles {
     files: CertificateFiles,
     seen: [Stamp; 2],
+    names: Vec<HostName>,
 }
 
 impl CertificateFiles {
@@ -60,12 +62,15 @@ impl CertificateFiles {
 }
 
 impl WatchedFiles {
-    /// Reads the files for the first time.
-    pub(super) fn load(files: CertificateFiles) -> Result<(Self, Certificate), TlsError> {
+    /// Reads the files for the first time. Their certificate should be for all of these names.
+    pub(super) fn load(
+        files: CertificateFiles,
+        names: Vec<HostName>,
+    ) -> Result<(Self, Certificate), TlsError> {
         // Before they are read: what is written meanwhile is noticed at the next check.
         let seen = files.stamps();
         let certificate = files.read()?;
-        Ok((Self { files, seen }, certificate))
+        Ok((Self { files, seen, names }, certificate))
     }
 
     /// Uses the files' certificate, for as long as the service runs. `reload` has them read at once.
@@ -75,8 +80,7 @@ impl WatchedFiles {
             match self.check(is_asked) {
                 Some(Ok(certificate)) => {
                     tracing::info!(expires = %certificate.not_after, "reloaded the certificate");
-                    status.set_expiry(certificate.not_after);
-                    keys.set(certificate.key);
+                    self.put_to_use(certificate, keys, status);
                 }
                 Some(Err(error)) => {
                     tracing::error!(
@@ -87,6 +91,21 @@ impl WatchedFiles {
                 None => {}
             }
         }
+    }
+
+    /// Has handshakes use the certificate, and says for which names clients will refuse it.
+    pub(super) fn put_to_use(
+        &self,
+        certificate: Certificate,
+        keys: &Keys,
+        status: &CertificateStatus,
+    ) {
+        status.set_expiry(certificate.not_after);
+        for name in self.names.iter().filter(|name| !certificate.covers(name)) {
+            tracing::warn!(%name, "the certificate is not for this name of TLS_NAMES");
+            status.set_problem(format!("the certificate is not for {name}"));
+        }
+        keys.set(certificate.key);
     }
 
     /// Reads the files again if they have changed, or if that is asked for.
@@ -123,7 +142,7 @@ mod tests {
         set_mode(0o644);
         assert!(said(files().read()).contains("chmod 600"));
         set_mode(0o600);
-        let (mut watched, _) = WatchedFiles::load(files()).unwrap();
+        let (mut watched, _) = WatchedFiles::load(files(), vec![]).unwrap();
         assert!(watched.check(false).is_none());
         assert!(watched.check(true).unwrap().is_ok());
         // Whoever renews a certificate writes one file after the other.

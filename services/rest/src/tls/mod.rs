@@ -57,13 +57,8 @@ impl Tls {
         let renewal = match settings.source {
             Source::Files { certificate, key } => {
                 let files = CertificateFiles { certificate, key };
-                let (watched, certificate) = WatchedFiles::load(files)?;
-                status.set_expiry(certificate.not_after);
-                for name in settings.names.iter().filter(|name| !certificate.covers(name)) {
-                    tracing::warn!(%name, "the certificate is not for this name of TLS_NAMES");
-                    status.set_problem(format!("the certificate is not for {name}"));
-                }
-                keys.set(certificate.key);
+                let (watched, certificate) = WatchedFiles::load(files, settings.names)?;
+                watched.put_to_use(certificate, &keys, &status);
                 Renewal::Files(watched)
             }
             Source::Acme(acme) => Renewal::Acme(Authority::new(acme, settings.names)?),
