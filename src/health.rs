@@ -49,6 +49,8 @@ pub struct About {
     pub version: Option<String>,
     /// Who may use it.
     pub access: Option<Access>,
+    /// What holds its data: `sqlite` or `postgresql`.
+    pub storage: Option<String>,
     /// How many resources it holds.
     pub resources: Option<u64>,
     /// The relay that it sends mails by, or `off`.

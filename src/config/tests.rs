@@ -10,7 +10,7 @@ pub(super) fn errors(text: &str) -> String {
 }
 
 /// A description without errors.
-pub(super) fn accepted(text: &str) -> Config {
+pub(crate) fn accepted(text: &str) -> Config {
     parse(text, Origin::File("test.yml".into()), None).unwrap()
 }
 

@@ -44,6 +44,8 @@ fn data_move_into_a_database_and_back_by_a_backup() {
     world.run(&["restore", "from-files", "--local", "--yes"]).succeeded();
     world.up().succeeded();
     assert_eq!(resources(&world, "events"), before);
+    let status = world.run(&["status", "--local"]).succeeded().stdout;
+    assert!(status.contains("STORAGE") && status.contains("postgresql"), "{status}");
 
     // Services go on while a backup of their database is restored.
     let address = world.holder("events").unwrap().address;

@@ -18,6 +18,9 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 ///
 /// Its futures need a Tokio runtime.
 pub trait Store: Debug + Send + Sync + 'static {
+    /// What holds the data: `sqlite` or `postgresql`.
+    fn engine(&self) -> &'static str;
+
     /// The document stored under `id`.
     fn get(&self, id: ObjectId) -> StoreFuture<'_, Option<Document>>;
 

@@ -27,14 +27,25 @@ struct Row {
     pid: Option<u32>,
     uptime_seconds: Option<u64>,
     resources: Option<u64>,
+    storage: Option<String>,
     mail: Option<String>,
     version: Option<String>,
     problem: Option<String>,
 }
 
 impl Table for Row {
-    const HEADINGS: &'static [&'static str] =
-        &["SERVICE", "STATE", "URL", "PID", "UPTIME", "RESOURCES", "MAIL", "VERSION", "PROBLEM"];
+    const HEADINGS: &'static [&'static str] = &[
+        "SERVICE",
+        "STATE",
+        "URL",
+        "PID",
+        "UPTIME",
+        "RESOURCES",
+        "STORAGE",
+        "MAIL",
+        "VERSION",
+        "PROBLEM",
+    ];
 
     fn cells(&self) -> Vec<Cell> {
         vec![
@@ -44,6 +55,7 @@ impl Table for Row {
             Cell::text(self.pid),
             Cell::text(self.uptime_seconds.map(Duration::from_secs).map(in_words)),
             Cell::text(self.resources),
+            Cell::text(self.storage.as_ref()),
             Cell::text(self.mail.as_ref()),
             Cell::text(self.version.as_ref()),
             Cell::text(self.problem.as_ref()),
@@ -88,6 +100,7 @@ async fn row(session: &Session, service: &Service, token: Option<&Token>) -> Res
         pid: Some(holder.pid),
         uptime_seconds: Some(unix_seconds().saturating_sub(holder.started)),
         resources: about.resources,
+        storage: about.storage,
         mail: about.mail,
         version: Some(holder.version),
         problem,

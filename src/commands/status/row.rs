@@ -34,6 +34,8 @@ pub(super) struct Row {
     pub(super) container: Option<String>,
     pub(super) image: Option<String>,
     resources: Option<u64>,
+    /// What holds its data: `sqlite` on its host, or `postgresql`.
+    storage: Option<String>,
     mail: Option<String>,
     /// When the certificate of its name expires.
     certificate_expires: Option<String>,
@@ -55,6 +57,7 @@ impl Table for Row {
         "CONTAINER",
         "IMAGE",
         "RESOURCES",
+        "STORAGE",
         "MAIL",
         "CERTIFICATE UNTIL",
         "DRIFT",
@@ -76,6 +79,7 @@ impl Table for Row {
             Cell::text(self.container.as_ref()),
             Cell::text(self.image.as_ref()),
             Cell::text(self.resources),
+            Cell::text(self.storage.as_ref()),
             Cell::text(self.mail.as_ref()),
             Cell::text(self.certificate_expires.as_ref()),
             Cell::text(drift),
@@ -125,6 +129,7 @@ impl Row {
     pub(super) fn add(&mut self, about: About, config: &Config) {
         self.health = if about.is_read_only() { Health::ReadOnly } else { Health::Healthy };
         let is_open = about.is_open();
+        self.check_storage(about.storage, config);
         self.resources = about.resources;
         self.mail = about.mail;
         self.certificate_expires = about.certificate_expires;
@@ -136,6 +141,18 @@ impl Row {
             let word = |open| if open { Access::Open } else { Access::Tokens }.as_str();
             self.drift.push(format!("access is {}, not {}", word(is_open), word(should_be_open)));
         }
+    }
+
+    /// Adds what holds the data, and that it is not what the file describes.
+    fn check_storage(&mut self, storage: Option<String>, config: &Config) {
+        let service = config.services.iter().find(|it| it.name.as_str() == self.service);
+        if let (Some(service), Some(actual)) = (service, &storage) {
+            let wanted = if service.database().is_some() { "postgresql" } else { "sqlite" };
+            if actual != wanted {
+                self.drift.push(format!("storage is {actual}, not {wanted}"));
+            }
+        }
+        self.storage = storage;
     }
 
     /// Adds a problem after those that are known already, as one line.
@@ -191,6 +208,23 @@ pub(super) fn drift(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::tests::accepted;
+
+    #[test]
+    fn data_elsewhere_than_the_file_says_are_drift() {
+        let files = accepted("stack: s\nservices: {e: {build: e}}");
+        let database = accepted("stack: s\ndatabase: {url_file: url}\nservices: {e: {build: e}}");
+        for (config, storage, drift) in [
+            (&files, "sqlite", None),
+            (&files, "postgresql", Some("storage is postgresql, not sqlite")),
+            (&database, "postgresql", None),
+            (&database, "sqlite", Some("storage is sqlite, not postgresql")),
+        ] {
+            let mut row = Row::of_service(&config.services[0]);
+            row.check_storage(Some(storage.into()), config);
+            assert_eq!(row.drift, Vec::from_iter(drift));
+        }
+    }
 
     #[test]
     fn a_problem_leaves_those_that_are_known_already() {

@@ -120,6 +120,10 @@ impl PostgresStore {
 }
 
 impl Store for PostgresStore {
+    fn engine(&self) -> &'static str {
+        "postgresql"
+    }
+
     fn get(&self, id: ObjectId) -> StoreFuture<'_, Option<Document>> {
         self.counters.reads.fetch_add(1, Ordering::Relaxed);
         Box::pin(async move {

@@ -102,6 +102,10 @@ impl SqliteStore {
 }
 
 impl Store for SqliteStore {
+    fn engine(&self) -> &'static str {
+        "sqlite"
+    }
+
     fn get(&self, id: ObjectId) -> StoreFuture<'_, Option<Document>> {
         if let Some(document) = self.shared.cache.get(id) {
             return Box::pin(async { Ok(Some(document)) });

@@ -37,6 +37,7 @@ impl<R: Resource, E: Extension> Api<R, E> {
         }
         if sees_details {
             object.text("version", self.version).text("access", self.guard.access.as_str());
+            object.text("storage", self.store.engine());
             let statistics = self.store.statistics().await;
             object.number("resources", statistics.documents);
             if let Some(certificate) = &self.certificate {
