@@ -43,8 +43,6 @@ pub fn read(service: &Service) -> Result<Vec<(&'static str, Vec<u8>)>, SecretErr
         }
         Ok((secret.name, bytes))
     };
-    // What is generated is not there before the first command that needs it, for which a plan takes
-    // it to be empty.
     service.secrets.iter().map(one).collect()
 }
 
@@ -60,6 +58,7 @@ pub fn all(config: &Config) -> impl Iterator<Item = Vec<u8>> {
 /// The contents of a secret, and whether other users can read them.
 fn contents(service: &Service, secret: &Secret) -> Result<(Vec<u8>, bool), SecretError> {
     match private::read(&secret.file) {
+        // It is created by the first command that needs it; a plan takes it to be empty until then.
         Err(error) if secret.is_generated && error.kind() == io::ErrorKind::NotFound => {
             Ok((Vec::new(), false))
         }

@@ -32,9 +32,10 @@ hold() { # makes new connections to the ports wait
     (rules -I ip6tables) >/dev/null 2>&1 || true
 }
 let_in() { # lets them in again
-    held=
     rules -D iptables
     (rules -D ip6tables) >/dev/null 2>&1 || true
+    # Afterwards: if the script ends before, what is left is removed at its exit.
+    held=
 }
 is_ready() { # CONTAINER
     entry=$(docker inspect --format '{{join .Config.Entrypoint " "}}' "$1")

@@ -1,8 +1,8 @@
 # Reports the state of a host and of a service's container; changes nothing; run by root's shell.
-#   $1 the container  $2 the port of the host  $3 all of its ports, with | between them
+#   $1 the container  $2 its ports on the host, with | between them
 # Prints a fact a line: its name, a tab, its value.
 set -u
-name=$1 port=$2 ports=${3:-$2}
+name=$1 ports=$2
 fact() { printf '%s\t%s\n' "$1" "$(printf '%s' "$2" | tr '\n\t' '  ')"; }
 inspect() { docker inspect --format "$1" "$name" 2>/dev/null; }
 state() { # prints the container's; unknown if Docker does not answer
@@ -39,4 +39,9 @@ if [ "$state" = running ]; then
     timeout 10 docker exec "$name" $program ready >/dev/null 2>&1
     fact ready "$?"
 fi
-fact held-back "$(iptables -w -t raw -S PREROUTING 2>/dev/null | grep -cE -- "--dport ($ports) .*DROP")"
+held_back() { # prints the rules that hold connections to the ports back
+    for program in iptables ip6tables; do
+        "$program" -w -t raw -S PREROUTING 2>/dev/null | grep -E -- "--dport ($ports) .*DROP"
+    done
+}
+fact held-back "$(held_back | wc -l)"

@@ -15,7 +15,7 @@ pub use bench::{Bench, LoadSource, Rate};
 pub use change::{Deploy, Down, Plan, Rollback, Seed, Unlock, Up};
 pub use generate::{Completions, Init, Man};
 pub use operate::{Backup, Doctor, Exec, History, Logs, Restore, Ssh, Status};
-pub use privacy::{Privacy, PrivacyErase, PrivacyExport};
+pub use privacy::{Privacy, PrivacyErase, PrivacyExport, PrivacySubject};
 pub use token::{Token, TokenCreate, TokenList, TokenRevoke};
 
 const EXIT_CODES: &str = "\

@@ -16,29 +16,17 @@ pub enum Privacy {
 /// `eventpost privacy export`
 #[derive(Debug, Args)]
 pub struct PrivacyExport {
-    /// Address
-    #[arg(value_name = "ADDRESS")]
-    pub address: String,
-
-    /// Where the stack lives
+    /// Whose data they are
     #[command(flatten)]
-    pub placement: PlacementArgs,
-
-    /// The token to send
-    #[command(flatten)]
-    pub token: TokenArgs,
-
-    /// The stack
-    #[command(flatten)]
-    pub stack: StackArgs,
+    pub subject: PrivacySubject,
 }
 
 /// `eventpost privacy erase`
 #[derive(Debug, Args)]
 pub struct PrivacyErase {
-    /// Address
-    #[arg(value_name = "ADDRESS")]
-    pub address: String,
+    /// Whose data they are
+    #[command(flatten)]
+    pub subject: PrivacySubject,
 
     /// Send no mails to the address from now on; only its SHA-256 is kept for that
     #[arg(long)]
@@ -47,6 +35,14 @@ pub struct PrivacyErase {
     /// Do not ask for confirmation
     #[arg(long, short)]
     pub yes: bool,
+}
+
+/// An address, and where its data are.
+#[derive(Debug, Args)]
+pub struct PrivacySubject {
+    /// Email address
+    #[arg(value_name = "ADDRESS")]
+    pub address: String,
 
     /// Where the stack lives
     #[command(flatten)]

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::StatusCode;
+use rest::ObjectId;
 use serde::Serialize;
 use serde_json::Value;
 use support::http::{Answer, Client, HttpError};
 
-use crate::cli::{PlacementArgs, Privacy, PrivacyErase, PrivacyExport, StackArgs, TokenArgs};
+use crate::cli::{Privacy, PrivacyErase, PrivacyExport, PrivacySubject};
 use crate::error::Error;
 use crate::report;
 use crate::session::Session;
@@ -47,8 +48,8 @@ pub(super) async fn run(args: &Privacy) -> Result<ExitCode, Error> {
 }
 
 async fn export(args: &PrivacyExport) -> Result<ExitCode, Error> {
-    let PrivacyExport { address, placement, token, stack } = args;
-    let (session, records) = open(address, placement, token, stack).await?;
+    let address = &args.subject.address;
+    let (session, records) = open(&args.subject).await?;
     let work = async {
         let mut notifications = Vec::new();
         while let Some(page) = records.after(notifications.last()).await? {
@@ -65,10 +66,10 @@ async fn export(args: &PrivacyExport) -> Result<ExitCode, Error> {
 }
 
 async fn erase(args: &PrivacyErase) -> Result<ExitCode, Error> {
-    let PrivacyErase { address, suppress, yes, placement, token, stack } = args;
-    let (session, records) = open(address, placement, token, stack).await?;
+    let PrivacyErase { subject, suppress, yes } = args;
+    let (session, records) = open(subject).await?;
     if !yes {
-        session.confirm(format!("Delete all notifications to {address}?")).await?;
+        session.confirm(format!("Delete all notifications to {}?", subject.address)).await?;
     }
     let reporter = session.reporter(SERVICE);
     let work = async {
@@ -76,12 +77,16 @@ async fn erase(args: &PrivacyErase) -> Result<ExitCode, Error> {
         if *suppress {
             records.suppression("&set=on").await?;
         }
-        let mut deleted = 0;
+        let (mut deleted, mut before) = (0, Vec::new());
         while let Some(page) = records.after(None).await? {
+            if page == before {
+                return Err(stuck());
+            }
             for notification in &page {
                 records.delete(notification).await?;
             }
             deleted += page.len();
+            before = page;
             reporter.step(format!("{deleted} deleted"));
         }
         Ok::<_, Error>(deleted)
@@ -95,20 +100,15 @@ async fn erase(args: &PrivacyErase) -> Result<ExitCode, Error> {
 }
 
 /// Finds the service. An address that cannot be one is refused before that.
-async fn open(
-    address: &str,
-    placement: &PlacementArgs,
-    token: &TokenArgs,
-    stack: &StackArgs,
-) -> Result<(Session, Records), Error> {
+async fn open(subject: &PrivacySubject) -> Result<(Session, Records), Error> {
+    let PrivacySubject { address, placement, token, stack } = subject;
     if !address.contains('@') {
         return Err(Error::Request(format!("`{address}` is not an email address, like a@b.org")));
     }
     let session = Session::open(stack, placement)?;
     session.service(SERVICE)?;
-    let clients = session.inspect(session.clients(token)).await?;
-    let client = clients.into_iter().find(|(service, _)| service.name.as_str() == SERVICE);
-    let Some((_, client)) = client else {
+    let clients = session.clients(token, |service| service.name.as_str() == SERVICE);
+    let Some((_, client)) = session.inspect(clients).await?.pop() else {
         return Err(Error::Failed(format!("{SERVICE} does not run")));
     };
     let address = form_urlencoded::byte_serialize(address.as_bytes()).collect();
@@ -118,8 +118,8 @@ async fn open(
 impl Records {
     /// The notifications to the address that come after one; `None` if there are no others.
     async fn after(&self, last: Option<&Value>) -> Result<Option<Vec<Value>>, Error> {
-        let after = last.and_then(|it| it["id"].as_str()).map(|id| format!("&after={id}"));
-        let after = after.unwrap_or_default();
+        let last = last.map(id_of).transpose()?;
+        let after = last.map(|id| format!("&after={id}")).unwrap_or_default();
         let path = format!("/{SERVICE}?to_mail={}&limit={PAGE}{after}", self.address);
         let get = |path: String| async move {
             self.client.get(&path, TIMEOUT).await.map_err(|error| failed(&error))
@@ -130,12 +130,17 @@ impl Records {
             answer = get(path).await?;
         }
         let page: Vec<Value> = parsed(&self.checked(answer)?)?;
+        // Otherwise, the pages might never end.
+        if let Some(next) = page.last()
+            && Some(id_of(next)?) <= last
+        {
+            return Err(stuck());
+        }
         Ok(Some(page).filter(|page| !page.is_empty()))
     }
 
     async fn delete(&self, notification: &Value) -> Result<(), Error> {
-        let id = notification["id"].as_str().unwrap_or_default();
-        let path = format!("/{SERVICE}/{id}");
+        let path = format!("/{SERVICE}/{}", id_of(notification)?);
         let answer = self.client.delete(&path, TIMEOUT).await.map_err(|error| failed(&error))?;
         if answer.status == StatusCode::NOT_FOUND {
             return Ok(());
@@ -156,10 +161,21 @@ impl Records {
         if answer.status.is_success() {
             return Ok(answer);
         }
-        let body = String::from_utf8_lossy(&answer.body).into_owned();
+        let body: String = String::from_utf8_lossy(&answer.body).chars().take(500).collect();
         let url = self.client.endpoint().url("/notifications");
         Err(Error::Failed(format!("{url}: {}: {body}", answer.status)))
     }
+}
+
+/// The id of a notification. It becomes a part of paths.
+fn id_of(notification: &Value) -> Result<ObjectId, Error> {
+    let id = notification["id"].as_str().and_then(|id| id.parse().ok());
+    id.ok_or_else(|| Error::Failed("the service answered a notification without an id".into()))
+}
+
+/// The same again would never end.
+fn stuck() -> Error {
+    Error::Failed("the service answered the same notifications twice".into())
 }
 
 fn failed(error: &HttpError) -> Error {
@@ -168,5 +184,5 @@ fn failed(error: &HttpError) -> Error {
 
 fn parsed<T: serde::de::DeserializeOwned>(answer: &Answer) -> Result<T, Error> {
     serde_json::from_slice(&answer.body)
-        .map_err(|error| Error::Failed(format!("the service answered what is no JSON: {error}")))
+        .map_err(|error| Error::Failed(format!("the service did not answer with JSON: {error}")))
 }

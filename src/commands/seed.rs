@@ -86,7 +86,7 @@ pub(super) async fn run(args: &Seed) -> Result<ExitCode, Error> {
 
 /// The services of the stack.
 async fn targets(args: &Seed, session: &Session) -> Result<Vec<Target>, Error> {
-    let clients = session.clients(&args.token).await?;
+    let clients = session.clients(&args.token, |_| true).await?;
     clients.into_iter().map(|(service, client)| Target::new(session, service, client)).collect()
 }
 

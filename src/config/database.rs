@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use support::yaml::Section;
 
 use super::model::{Secret, Service};
+use super::tls::{ACME_CA_FILE, CERTIFICATE_FILE};
 
 /// The path of the file with the URL.
 pub const DATABASE_URL_FILE: &str = "DATABASE_URL_FILE";
@@ -56,7 +57,7 @@ pub(super) fn check(services: &[Service], mut problem: impl FnMut(&Service, Stri
 impl Secret {
     /// Whether nobody else may read it.
     pub fn is_confidential(&self) -> bool {
-        ![DATABASE_CA_FILE, "ACME_CA_FILE", "TLS_CERTIFICATE_FILE"].contains(&self.variable)
+        ![DATABASE_CA_FILE, ACME_CA_FILE, CERTIFICATE_FILE].contains(&self.variable)
     }
 }
 

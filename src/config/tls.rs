@@ -12,9 +12,9 @@ use super::model::{Config, Secret, Service, Tls};
 pub(super) const HTTPS_IN_CONTAINER: u16 = 8443;
 pub(super) const REDIRECT_IN_CONTAINER: u16 = 8081;
 
-const CERTIFICATE_FILE: &str = "TLS_CERTIFICATE_FILE";
+pub(super) const CERTIFICATE_FILE: &str = "TLS_CERTIFICATE_FILE";
 const KEY_FILE: &str = "TLS_KEY_FILE";
-const CA_FILE: &str = "ACME_CA_FILE";
+pub(super) const ACME_CA_FILE: &str = "ACME_CA_FILE";
 /// The variables that `domain`, `certificate` and `acme` set.
 const VARIABLES: [&str; 8] = [
     "TLS_LISTEN",
@@ -24,7 +24,7 @@ const VARIABLES: [&str; 8] = [
     KEY_FILE,
     "ACME_DIRECTORY",
     "ACME_CONTACT",
-    CA_FILE,
+    ACME_CA_FILE,
 ];
 
 const FORM_DOMAIN: &str = "a host name, like events.example.org";
@@ -42,7 +42,7 @@ pub(super) struct Acme {
 pub(super) fn acme(mut section: Section<'_>, base: &Path) -> Acme {
     let directory = section.parsed("directory", directory, FORM_DIRECTORY);
     let contact = section.parsed("contact", contact, FORM_CONTACT);
-    let ca = section.text("ca_file").map(|file| secret("acme-ca", CA_FILE, file, base));
+    let ca = section.text("ca_file").map(|file| secret("acme-ca", ACME_CA_FILE, file, base));
     section.finish();
     let env = [("ACME_DIRECTORY", directory), ("ACME_CONTACT", contact)];
     let env = env.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
@@ -142,8 +142,8 @@ impl Config {
         }
     }
 
-    /// The service whose name would point to an address that changes, if there is one.
-    pub fn domain_on_ec2(&self) -> Option<&Service> {
+    /// A service that has a domain, if there is one.
+    pub fn service_with_domain(&self) -> Option<&Service> {
         self.services.iter().find(|service| service.tls.is_some())
     }
 }

@@ -134,8 +134,7 @@ pub async fn last_lines(host: &Host, service: &Service) -> String {
 pub async fn facts(host: &Host, service: &Service) -> Result<String, HostError> {
     let script = container_script!("doctor.sh");
     let ports = service.ports().iter().map(u16::to_string).collect::<Vec<_>>().join("|");
-    let arguments = [&container(service), &service.port.to_string(), &ports];
-    let command = Command::script(script, &arguments.map(String::as_str));
+    let command = Command::script(script, &[&container(service), &ports]);
     Ok(host.run("inspecting the host", command).await?.stdout)
 }
 

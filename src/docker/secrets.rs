@@ -12,6 +12,8 @@ use crate::secrets;
 
 /// Where a container finds its secrets.
 const FOLDER: &str = "/run/secrets";
+/// Where a host has the secrets of services.
+const ON_HOST: &str = "/var/lib/eventpost/secrets";
 
 /// The path of a secret in the container.
 pub(super) fn path_in_container(secret: &Secret) -> String {
@@ -43,7 +45,7 @@ pub async fn read_reminder_key(
     service: &Service,
 ) -> Result<Option<String>, HostError> {
     const DOING: &str = "reading the key for reminders";
-    let folder = quote(&format!("/var/lib/eventpost/secrets/{}", container(service)));
+    let folder = quote(&format!("{ON_HOST}/{}", container(service)));
     let line = format!(
         "file=$(ls -t {folder}/*/reminder-key 2>/dev/null | head -n 1)
          [ -z \"$file\" ] || head -c 4096 \"$file\""
@@ -72,5 +74,5 @@ fn folder_of(service: &Service, secrets: &[(&'static str, Vec<u8>)]) -> String {
         digest.update(content);
     }
     let version = hexadecimal(&digest.finalize());
-    format!("/var/lib/eventpost/secrets/{}/{}", container(service), &version[..16])
+    format!("{ON_HOST}/{}/{}", container(service), &version[..16])
 }

@@ -177,7 +177,8 @@ impl Facts {
                 "packet filter",
                 "blocks new connections, as switching containers does for a second",
                 "if no `eventpost deploy` or `rollback` is running, one was interrupted: \
-                 `eventpost exec SERVICE -- sudo iptables -t raw -F`, then `eventpost deploy`",
+                 `eventpost exec SERVICE -- sudo iptables -t raw -F`, the same with `ip6tables`, then \
+                 `eventpost deploy`",
             ),
         }
     }

@@ -44,12 +44,17 @@ impl Session {
         Connection::open(found, self.sink()).await
     }
 
-    /// Clients of all services of the stack, which send this user's token. On hosts, it travels
-    /// through SSH only.
-    pub(crate) async fn clients(&self, args: &TokenArgs) -> Result<Vec<(Service, Client)>, Error> {
-        let located = self.locate().await?;
+    /// Clients of those services of the stack that are wanted, which send this user's token. On
+    /// hosts, it travels through SSH only.
+    pub(crate) async fn clients(
+        &self,
+        args: &TokenArgs,
+        is_wanted: impl Fn(&Service) -> bool,
+    ) -> Result<Vec<(Service, Client)>, Error> {
+        let mut located = self.locate().await?;
+        located.retain(|it| is_wanted(&it.service));
         let token = self.token(args)?;
-        let is_closed = self.config.services.iter().any(|service| !service.is_public());
+        let is_closed = located.iter().any(|it| !it.service.is_public());
         if self.placement != Placement::Local && (token.is_some() || is_closed) {
             let hosts = self.hosts_of(located)?;
             let connections = self.connect_all(&hosts).await?;

@@ -78,7 +78,7 @@ impl Session {
 
     /// Fails if a name would have to follow an address that changes with each launch.
     fn check_domains(&self) -> Result<(), Error> {
-        let Some(service) = self.config.domain_on_ec2() else { return Ok(()) };
+        let Some(service) = self.config.service_with_domain() else { return Ok(()) };
         Err(Error::Request(format!(
             "services.{}.domain: hosts on EC2 get another address with each launch, and a name cannot \
              follow it: use existing hosts (`hosts:` or --hosts), or `bind` and a proxy of your own",

@@ -34,10 +34,10 @@ impl Session {
         let read = hosts.iter().map(|(host, service)| docker::read_reminder_key(host, service));
         let found = try_join_all(read).await?.into_iter().flatten();
         let here = keyring.reminder_key()?.unwrap_or_default();
-        // What is none is replaced.
+        // A file on a host that has something else than keys is replaced.
         let merged = found
             .filter(|keys| Keys::parse(keys).is_ok())
-            .fold(here.clone(), |known, others| with_missing_lines(known, &others));
+            .fold(here.clone(), |known, others| with_keys_of(&known, &others));
         if merged != here {
             keyring.save_reminder_key(&merged)?;
             self.reporter("access").done("took over the key for reminders that the hosts have");
@@ -46,20 +46,33 @@ impl Session {
     }
 }
 
-/// Adds the lines that a text lacks to its end: the first key signs, and all others are valid. One
-/// that is there as a comment was retired.
-fn with_missing_lines(mut text: String, others: &str) -> String {
-    let is_there =
-        |line: &str| text.lines().any(|it| it.trim_start_matches(['#', ' ']).trim() == line);
-    let missing: Vec<_> = others.lines().map(str::trim).filter(|line| !is_there(line)).collect();
-    for line in missing {
-        if !text.is_empty() && !text.ends_with('\n') {
-            text.push('\n');
-        }
-        text.push_str(line);
-        text.push('\n');
+/// Adds the keys that a text lacks to its end: the first key signs, and all others are valid. One
+/// that is in a comment of either was retired: it is not added, and one that others have retired is
+/// commented out.
+fn with_keys_of(text: &str, others: &str) -> String {
+    let retired: Vec<_> = others.lines().filter(|it| is_comment(it)).filter_map(key_of).collect();
+    let mut keys = String::new();
+    for line in text.lines() {
+        let is_retired = key_of(line).is_some_and(|key| retired.contains(&key));
+        keys.push_str(if is_retired && !is_comment(line) { "# " } else { "" });
+        keys.push_str(line);
+        keys.push('\n');
     }
-    text
+    let known: Vec<_> = text.lines().filter_map(key_of).chain(retired).collect();
+    for key in others.lines().filter_map(key_of).filter(|key| !known.contains(key)) {
+        keys.push_str(key);
+        keys.push('\n');
+    }
+    keys
+}
+
+fn is_comment(line: &str) -> bool {
+    line.trim_start().starts_with('#')
+}
+
+/// The key in a line, which may be in a comment, with a remark after it.
+fn key_of(line: &str) -> Option<&str> {
+    line.trim_start_matches(['#', ' ']).split_whitespace().next()
 }
 
 #[cfg(test)]
@@ -68,9 +81,17 @@ mod tests {
 
     #[test]
     fn keys_of_hosts_come_after_those_of_this_machine() {
-        assert_eq!(with_missing_lines(String::new(), "a\nb\n"), "a\nb\n");
-        assert_eq!(with_missing_lines("b".into(), "a\nb\n"), "b\na\n");
-        assert_eq!(with_missing_lines("a\nb\n".into(), "b\n"), "a\nb\n");
-        assert_eq!(with_missing_lines("a\n# b\n".into(), "b\n"), "a\n# b\n");
+        assert_eq!(with_keys_of("", "a\nb\n"), "a\nb\n");
+        assert_eq!(with_keys_of("b", "a\nb\n"), "b\na\n");
+        assert_eq!(with_keys_of("a\nb\n", "b\n"), "a\nb\n");
+        assert_eq!(with_keys_of("a\n# b\n", "b\n"), "a\n# b\n");
+        assert_eq!(with_keys_of("a\n# b leaked\n", "b\n"), "a\n# b leaked\n");
+    }
+
+    #[test]
+    fn a_key_that_either_has_retired_stays_so() {
+        let retired = "a\n# b\n";
+        assert_eq!(with_keys_of(retired, retired), retired);
+        assert_eq!(with_keys_of("b\n", retired), "# b\na\n");
     }
 }

@@ -32,7 +32,7 @@ fn whoever_unsubscribes_gets_nothing_until_they_want_mails_again() {
     let path = post(0);
     let state = || send(address, "GET", &format!("{path}?fields=state"), None).json();
     let failed = wait_for("the refusal", || Some(state()).filter(|it| it["state"] == "failed"));
-    assert!(failed.to_string().contains("the addressee wants no mails"), "{failed}");
+    assert!(failed.to_string().contains("the addressee has unsubscribed"), "{failed}");
     let offer = stack.offer("Market", 86_400);
     assert_eq!(stack.ask(&offer, "Somebody@example.org", "1h").status, 202);
     let list = send(address, "GET", "/notifications", None).json();

@@ -103,7 +103,7 @@ fn a_failed_check_is_shown_and_not_repeated_by_restarts() {
 
 #[test]
 #[ignore = "needs pebble: run scripts/test"]
-fn an_order_is_taken_up_again_and_an_account_that_is_unknown_is_made_anew() {
+fn an_order_is_resumed_and_an_unknown_account_is_replaced() {
     let (dir, port) = (temp_dir(), free_ports());
     let data = dir.path().join("data");
     let mut pebble = Pebble::start(dir.path(), port, NINETY_DAYS);

@@ -12,7 +12,7 @@ use store::hex;
 
 /// Bytes of a signature.
 const SIGNATURE: usize = 32;
-/// Longer texts are nobody's: a reminder has some 6 KiB at most.
+/// Longer texts were not signed here: a reminder has some 6 KiB at most.
 const MAX_TEXT: usize = 16 << 10;
 
 /// What is signed. What was signed for one purpose is valid for no other.

@@ -151,9 +151,9 @@ fn check_owner(path: &Path, lock: &File) -> Result<(), DataDirError> {
     let unwritable = |source| DataDirError::Unwritable { path: path.into(), source };
     let uid = lock.metadata().map_err(unwritable)?.uid();
     let folder = path.parent().unwrap_or(Path::new(".")).metadata().map_err(unwritable)?;
-    let is_sticky_or_open = folder.mode() & 0o022 != 0;
+    let others_can_write = folder.mode() & 0o022 != 0;
     let is_own = uid == rustix::process::geteuid().as_raw();
-    if is_own || (uid == folder.uid() && !is_sticky_or_open) {
+    if is_own || (uid == folder.uid() && !others_can_write) {
         return Ok(());
     }
     Err(DataDirError::Foreign { path: path.into(), uid })

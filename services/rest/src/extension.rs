@@ -165,7 +165,7 @@ pub enum PageKind {
     Page,
     /// A page with a form that is sent to the same path. The query may hold a secret.
     Form,
-    /// What pages send their forms to. Each has a mail sent.
+    /// What pages send their forms to. Each one sends a mail.
     Submission,
 }
 

@@ -45,7 +45,7 @@ pub(super) async fn find(args: &Bench, script: &mut Script) -> Result<Option<Sta
     let placement = PlacementArgs { local: args.local, hosts: args.hosts.clone() };
     let session = Session::open(&args.stack, &placement)?;
     let located = session.locate().await?;
-    direct(script, &session.config, &located)?;
+    direct(script, &session, &located)?;
     let token = session.token(&args.token)?;
     if session.placement == Placement::Local {
         if let Some(token) = token {
@@ -80,9 +80,13 @@ async fn check_token(located: &[ServiceLocation], token: &Token) -> Result<(), E
 }
 
 /// Sends each execution's requests to its service.
-fn direct(script: &mut Script, config: &Config, located: &[ServiceLocation]) -> Result<(), Error> {
+fn direct(
+    script: &mut Script,
+    session: &Session,
+    located: &[ServiceLocation],
+) -> Result<(), Error> {
     for it in located {
-        if !it.service.is_public() {
+        if session.placement != Placement::Local && !it.service.is_public() {
             let name = &it.service.name;
             return Err(Error::Request(format!(
                 "{name} has a `domain` or is bound to its host, and load tests speak plain HTTP to the \
@@ -97,7 +101,7 @@ fn direct(script: &mut Script, config: &Config, located: &[ServiceLocation]) -> 
         Err(Error::Request(format!(
             "the requests of scenario {name} are not all for one service of {}; use --as-written \
              to send them to the addresses in the script",
-            config.origin
+            session.config.origin
         )))
     })
 }

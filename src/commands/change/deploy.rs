@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::create::Created;
 use super::execute::{self, Executed};
 use super::rollout::{self, Purpose};
-use super::switch::{ROLLED_BACK, Row, switch_all};
+use super::switch::{Containers, Row, switch_all};
 use crate::cli::{Deploy, Rollback};
 use crate::commands::operations;
 use crate::config::Access;
@@ -71,7 +71,7 @@ async fn roll_back_all(session: &Session) -> Result<Vec<Row>, Error> {
         connection.reporter.step("rolling back");
         Ok(docker::rollback(&connection.host, connection.service).await?)
     };
-    let rows = switch_all(&connections, ROLLED_BACK, roll_back, roll_back).await?;
+    let rows = switch_all(&connections, Containers::Kept, roll_back, roll_back).await?;
     if session.access() == Access::Tokens {
         for connection in &connections {
             warn_if_open(connection).await?;

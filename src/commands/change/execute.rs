@@ -4,7 +4,7 @@ use futures_util::future::try_join_all;
 
 use super::create::{Created, create};
 use super::rollout::{Purpose, Rollout, plan};
-use super::switch::{Row, switch_all};
+use super::switch::{Containers, Row, switch_all};
 use crate::cli::TokenArgs;
 use crate::deploy::Artifact;
 use crate::docker::{self, SwitchOutcome};
@@ -59,7 +59,7 @@ async fn update_all<'r, 'a: 'r>(
     let undo = async |connection: &Connection<'a>| {
         Ok(docker::undo(&connection.host, connection.service).await?)
     };
-    switch_all(rollouts, outcome, update, undo).await
+    switch_all(rollouts, Containers::New(outcome), update, undo).await
 }
 
 impl Rollout<'_> {

@@ -45,14 +45,31 @@ impl Table for Row {
     }
 }
 
-/// The word for a service that runs its former container again.
-pub(crate) const ROLLED_BACK: &str = "rolled back";
+/// What services are switched to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Containers {
+    /// New ones, with the word for a service that runs one.
+    New(&'static str),
+    /// Those that were kept for a rollback. They may have other ports than the file says; the host
+    /// has checked that they are ready.
+    Kept,
+}
+
+impl Containers {
+    /// The word for a service that has switched.
+    fn outcome(self) -> &'static str {
+        match self {
+            Self::New(outcome) => outcome,
+            Self::Kept => "rolled back",
+        }
+    }
+}
 
 /// Runs `to` for all services. If one of them fails or does not become ready, runs `back` for
-/// those that have switched. `outcome` is the word for a service that has switched.
+/// those that have switched.
 pub(crate) async fn switch_all<'s, 'c: 's, T: AsRef<Connection<'c>>>(
     services: &'s [T],
-    outcome: &'static str,
+    containers: Containers,
     to: impl AsyncFn(&T) -> Result<SwitchOutcome, Error>,
     back: impl AsyncFn(&Connection<'c>) -> Result<SwitchOutcome, Error>,
 ) -> Result<Vec<(&'s T, Row)>, Error> {
@@ -62,18 +79,17 @@ pub(crate) async fn switch_all<'s, 'c: 's, T: AsRef<Connection<'c>>>(
             Ok(switched) => switched,
             Err(error) => return (service, SwitchOutcome::Unchanged, Err(error)),
         };
-        // If it does not become ready, it goes back. What is kept for a rollback may have other ports
-        // than the file says, and the host has asked it already.
-        let ready = match outcome {
-            ROLLED_BACK => Ok(()),
-            _ => service.as_ref().wait_ready(READY_TIMEOUT).await.map(drop),
+        // If it does not become ready, it goes back.
+        let ready = match containers {
+            Containers::Kept => Ok(()),
+            Containers::New(_) => service.as_ref().wait_ready(READY_TIMEOUT).await.map(drop),
         };
         (service, switched, ready)
     });
     let all = join_all(switches.collect::<Vec<_>>()).await;
     if all.iter().all(|(.., ready)| ready.is_ok()) {
         let rows = all.into_iter().map(|(service, switched, _)| async move {
-            (service, row(service.as_ref(), switched, outcome).await)
+            (service, row(service.as_ref(), switched, containers.outcome()).await)
         });
         return Ok(join_all(rows.collect::<Vec<_>>()).await);
     }
@@ -97,8 +113,7 @@ async fn revert<'c>(
 ) -> Result<(), Error> {
     if matches!(switched, SwitchOutcome::Switched(_)) {
         connection.reporter.step("going back");
-        // The container of before may have other ports than the file says. That it is ready is known:
-        // the host has asked it.
+        // Its readiness is not checked from here, as that of `Containers::Kept`.
         back(connection).await?;
     }
     connection.reporter.failed("runs as before");

@@ -128,7 +128,9 @@ impl Context<'_> {
             }
             (None, None) => {
                 row.health = Health::Unhealthy;
-                row.add_problem("it is bound to its host, which cannot be logged in to");
+                row.add_problem(
+                    "it can be reached through SSH only, and its host cannot be logged in to",
+                );
             }
         }
         match inside.container {
@@ -152,7 +154,7 @@ impl Context<'_> {
 struct HostDetails {
     /// The service's container, or why nobody knows.
     container: Option<Result<Option<Container>, HostError>>,
-    /// What the service reports to clients with a token, or to those that use the host's loopback.
+    /// What the service reports through SSH, if it was asked there.
     details: Option<Result<About, NotReady>>,
 }
 

@@ -211,7 +211,7 @@ mod tests {
     use crate::config::tests::accepted;
 
     #[test]
-    fn data_elsewhere_than_the_file_says_are_drift() {
+    fn storage_other_than_described_is_drift() {
         let files = accepted("stack: s\nservices: {e: {build: e}}");
         let database = accepted("stack: s\ndatabase: {url_file: url}\nservices: {e: {build: e}}");
         for (config, storage, drift) in [

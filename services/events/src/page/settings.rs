@@ -77,7 +77,7 @@ impl PageArgs {
         }
         if is_open && keys.is_some() {
             tracing::warn!(
-                "access is open, and anybody could have any text sent by mail: the pages offer no \
+                "access is open, and anybody could send any text by mail: the pages offer no \
                  reminders"
             );
         }

@@ -158,7 +158,7 @@ impl Extension for Delivery {
         body: Bytes,
     ) -> Result<PageResponse, SubmitError> {
         let Some(reminders) = &self.reminders else { return Err(SubmitError::Refused(NO_KEY)) };
-        // Mails can be ended and reminders confirmed although none are sent at present.
+        // Unsubscribing and confirming work even while no mails are sent.
         let has_mail_sent = reminders::page_kind(request.path) == Some(PageKind::Submission);
         if has_mail_sent && self.sending.is_none() {
             return Err(SubmitError::Refused(NO_RELAY));
@@ -201,10 +201,13 @@ impl Delivery {
         let SuppressionQuery { to_mail, set } =
             parse_suppression(query).map_err(ActionError::Query)?;
         let address = AddressDigest::of(&to_mail);
-        if let Some(is_suppressed) = set {
-            self.store.suppress(address, is_suppressed).await?;
-        }
-        let is_suppressed = self.store.is_suppressed(address).await?;
+        let is_suppressed = match set {
+            Some(is_suppressed) => {
+                self.store.suppress(address, is_suppressed).await?;
+                is_suppressed
+            }
+            None => self.store.is_suppressed(address).await?,
+        };
         let mut body = Vec::new();
         let mut object = ObjectWriter::new(&mut body);
         object.text("suppressed", if is_suppressed { "yes" } else { "no" });

@@ -50,7 +50,7 @@ impl Attempt {
         };
         match context.service.store.is_suppressed(AddressDigest::of(stored.to_mail())).await {
             Ok(false) => {}
-            Ok(true) => return AttemptOutcome::Rejected("the addressee wants no mails".into()),
+            Ok(true) => return AttemptOutcome::Rejected("the addressee has unsubscribed".into()),
             Err(error) => return AttemptOutcome::Retry(error.to_string()),
         }
         let links = context.reminders.as_ref().map(|reminders| reminders.links());

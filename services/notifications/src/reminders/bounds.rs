@@ -22,7 +22,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// Reminders that may be asked for in a day for one mailbox, under any of the addresses that it has
 /// with a plus sign.
 const MAX_OF_MAILBOX: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
-/// Mailboxes that are remembered before those are forgotten that may have as many again.
+/// Mailboxes that are tracked before those are dropped whose whole allowance is back.
 const MAX_MAILBOXES: usize = 10_000;
 
 /// The bounds. Those of a day are counted by each process, since its start.
@@ -50,7 +50,9 @@ impl Bounds {
         let admitted = self.day.check();
         let was_exhausted = self.is_exhausted.swap(admitted.is_err(), Ordering::Relaxed);
         if admitted.is_err() && !was_exhausted {
-            tracing::warn!("so many reminders were asked for that others are refused for a while");
+            tracing::warn!(
+                "the daily limit of reminders is reached: others are refused for a while"
+            );
         }
         admitted.map_err(|until| until.wait_time_from(self.clock.now()))
     }

@@ -34,7 +34,7 @@ struct Unsubscribe<'a> {
     is_suppressed: bool,
 }
 
-/// Says something.
+/// A heading and a text.
 #[derive(Template)]
 #[template(path = "message.html")]
 struct Message<'a> {
@@ -87,7 +87,7 @@ impl<'a> Pages<'a> {
         self.message(StatusCode::OK, &texts.undone_heading, &texts.undone)
     }
 
-    /// The link that ends mails is none of ours.
+    /// The link that ends mails is not valid.
     pub(super) fn invalid(self) -> PageResponse {
         let texts = &self.language.texts().unsubscribe;
         self.message(StatusCode::NOT_FOUND, &texts.invalid_heading, &texts.invalid)

@@ -26,7 +26,7 @@ pub(crate) struct ReminderArgs {
     #[arg(long, env = "PUBLIC_URL", value_name = "URL")]
     public_url: Option<BaseUrl>,
 
-    /// Days that a reminder is kept after it was due, and one at least
+    /// Days that a reminder is kept after it was due, at least one
     #[arg(long, env = "REMINDER_RETENTION", value_name = "DAYS", default_value_t = 30,
         value_parser = clap::value_parser!(u16).range(0..=3650))]
     reminder_retention: u16,

@@ -21,17 +21,19 @@ use crate::metrics::{self, StoreMetrics};
 use crate::server::ServerMetrics;
 use crate::tls::CertificateStatus;
 
-/// The path and query of a request, unless the query may hold a secret or has an address.
+/// The path and query of a request, unless the query may hold a secret or an email address.
 fn logged_path(route: Route, uri: &Uri) -> &str {
     match route {
         Route::Page(PageKind::Form) => uri.path(),
-        _ if uri.query().is_some_and(|query| query.contains(ADDRESS)) => uri.path(),
+        _ if uri.query().is_some_and(has_address) => uri.path(),
         _ => uri.path_and_query().map_or("", |path| path.as_str()),
     }
 }
 
-/// The parameter that selects by an email address.
-const ADDRESS: &str = "to_mail=";
+/// Whether a query has the parameter that selects by an email address, however it is encoded.
+fn has_address(query: &str) -> bool {
+    url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "to_mail")
+}
 
 /// Records every request and its answer.
 #[derive(Debug)]

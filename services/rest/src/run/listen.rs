@@ -49,7 +49,7 @@ impl Listeners {
         Ok(listeners)
     }
 
-    /// Has the handshakes of HTTPS done.
+    /// Performs the handshakes of HTTPS with the certificate.
     pub(super) fn secure(mut self, tls: Option<&Tls>) -> Result<Self, RunError> {
         self.acceptor = tls.map(Tls::acceptor).transpose()?;
         Ok(self)
@@ -72,7 +72,7 @@ impl Listeners {
         let (stop, stopped) = watch::channel(());
         let stopped = || {
             let mut stopped = stopped.clone();
-            // It fails once nothing can be sent any more, which is the sign.
+            // It fails once the sender is dropped, which is the signal.
             async move { drop(stopped.changed().await) }
         };
         let shutdown = async {

@@ -79,7 +79,6 @@ async fn serve<R: Resource, E: Extension>(
     );
     let settings = Settings { limits: args.limits(), ..settings::<R>() };
     let url = args.database.url();
-    let is_shared = url.is_some();
     let store: Arc<dyn Store> = match url {
         None => Arc::new(SqliteStore::open(dir.path(), &settings)?),
         Some(url) => {
@@ -113,7 +112,7 @@ async fn serve<R: Resource, E: Extension>(
         extension,
     }));
     let data = dir.path().display();
-    let storage = if is_shared { "postgresql" } else { "sqlite" };
+    let storage = store.engine();
     let https = tls_settings.map(|settings| tracing::field::display(settings.listen));
     tracing::info!(
         version, %address, https, %data, storage, connections, access, "{} is listening", R::COLLECTION

@@ -32,7 +32,7 @@ pub(super) enum CloseReason {
 /// A connection as hyper serves it.
 pub(super) trait Protocol: Future<Output = hyper::Result<()>> + Unpin {
     /// How often progress is checked once the server closes connections without a request, if that
-    /// may leave some open: clients of HTTP/2 have to agree, and some have gone without a word.
+    /// may leave some open: clients of HTTP/2 have to agree, and some have vanished.
     const LAST_CHECKS: Option<Duration>;
 
     /// Has the connection end with the server.

@@ -129,7 +129,7 @@ pub(crate) enum TlsError {
     #[error("{} has no CA certificate that can be used: {reason}", path.display())]
     Authorities { path: PathBuf, reason: String },
     #[error(
-        "{} can be read by other users, who could pass for this service with it: make it private \
+        "{} can be read by other users, who could impersonate this service with it: make it private \
          with chmod 600", path.display()
     )]
     SharedKey { path: PathBuf },

@@ -26,7 +26,7 @@ impl CertificateStatus {
         *self.state() = State { expires: Some(expires), problem: None };
     }
 
-    /// A new certificate could not be had; the old one, if there is one, stays in use.
+    /// A new certificate could not be obtained; the old one, if there is one, stays in use.
     pub(super) fn set_problem(&self, problem: String) {
         self.state().problem = Some(problem);
     }

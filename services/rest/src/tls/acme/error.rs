@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use instant_acme::Problem;
 
 use super::client::chain;
+use crate::terminal;
 use crate::tls::certificate::CertificateError;
 
 /// Why no certificate was issued.
@@ -69,7 +70,10 @@ impl AcmeError {
     }
 }
 
-/// What an authority says about a problem.
+/// Characters of what an authority says that are shown.
+const MAX_WORDS: usize = 1000;
+
+/// What an authority says about a problem, on one line.
 pub(super) fn words(problem: &Problem) -> String {
     let kind = problem.r#type.as_deref().unwrap_or_default();
     let kind = kind.rsplit(':').next().unwrap_or_default();
@@ -80,5 +84,6 @@ pub(super) fn words(problem: &Problem) -> String {
     for sub in &problem.subproblems {
         text = format!("{text}; {sub}");
     }
-    text
+    let shown: String = text.chars().take(MAX_WORDS).collect();
+    terminal::escape_line(&shown).into_owned()
 }

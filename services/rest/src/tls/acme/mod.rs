@@ -148,27 +148,31 @@ impl Acme {
     /// Renews the certificate for as long as the service runs.
     pub(super) async fn run(mut self) {
         let mut retry = FIRST_RETRY;
+        // Why the last attempt failed before anything was asked for.
+        let mut obstacle = None;
         loop {
             let now = Timestamp::now().as_second();
             let due = self.due(now);
             let next = due.max(self.attempts.get().earliest(now));
             if let Ok(wait @ 1..) = u64::try_from(next - now) {
                 if due <= now {
-                    self.show_wait(next);
+                    self.show_wait(next, obstacle.as_deref());
                 }
                 tokio::time::sleep(Duration::from_secs(wait).min(LONGEST_SLEEP)).await;
                 continue;
             }
             match self.attempt().await {
-                Ok(()) => retry = FIRST_RETRY,
+                Ok(()) => (retry, obstacle) = (FIRST_RETRY, None),
                 Err(error @ (AcmeError::Unreachable { .. } | AcmeError::File { .. })) => {
                     tracing::error!(%error, "cannot ask for a certificate");
                     self.status.set_problem(error.to_string());
+                    obstacle = Some(error.to_string());
                     tokio::time::sleep(retry).await;
                     retry = (retry * 2).min(LONGEST_RETRY);
                 }
                 Err(error) => {
                     tracing::error!(%error, "no certificate was issued");
+                    obstacle = None;
                     if let Err(error) = self.attempts.fail(error.to_string()) {
                         tracing::error!(%error, "cannot write why no certificate was issued");
                     }
@@ -178,9 +182,9 @@ impl Acme {
     }
 
     /// Shows why a certificate that is due is asked for later, after a restart, too.
-    fn show_wait(&self, next: i64) {
+    fn show_wait(&self, next: i64, obstacle: Option<&str>) {
         let next = Timestamp::from_second(next).unwrap_or_default();
-        let problem = self.attempts.get().problem.as_deref().unwrap_or(
+        let problem = obstacle.or(self.attempts.get().problem.as_deref()).unwrap_or(
             "a new certificate is due, but too many were issued within a week, or asked for by a \
              process that ended",
         );

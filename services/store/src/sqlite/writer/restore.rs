@@ -90,17 +90,28 @@ impl Restorer {
     }
 
     /// Keeps the suppressions of the database that is replaced: whoever wants no mails gets none
-    /// because of an older backup. One that cannot be read has none.
+    /// because of an older backup. What cannot be read of them is lost, which the log says.
     fn keep_suppressions(&self) -> rusqlite::Result<()> {
         let Some(former) = &self.former else { return Ok(()) };
+        // The last release had none.
+        if former.table_exists(None, "suppressions").is_ok_and(|exists| !exists) {
+            return Ok(());
+        }
         let mut after = None;
-        while let Ok(found) = suppressions::select(former, after, PART_ROWS)
-            && let Some(last) = found.last()
-        {
+        loop {
+            let found = match suppressions::select(former, after, PART_ROWS) {
+                Ok(found) => found,
+                Err(error) => {
+                    tracing::warn!(
+                        %error, "cannot read all addresses that want no mails in the data that are replaced"
+                    );
+                    return Ok(());
+                }
+            };
+            let Some(last) = found.last() else { return Ok(()) };
             after = Some(last.address);
             found.iter().try_for_each(|suppression| self.writer.put_suppression(suppression))?;
         }
-        Ok(())
     }
 
     fn begin(&mut self) -> Result<(), StoreError> {
