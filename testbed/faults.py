@@ -5,11 +5,13 @@ not affect each other.
 
     {"api": [{"action": "RunInstances", "code": "InsufficientInstanceCapacity",
               "status": 500, "after": 1, "times": 1, "share": 1.0}],
-     "host": {"ssh_delay": 20, "apt_lock": 20, "own_host_keys": true, "none": true}}
+     "host": {"ssh_delay": 20, "apt_lock": 20, "own_host_keys": true, "none": true,
+              "elastic_ips": 2}}
 
 An API fault answers calls of the action (or of all, "*") with the code: after `after`
 calls, `times` times (always without it), for a `share` of the calls.
-Instances with `none` run without a host behind them: the bare API.
+Instances with `none` run without a host behind them: the bare API. `elastic_ips` is the quota of
+addresses.
 """
 
 import json

@@ -4,8 +4,9 @@ import json
 import os
 import shutil
 import subprocess
-import threading
 from pathlib import Path
+
+import network
 
 STATE = Path(os.environ["STATE"])
 IMAGE = os.environ["HOST_IMAGE"]
@@ -24,25 +25,6 @@ SSH_DELAY = """[Service]
 ExecStartPre=/bin/sleep {seconds}
 TimeoutStartSec=300
 """
-
-_lock = threading.Lock()
-_taken = set()
-
-
-def take_address():
-    with _lock:
-        for n in range(10, 250):
-            address = f"127.0.0.{n}"
-            if address not in _taken:
-                _taken.add(address)
-                return address
-    raise RuntimeError("no address is free")
-
-
-def give_back(address):
-    with _lock:
-        _taken.discard(address)
-
 
 def open_ports(instance):
     """The TCP ports that the instance's security groups let in, of those in use."""
@@ -92,7 +74,6 @@ def start(instance, address, plan):
         return
     home = STATE / "hosts" / instance.id
     seed(instance, home / "seed", plan)
-    publish = [arg for port in open_ports(instance) for arg in ("-p", f"{address}:{port}:{port}")]
     command = [
         "docker", "run", "-d", "--name", instance.id, "--hostname", instance.id,
         "--label", LABEL,
@@ -102,11 +83,12 @@ def start(instance, address, plan):
         "--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp:exec",
         "-v", "/var/lib/docker",
         "-v", f"{home / 'seed'}:/var/lib/cloud/seed/nocloud:ro",
-        *units(home / "units", plan), *publish, IMAGE, "/sbin/init",
+        *units(home / "units", plan), IMAGE, "/sbin/init",
     ]  # fmt: skip
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(done.stderr.strip())
+    network.lead(address, instance.id, open_ports(instance))
 
 
 def stopped():
@@ -117,7 +99,6 @@ def stopped():
     return done.stdout.split()
 
 
-def remove(name, address):
+def remove(name):
     subprocess.run(["docker", "rm", "-f", "-v", name], check=False, capture_output=True)
     shutil.rmtree(STATE / "hosts" / name, ignore_errors=True)
-    give_back(address)

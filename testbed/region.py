@@ -3,7 +3,8 @@
 moto keeps instances as records. Here launching one also starts a container with
 systemd, sshd and cloud-init at an address of its own in 127.0.0.0/8, and terminating
 it removes the container. What moto lacks and deployments need is added: the
-`pending` and `shutting-down` states, client tokens, and faults (faults.py).
+`pending` and `shutting-down` states, client tokens, addresses that move (addresses.py),
+and faults (faults.py).
 
 Run by testbed/up, which sets STATE, HOST_IMAGE and DOCKER_HOST in the environment.
 """
@@ -26,8 +27,10 @@ from moto.ec2.responses.key_pairs import KeyPairs  # noqa: E402
 from moto.server import DomainDispatcherApplication, create_backend_app  # noqa: E402
 from werkzeug.serving import run_simple  # noqa: E402
 
+import addresses  # noqa: E402
 import faults  # noqa: E402
 import hosts  # noqa: E402
+import network  # noqa: E402
 
 # How long an instance is seen `pending` before its host begins to boot, in seconds.
 PENDING = 0.3
@@ -51,13 +54,13 @@ def set_state(instance, name, code):
 def boot(instance, plan):
     """Turns a pending instance into a running one with a host."""
     time.sleep(PENDING)
-    address = hosts.take_address()
+    address = network.take(0)
     instance.nics[0].public_ip = address
     try:
         hosts.start(instance, address, plan)
     except Exception as error:  # noqa: BLE001 - the API must go on for the others
         print(f"host of {instance.id} failed: {error}", file=sys.stderr, flush=True)
-        hosts.give_back(address)
+        network.give_back(address)
         set_state(instance, "terminated", 48)
         instance.state_reason.code = "Server.InternalError"
         instance.state_reason.message = "Server.InternalError: Internal error on launch"
@@ -65,11 +68,14 @@ def boot(instance, plan):
     if instance._state.name == "pending":
         set_state(instance, "running", 16)
     else:
-        hosts.remove(instance.id, address)
+        shut_down(instance, address)
 
 
 def shut_down(instance, address):
-    hosts.remove(instance.id, address)
+    hosts.remove(instance.id)
+    if not addresses.leave(instance):
+        network.refuse(address)
+        network.give_back(address)
     set_state(instance, "terminated", 48)
 
 
@@ -165,7 +171,9 @@ def open_network():
 
 
 def main():
+    network.set_up()
     patch_instances()
+    addresses.patch()
     open_network()
     patch_key_pairs()
     threading.Thread(target=watch, daemon=True).start()
