@@ -3,7 +3,7 @@
 
 mod acme;
 mod files;
-mod pebble;
+pub(crate) mod pebble;
 mod settings;
 
 use std::path::{Path, PathBuf};

@@ -8,10 +8,12 @@ use super::{certificate, done};
 use crate::harness::{free_ports, wait_for};
 
 /// An authority, ended with the test.
-pub(super) struct Pebble {
+pub(crate) struct Pebble {
     folder: PathBuf,
+    /// The address of this machine that clients use.
+    host: String,
     /// The certificate of its directory.
-    pub(super) ca: PathBuf,
+    pub(crate) ca: PathBuf,
     /// The first of the ports that it has for itself.
     port: u16,
     dns: Child,
@@ -22,10 +24,21 @@ impl Pebble {
     /// An authority that checks names at a port of this machine, and whose certificates are valid
     /// for so many seconds. Its files are in the folder.
     pub(super) fn start(folder: &Path, checked: u16, seconds: u32) -> Self {
-        let (ca, key) = certificate(folder, "pebble", "IP:127.0.0.1,DNS:localhost");
+        Self::start_at(folder, "127.0.0.1", ("127.0.0.1", checked), seconds)
+    }
+
+    /// An authority that clients reach at an address of this machine, and that checks names at an
+    /// address and port.
+    pub(crate) fn start_at(
+        folder: &Path,
+        host: &str,
+        (address, checked): (&str, u16),
+        seconds: u32,
+    ) -> Self {
+        let (ca, key) = certificate(folder, "pebble", &format!("IP:{host},DNS:localhost"));
         let port = free_ports();
         let config = serde_json::json!({"pebble": {
-            "listenAddress": format!("127.0.0.1:{port}"),
+            "listenAddress": format!("{host}:{port}"),
             "managementListenAddress": format!("127.0.0.1:{}", port + 1),
             "certificate": ca,
             "privateKey": key,
@@ -36,14 +49,26 @@ impl Pebble {
         }});
         fs::write(folder.join("pebble.json"), config.to_string()).unwrap();
         let dns = Command::new("pebble-challtestsrv")
-            .args(["-defaultIPv6", "", "-http01", "", "-https01", "", "-tlsalpn01", ""])
+            .args([
+                "-defaultIPv4",
+                address,
+                "-defaultIPv6",
+                "",
+                "-http01",
+                "",
+                "-https01",
+                "",
+                "-tlsalpn01",
+                "",
+            ])
             .args(["-dns01", &format!("127.0.0.1:{}", port + 2)])
             .args(["-management", &format!("127.0.0.1:{}", free_ports())])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut pebble = Self { folder: folder.into(), ca, port, dns, process: None };
+        let mut pebble =
+            Self { folder: folder.into(), host: host.into(), ca, port, dns, process: None };
         pebble.resume();
         pebble
     }
@@ -63,7 +88,7 @@ impl Pebble {
             .spawn();
         self.process = Some(process.unwrap());
         wait_for("Pebble to listen", || {
-            std::net::TcpStream::connect(("127.0.0.1", self.port)).ok()
+            std::net::TcpStream::connect((self.host.as_str(), self.port)).ok()
         });
     }
 
@@ -76,12 +101,12 @@ impl Pebble {
     }
 
     /// The URL of its directory.
-    pub(super) fn directory(&self) -> String {
-        format!("https://localhost:{}/dir", self.port)
+    pub(crate) fn directory(&self) -> String {
+        format!("https://{}:{}/dir", self.host, self.port)
     }
 
     /// A file with the root of the certificates that it issues.
-    pub(super) fn root(&self) -> PathBuf {
+    pub(crate) fn root(&self) -> PathBuf {
         let root = self.folder.join("root.pem");
         let url = format!("https://localhost:{}/roots/0", self.port + 1);
         let mut curl = Command::new("curl");
@@ -91,7 +116,7 @@ impl Pebble {
     }
 
     /// How many orders it was sent.
-    pub(super) fn orders(&self) -> usize {
+    pub(crate) fn orders(&self) -> usize {
         fs::read_to_string(self.log()).unwrap().matches("POST /order-plz").count()
     }
 

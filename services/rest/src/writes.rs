@@ -71,7 +71,8 @@ impl WriteGate {
         self.is_read_only() && self.in_progress.load(Ordering::SeqCst) == 0
     }
 
-    fn is_read_only(&self) -> bool {
+    /// Whether writes are refused now.
+    pub(crate) fn is_read_only(&self) -> bool {
         match self.read_only_until.load(Ordering::SeqCst) {
             0 => false,
             until => now() < until,

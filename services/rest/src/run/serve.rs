@@ -105,7 +105,7 @@ async fn serve<R: Resource, E: Extension>(
         bodies: BodyLimits { time: args.body_timeout, ..BodyLimits::default() },
         access_log: AccessLog::start(args.access_log, args.log_format),
         server: metrics.clone(),
-        writes,
+        writes: Arc::clone(&writes),
         guard,
         limits: Arc::clone(&clients),
         certificate: tls.as_ref().map(Tls::status),
@@ -121,7 +121,7 @@ async fn serve<R: Resource, E: Extension>(
     let server = Server::new(limits, clients, metrics);
     let listeners = listeners.secure(tls.as_ref())?;
     if let Some(tls) = tls {
-        tls.start(dir.path())?;
+        tls.start(dir.path(), writes)?;
     }
     let serving = Arc::clone(&api);
     let handle = move |request, peer| serving.handle(request, peer);

@@ -26,6 +26,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 
+use crate::writes::WriteGate;
 use acme::{Acme, Authority};
 use files::{CertificateFiles, WatchedFiles};
 use keys::Keys;
@@ -84,15 +85,16 @@ impl Tls {
         Arc::clone(&self.reload)
     }
 
-    /// Keeps the certificate current from now on. `data` is the data folder of the service.
-    pub(crate) fn start(self, data: &Path) -> Result<(), TlsError> {
+    /// Keeps the certificate current from now on. `data` is the data folder of the service, which
+    /// asks for no certificate as long as it refuses writes.
+    pub(crate) fn start(self, data: &Path, writes: Arc<WriteGate>) -> Result<(), TlsError> {
         let Self { keys, status, reload, renewal } = self;
         match renewal {
             Renewal::Files(mut files) => {
                 tokio::spawn(async move { files.watch(&keys, &status, &reload).await });
             }
             Renewal::Acme(authority) => {
-                let acme = Acme::open(&data.join("tls"), authority, keys, status)?;
+                let acme = Acme::open(&data.join("tls"), authority, keys, status, writes)?;
                 tokio::spawn(acme.run());
             }
         }

@@ -35,6 +35,7 @@ use super::settings::{AcmeSettings, TlsError};
 use super::status::CertificateStatus;
 use crate::file::replace_file;
 use crate::private;
+use crate::writes::WriteGate;
 use attempts::{AttemptsFile, Pending};
 use client::Client;
 use error::AcmeError;
@@ -43,6 +44,8 @@ use error::AcmeError;
 const ORDER_TIMEOUT: Duration = Duration::from_secs(600);
 /// The clock is looked at so often: it may be set, and a machine may sleep.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
+/// How often a service that is read-only looks whether it still is.
+const READ_ONLY_INTERVAL: Duration = Duration::from_secs(1);
 /// The wait until an authority that was not reached is tried again, which doubles each time. It
 /// costs the authority nothing.
 const FIRST_RETRY: Duration = Duration::from_secs(10);
@@ -108,6 +111,7 @@ pub(super) struct Acme {
     keys: Arc<Keys>,
     status: CertificateStatus,
     attempts: AttemptsFile,
+    writes: Arc<WriteGate>,
     /// The certificate in use.
     certificate: Option<Certificate>,
 }
@@ -120,6 +124,7 @@ impl Acme {
         authority: Authority,
         keys: Arc<Keys>,
         status: CertificateStatus,
+        writes: Arc<WriteGate>,
     ) -> Result<Self, TlsError> {
         let unwritable = |source| TlsError::Unwritable { path: folder.into(), source };
         private::create_dir_all(folder).map_err(unwritable)?;
@@ -129,7 +134,8 @@ impl Acme {
         let names: Vec<_> = authority.names.iter().map(ToString::to_string).collect();
         attempts.restrict(&authority.directory.to_string(), &names);
         let folder = folder.into();
-        let mut acme = Self { folder, authority, keys, status, attempts, certificate: None };
+        let mut acme =
+            Self { folder, authority, keys, status, attempts, writes, certificate: None };
         let path = acme.certificate_path();
         match fs::read(&path) {
             Ok(pem) => match Certificate::parse(&pem, &pem) {
@@ -159,6 +165,12 @@ impl Acme {
                     self.show_wait(next, obstacle.as_deref());
                 }
                 tokio::time::sleep(Duration::from_secs(wait).min(LONGEST_SLEEP)).await;
+                continue;
+            }
+            if self.writes.is_read_only() {
+                // The name leads to another host, which has the data, or soon does: a check there
+                // would fail.
+                tokio::time::sleep(READ_ONLY_INTERVAL).await;
                 continue;
             }
             match self.attempt().await {
