@@ -56,7 +56,7 @@ install_for() { # NAMES, one on each line
         EVENTPOST_MAIL_PYTHON=$(testbed/mail)
         export EVENTPOST_MAIL_PYTHON
     fi
-    if among 'tls'; then
+    if among 'tls|ec2::https|ec2::existing'; then
         need openssl openssl
         need curl curl
         # An authority that issues certificates, and the DNS server that it asks.

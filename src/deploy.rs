@@ -15,7 +15,7 @@ use support::wait::Deadline;
 use crate::access::Token;
 use crate::binary::{self, BinaryError, Destination};
 use crate::config::{Config, DockerSource, Service, Source};
-use crate::docker::{self, WriteMode};
+use crate::docker::{self, TlsFiles, WriteMode};
 use crate::error::Error;
 use crate::fixtures::Fixtures;
 use crate::health::{self, Ready};
@@ -63,6 +63,8 @@ pub struct Deployment<'a, 'm> {
     /// The list of tokens that it accepts and the token that seeds it; `None` if access is
     /// open.
     pub tokens: Option<(&'a TokenList, Option<&'a Token>)>,
+    /// The certificate that its previous host had from an authority.
+    pub tls: Option<&'a TlsFiles>,
 }
 
 /// The data that a service begins with.
@@ -189,6 +191,9 @@ pub async fn deploy(
     };
     if let Some((list, _)) = deployment.tokens {
         docker::write_tokens(&host, service, list).await?;
+    }
+    if let Some(files) = deployment.tls {
+        docker::write_tls(&host, service, files).await?;
     }
     docker::run(&host, service, &image, write_mode, reporter).await?;
     let ready = wait_ready(deployment, &host, reporter).await?;

@@ -1,6 +1,7 @@
 //! The errors that end a command, and the exit code of each.
 
 use std::io::{self, Write};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -134,6 +135,21 @@ pub enum Error {
     NoAddress {
         /// The instance.
         instance: String,
+    },
+    /// The new host serves, and the address of its service leads elsewhere.
+    #[error(
+        "{service} runs on {instance} and accepts writes, but {address} does not lead to it: \
+         {source}\nRun `eventpost deploy` to move the address"
+    )]
+    Address {
+        /// The service.
+        service: String,
+        /// Its address.
+        address: IpAddr,
+        /// The instance that it should lead to.
+        instance: String,
+        /// Why it does not.
+        source: Box<Error>,
     },
     /// Several things failed.
     #[error("{} problems:{}", .0.len(), list(.0))]

@@ -18,25 +18,6 @@ env=/run/eventpost/$name.env
 # What the last deploy that changed any service came to here: kept or changed.
 last=/var/lib/eventpost/$name.last
 
-rules() { # -I | -D PROGRAM: for each port, of new connections from elsewhere and from the host
-    for port in $ports; do
-        "$2" -w -t raw "$1" PREROUTING -p tcp --syn --dport "$port" -j DROP || [ "$1" = -D ]
-        "$2" -w -t raw "$1" OUTPUT -p tcp --syn -o lo --dport "$port" -j DROP || [ "$1" = -D ]
-    done
-}
-hold() { # makes new connections to the ports wait
-    # Before the first rule is there: whatever ends the script then removes what there is.
-    held=yes
-    rules -I iptables
-    # A host without IPv6 has nothing to hold there.
-    (rules -I ip6tables) >/dev/null 2>&1 || true
-}
-let_in() { # lets them in again
-    rules -D iptables
-    (rules -D ip6tables) >/dev/null 2>&1 || true
-    # Afterwards: if the script ends before, what is left is removed at its exit.
-    held=
-}
 is_ready() { # CONTAINER
     entry=$(docker inspect --format '{{join .Config.Entrypoint " "}}' "$1")
     code=0

@@ -57,6 +57,26 @@ forget_secrets() { # CONTAINER: removes secrets that neither it nor what was kep
         esac
     done
 }
+rules() { # -I | -D PROGRAM: for the ports in $ports,
+    # of new connections from elsewhere and from the host
+    for port in $ports; do
+        "$2" -w -t raw "$1" PREROUTING -p tcp --syn --dport "$port" -j DROP || [ "$1" = -D ]
+        "$2" -w -t raw "$1" OUTPUT -p tcp --syn -o lo --dport "$port" -j DROP || [ "$1" = -D ]
+    done
+}
+hold() { # makes new connections to $ports wait; $held says so
+    # Before the first rule is there: whatever ends the script then removes what there is.
+    held=yes
+    rules -I iptables
+    # A host without IPv6 has nothing to hold there.
+    (rules -I ip6tables) >/dev/null 2>&1 || true
+}
+let_in() { # lets them in again
+    rules -D iptables
+    (rules -D ip6tables) >/dev/null 2>&1 || true
+    # Afterwards: if the script ends before, what is left is removed at its exit.
+    held=
+}
 record() { # ACTION IMAGE WHO: for those who ask later who did what
     private_folder "${history%/*}"
     printf '%s\t%s\t%s\t%s\n' "$(date +%s)" "$1" "$2" "$3" >>"$history"

@@ -98,6 +98,10 @@ pub struct Down {
     #[arg(long, conflicts_with = "local")]
     pub keep_network: bool,
 
+    /// Keep the Elastic IP addresses, which cost money until they are released
+    #[arg(long, conflicts_with = "local")]
+    pub keep_address: bool,
+
     /// Remove data without asking
     #[arg(short, long)]
     pub yes: bool,

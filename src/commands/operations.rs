@@ -58,8 +58,8 @@ fn summary(plan: &Plan, instance_type: &str) -> Vec<String> {
     let mut lines = vec![format!("{}: {}.", plan.stack, counts(&plan.operations))];
     if let Some(cost) = &plan.cost {
         lines.push(format!(
-            "The hosts cost {:.4} USD an hour, {:.2} a month ({instance_type}, on demand in {}, \
-             prices of {}).",
+            "The hosts cost {:.4} USD an hour, {:.2} a month ({instance_type} with a public address, on \
+             demand in {}, prices of {}).",
             cost.hourly, cost.monthly, cost.region, cost.as_of
         ));
     }

@@ -21,7 +21,9 @@ use std::path::{Path, PathBuf};
 use support::yaml::{self, LocatedProblem};
 
 pub use database::{DATABASE_CA_FILE, DATABASE_URL_FILE};
-pub use model::{Access, Config, DockerSource, Name, Secret, SecurityGroup, Service, Source, Ssh};
+pub use model::{
+    Access, Config, DockerSource, Name, PublicAddress, Secret, SecurityGroup, Service, Source, Ssh,
+};
 pub use page::ServiceUrls;
 
 /// The name of the file that is used if none is named.

@@ -23,6 +23,8 @@ pub struct Config {
     pub instance_type: String,
     /// What the hosts boot.
     pub image: Image,
+    /// Which addresses the hosts on EC2 have.
+    pub address: PublicAddress,
     /// How hosts are logged in to.
     pub ssh: Ssh,
     /// Who may connect to the hosts.
@@ -51,6 +53,15 @@ pub struct Ssh {
     pub user: String,
     /// The private key; `None` creates one for the stack.
     pub key: Option<PathBuf>,
+}
+
+/// Which public address a host on EC2 has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PublicAddress {
+    /// One that AWS assigns at the launch, and that ends with the host.
+    Auto,
+    /// An Elastic IP address, which the service keeps from launch to launch.
+    Elastic,
 }
 
 /// Who may use the services.
@@ -205,6 +216,17 @@ impl Access {
         match self {
             Self::Tokens => "tokens",
             Self::Open => "open",
+        }
+    }
+}
+
+impl PublicAddress {
+    /// The kind of address, if the text names one.
+    pub fn new(text: &str) -> Option<Self> {
+        match text {
+            "auto" => Some(Self::Auto),
+            "elastic" => Some(Self::Elastic),
+            _ => None,
         }
     }
 }

@@ -42,9 +42,14 @@ impl Service {
         [self.port].into_iter().chain(tls).collect()
     }
 
+    /// The name that it answers HTTPS for, if it has one.
+    pub fn domain(&self) -> Option<&str> {
+        self.tls.as_ref().map(|tls| tls.domain.as_str())
+    }
+
     /// Where browsers find it, if it has a name.
     pub fn named_url(&self) -> Option<String> {
-        Some(format!("https://{}", self.tls.as_ref()?.domain))
+        Some(format!("https://{}", self.domain()?))
     }
 
     /// What Docker publishes, as `docker run --publish` takes it. This command reaches the service

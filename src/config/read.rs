@@ -13,7 +13,9 @@ use super::access;
 use super::database::{self, database};
 use super::limits::{self, limits};
 use super::mail::mail;
-use super::model::{Access, Config, DockerSource, Name, SecurityGroup, Service, Source, Ssh};
+use super::model::{
+    Access, Config, DockerSource, Name, PublicAddress, SecurityGroup, Service, Source, Ssh,
+};
 use super::page::{self, page};
 use super::publish::bind;
 use super::reminders;
@@ -30,6 +32,7 @@ pub(super) fn config(root: &Value, origin: &Origin, problems: &Problems) -> Opti
     let region = top.parsed("region", region, "a region, like us-east-1");
     let instance_type = top.parsed("instance_type", instance_type, "a type, like t2.xlarge");
     let image = top.parsed("image", image, "`ubuntu-18.04` or an image's id, ami-…");
+    let address = top.parsed("address", PublicAddress::new, "auto or elastic");
     let ssh = top.section("ssh").map(ssh);
     let group = top.section("security_group");
     let group = group.and_then(|section| security_group(section, stack.as_ref()));
@@ -44,6 +47,9 @@ pub(super) fn config(root: &Value, origin: &Origin, problems: &Problems) -> Opti
     let services =
         |top: &mut Section<'_>| top.section("services").map(|section| services(section, base));
     let mut services = top.required("services", services);
+    if address == Some(PublicAddress::Elastic) && hosts.is_some() {
+        top.problem("address", "is for hosts on EC2, and `hosts` names existing ones: remove one");
+    }
     top.finish();
     if let Some(shared) = shared {
         for service in services.iter_mut().flatten().filter(|it| it.database().is_none()) {
@@ -75,6 +81,7 @@ pub(super) fn config(root: &Value, origin: &Origin, problems: &Problems) -> Opti
         region,
         instance_type: instance_type.unwrap_or_else(|| "t2.xlarge".into()),
         image: image.unwrap_or(Image::Ubuntu1804),
+        address: address.unwrap_or(PublicAddress::Auto),
         ssh: ssh.unwrap_or_else(|| Ssh { user: "ubuntu".into(), key: None }),
         security_group: group.unwrap_or_else(|| security_group_of(&stack, None, None)),
         docker: docker.unwrap_or(DockerSource::Distro),

@@ -150,8 +150,8 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::ServiceUrls;
     use crate::config::tests::{accepted, errors};
+    use crate::config::{PublicAddress, ServiceUrls};
 
     #[test]
     fn a_domain_has_a_service_answer_https_on_hosts() {
@@ -178,6 +178,17 @@ mod tests {
         assert_eq!(secrets(0), ["ACME_CA_FILE"]);
         assert_eq!(secrets(1), ["TLS_CERTIFICATE_FILE", "TLS_KEY_FILE"]);
         assert!(!config.services[1].env.contains_key("ACME_DIRECTORY"));
+    }
+
+    #[test]
+    fn addresses_that_stay_are_for_hosts_on_ec2() {
+        let text = |keys: &str| format!("stack: s\n{keys}\nservices: {{e: {{build: e}}}}");
+        assert_eq!(accepted(&text("address: elastic")).address, PublicAddress::Elastic);
+        assert_eq!(accepted(&text("")).address, PublicAddress::Auto);
+        let error = errors(&text("address: static"));
+        assert!(error.contains("address: must be auto or elastic"), "{error}");
+        let error = errors(&text("address: elastic\nhosts: {e: 10.0.0.1}"));
+        assert!(error.contains("address: is for hosts on EC2"), "{error}");
     }
 
     #[test]

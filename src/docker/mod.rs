@@ -18,6 +18,7 @@ mod data;
 mod files;
 mod secrets;
 mod switch;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -34,7 +35,10 @@ pub use compare::compare;
 pub use container::{Container, ContainerStatus, facts, inspect, last_lines, logs, report};
 pub use data::{DataStep, carry, data, run_data, upload_copy};
 pub use secrets::read_reminder_key;
-pub use switch::{Record, SwitchOutcome, deploy, history, note_kept, rollback, undo};
+pub use switch::{
+    Record, SwitchOutcome, deploy, go_on, history, note_kept, rollback, step_aside, undo,
+};
+pub use tls::{TlsFiles, read_tls, write_tls};
 
 /// Waiting for cloud-init and for the package manager's lock, then installing.
 const INSTALL_TIMEOUT: Duration = Duration::from_secs(900);

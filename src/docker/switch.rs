@@ -62,6 +62,29 @@ pub async fn rollback(host: &Host, service: &Service) -> Result<SwitchOutcome, H
     switch(host, service, "rollback", "", "").await
 }
 
+/// How long a service waits for its host to be terminated, in seconds, before it goes on.
+const ASIDE_SECONDS: &str = "60";
+
+/// Stops a service whose address is about to move to another host. New connections wait meanwhile.
+pub async fn step_aside(host: &Host, service: &Service) -> Result<(), HostError> {
+    host.run("finishing what is under way", aside("stop", service)).await.map(drop)
+}
+
+/// Makes a service go on whose address has not moved.
+pub async fn go_on(host: &Host, service: &Service) -> Result<(), HostError> {
+    host.run("starting the service again", aside("go-on", service)).await.map(drop)
+}
+
+fn aside(step: &str, service: &Service) -> Command {
+    let script = container_script!("step-aside.sh");
+    Command::script(script, &[step, &container(service), &ports(service), ASIDE_SECONDS])
+}
+
+/// The ports of a service, as scripts read them.
+fn ports(service: &Service) -> String {
+    service.ports().iter().map(u16::to_string).collect::<Vec<_>>().join(" ")
+}
+
 async fn switch(
     host: &Host,
     service: &Service,
@@ -70,7 +93,7 @@ async fn switch(
     secrets: &str,
 ) -> Result<SwitchOutcome, HostError> {
     let script = container_script!("container-switch.sh");
-    let ports = service.ports().iter().map(u16::to_string).collect::<Vec<_>>().join(" ");
+    let ports = ports(service);
     let published = service.published().join(" ");
     let (name, operator) = (container(service), operator());
     let arguments =

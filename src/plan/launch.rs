@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use ec2::{Instance, InstanceState};
+use ec2::{ElasticIp, Instance, InstanceState};
 
 use super::{Action, Operation};
 
@@ -12,6 +12,8 @@ use super::{Action, Operation};
 pub struct LaunchSpec<'a> {
     /// The services, one instance each.
     pub services: &'a [String],
+    /// The Elastic IP addresses that there are, if the services are to have some.
+    pub addresses: Option<&'a [ElasticIp]>,
     /// The services whose data are in a database, and not on their hosts.
     pub databases: &'a [String],
     /// What the instances need, and is to be changed before they are launched.
@@ -52,12 +54,15 @@ pub fn plan(wanted: LaunchSpec<'_>, instances: &[Instance], now: u32) -> LaunchP
     let carry = wanted.services.iter().filter_map(|service| wanted.carry_over(service, &replaced));
     let carry: Vec<_> = carry.collect();
     let seed = wanted.services.iter().filter_map(|service| wanted.seed(service, &carry, &replaced));
-    let begin = wanted.setup.iter().cloned().chain(begin).chain(seed);
+    let allocate = wanted.services.iter().filter_map(|service| wanted.allocate(service));
+    let begin = wanted.setup.iter().cloned().chain(allocate).chain(begin).chain(seed);
+    let address = wanted.services.iter();
+    let address = address.filter_map(|it| wanted.move_address(it, &resumed, &replaced));
     let terminate = replaced.iter().map(|instance| wanted.terminate(instance, &carry));
     let operations = if wanted.terminate_first {
-        terminate.chain(begin).collect()
+        terminate.chain(begin).chain(address).collect()
     } else {
-        begin.chain(carry.clone()).chain(terminate).collect()
+        begin.chain(carry.clone()).chain(address).chain(terminate).collect()
     };
     let used = instances.iter().map(|instance| instance.generation).max().unwrap_or(0);
     let generation = if resumed.is_empty() { now.max(used.saturating_add(1)) } else { newest };
@@ -81,6 +86,39 @@ impl LaunchSpec<'_> {
         let reason = if is_running { "`up` replaces hosts" } else { "there is no host" };
         let (instance_type, image) = (self.instance_type.into(), self.image.into());
         Operation::new(service, Action::Launch { instance_type, image }, reason)
+    }
+
+    /// The Elastic IP address of a service, if it is to have one and has.
+    fn address(&self, service: &str) -> Option<&ElasticIp> {
+        self.addresses?.iter().find(|it| it.service == service)
+    }
+
+    fn allocate(&self, service: &str) -> Option<Operation> {
+        let is_missing = self.addresses.is_some() && self.address(service).is_none();
+        let reason = "the service keeps it from launch to launch";
+        is_missing.then(|| Operation::new(service, Action::AllocateAddress, reason))
+    }
+
+    /// An address leads to the old host until the new one serves, if the old one does.
+    fn move_address(
+        &self,
+        service: &str,
+        resumed: &[&Instance],
+        replaced: &[&Instance],
+    ) -> Option<Operation> {
+        let ElasticIp { address, instance, .. } = self.address(service)?;
+        let leads_to = |it: &&&Instance| Some(&it.id) == instance.as_ref();
+        if resumed.iter().any(|it| leads_to(&it) && it.service == service) {
+            return None;
+        }
+        let serves = replaced.iter().find(leads_to).filter(|it| it.serving && it.is_running());
+        let from = serves.filter(|_| !self.terminate_first).map(|it| Box::new((*it).clone()));
+        let reason = match &from {
+            Some(old) => format!("the new host takes it over from {}", old.id),
+            None => "the new host gets it".into(),
+        };
+        let action = Action::MoveAddress { address: *address, from };
+        Some(Operation::new(service, action, reason))
     }
 
     /// Data are carried over from the newest instance that has served.
@@ -148,6 +186,14 @@ impl LaunchPlan {
     pub fn source(&self, service: &str) -> Option<&Instance> {
         self.operations.iter().find_map(|operation| match &operation.action {
             Action::CarryOver { from, .. } if operation.is_of(service) => Some(&**from),
+            _ => None,
+        })
+    }
+
+    /// The old host that serves at a service's address until the new one takes it over.
+    pub fn address_holder(&self, service: &str) -> Option<&Instance> {
+        self.operations.iter().find_map(|operation| match &operation.action {
+            Action::MoveAddress { from, .. } if operation.is_of(service) => from.as_deref(),
             _ => None,
         })
     }

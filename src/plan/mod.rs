@@ -6,7 +6,7 @@ pub mod launch;
 pub mod local;
 pub mod price;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use ec2::Instance;
 use serde::{Serialize, Serializer};
@@ -115,6 +115,15 @@ pub enum Action {
     },
     /// Import the public key that new instances accept.
     ImportKey,
+    /// Allocate an Elastic IP address for the service.
+    AllocateAddress,
+    /// Make an Elastic IP address lead to the service's host.
+    MoveAddress {
+        /// The address.
+        address: IpAddr,
+        /// The host that serves at it, if there is one.
+        from: Option<Box<Instance>>,
+    },
     /// Terminate an instance.
     Terminate {
         /// The instance.
@@ -192,6 +201,8 @@ impl Action {
             Self::Launch { .. } => "launch",
             Self::Resume { .. } => "resume",
             Self::CarryOver { .. } => "carry over",
+            Self::AllocateAddress => "allocate",
+            Self::MoveAddress { .. } => "move",
             Self::Terminate { .. } => "terminate",
         }
     }
@@ -213,6 +224,8 @@ impl Action {
             Self::ImportKey => "the key that logs in".into(),
             Self::Launch { instance_type, image } => format!("{instance_type} with {image}"),
             Self::Resume { instance } | Self::Terminate { instance, .. } => instance.id.clone(),
+            Self::AllocateAddress => "Elastic IP address".into(),
+            Self::MoveAddress { address, .. } => address.to_string(),
             Self::CarryOver { from, .. } => format!("data of {}", from.id),
         }
     }

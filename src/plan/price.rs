@@ -9,7 +9,7 @@ const REGION: &str = "us-east-1";
 /// Hours of a month, as AWS's calculator counts them.
 const HOURS_A_MONTH: f64 = 730.0;
 
-/// Linux on demand, in USD an hour, by AWS's price list.
+/// Linux on demand without an address, in USD an hour, by AWS's price list.
 const HOURLY: &[(&str, f64)] = &[
     ("t2.nano", 0.0058),
     ("t2.micro", 0.0116),
@@ -33,6 +33,9 @@ const HOURLY: &[(&str, f64)] = &[
     ("c5.2xlarge", 0.34),
 ];
 
+/// A public IPv4 address, elastic or not, in USD an hour, by AWS's price list.
+const ADDRESS_HOURLY: f64 = 0.005;
+
 /// What hosts cost, in USD.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Cost {
@@ -46,9 +49,11 @@ pub struct Cost {
     pub as_of: &'static str,
 }
 
-/// The price of an instance type, in USD an hour; `None` if it is not in the table.
+/// The price of a host of a type with its public address, in USD an hour; `None` if the type is not
+/// in the table.
 pub fn hourly(instance_type: &str) -> Option<f64> {
-    HOURLY.iter().find(|(known, _)| *known == instance_type).map(|(_, price)| *price)
+    let price = HOURLY.iter().find(|(known, _)| *known == instance_type).map(|(_, price)| *price);
+    Some(price? + ADDRESS_HOURLY)
 }
 
 /// The price of several hosts of a type; `None` if it is not in the table.
@@ -63,7 +68,7 @@ mod tests {
     #[test]
     fn hosts_cost_what_the_table_says() {
         let cost = super::cost("t2.xlarge", 2).unwrap();
-        assert!((cost.hourly - 0.3712).abs() < 1e-9 && (cost.monthly - 270.976).abs() < 1e-6);
+        assert!((cost.hourly - 0.3812).abs() < 1e-9 && (cost.monthly - 278.276).abs() < 1e-6);
         assert_eq!(super::cost("x9.huge", 2), None);
     }
 }

@@ -120,9 +120,10 @@ impl Session {
     pub(crate) fn locate_on(&self, instances: &[Instance]) -> Vec<ServiceLocation> {
         let located = |service: &Service| {
             let serving = instances.iter().filter(|it| it.is_alive() && it.serving);
-            let mut of_service = serving.filter(|it| it.service == service.name.as_str());
-            let (instance, address) = of_service.find_map(|it| Some((it, it.address?)))?;
-            let address = (address, service.port).into();
+            let of_service = serving.filter(|it| it.service == service.name.as_str());
+            // Older ones are left over from a launch that did not come to terminating them.
+            let instance = of_service.max_by_key(|it| it.generation)?;
+            let address = (instance.address?, service.port).into();
             Some(ServiceLocation {
                 service: service.clone(),
                 address,

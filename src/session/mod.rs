@@ -19,7 +19,7 @@ use tokio::sync::OnceCell;
 
 use crate::access::{Keyring, Token};
 use crate::cli::{Output, PlacementArgs, StackArgs, TokenArgs};
-use crate::config::{self, Access, Config};
+use crate::config::{self, Access, Config, PublicAddress};
 use crate::error::Error;
 use crate::local::StackFolder;
 use crate::lock::LockStore;
@@ -78,11 +78,14 @@ impl Session {
 
     /// Fails if a name would have to follow an address that changes with each launch.
     fn check_domains(&self) -> Result<(), Error> {
+        if self.config.address == PublicAddress::Elastic {
+            return Ok(());
+        }
         let Some(service) = self.config.service_with_domain() else { return Ok(()) };
         Err(Error::Request(format!(
             "services.{}.domain: hosts on EC2 get another address with each launch, and a name cannot \
-             follow it: use existing hosts (`hosts:` or --hosts), or `bind` and a proxy of your own",
-            service.name
+             follow it: add `address: elastic` to {}, for addresses that stay",
+            service.name, self.config.origin
         )))
     }
 

@@ -27,7 +27,7 @@ fn a_stack_is_launched_replaced_and_ended_and_nothing_else_is_touched() {
     assert_eq!(plan["operations"].as_array().unwrap().len(), 6, "{plan}");
     assert_eq!(
         (&plan["cost"]["hourly"], &plan["last_time_seconds"]),
-        (&json!(0.3712), &json!(null))
+        (&json!(0.3812), &json!(null))
     );
     assert!(stack.instances().is_empty());
 

@@ -1,6 +1,7 @@
 //! Deployments to real hosts of the testbed: over the EC2 API, SSH and Docker.
 
 mod access;
+mod address;
 mod bench;
 mod change;
 mod copies;
@@ -9,6 +10,7 @@ mod doctor;
 mod existing;
 mod faults;
 mod greeting;
+mod https;
 mod inside;
 mod interrupts;
 mod lifecycle;

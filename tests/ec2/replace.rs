@@ -165,7 +165,7 @@ fn hosts_end_themselves_when_their_time_is_over() {
     let row = stack.status().remove(0);
     let number = |key: &str| row[key].as_f64().unwrap();
     assert!((1.0..120.0).contains(&number("left_seconds")), "{row}");
-    let whole = (number("left_seconds") + number("age_seconds")) * 0.1856 / 3600.0;
+    let whole = (number("left_seconds") + number("age_seconds")) * 0.1906 / 3600.0;
     assert!((number("spent") + number("to_spend") - whole).abs() < 1e-6, "{row}");
     let printed = stack.run(&["status"]).stdout;
     assert!(printed.contains("EXPIRES IN") && printed.contains(" USD"), "{printed}");

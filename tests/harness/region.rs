@@ -42,9 +42,14 @@ impl Stack {
 
     /// Describes other services than before.
     pub(crate) fn describe(&self, services: &str) {
+        self.describe_with("", services);
+    }
+
+    /// The same, with more keys of the stack, each with its line end.
+    pub(crate) fn describe_with(&self, keys: &str, services: &str) {
         let (name, access) = (&self.name, self.access);
         self.world.describe(&format!(
-            "stack: {name}\nregion: us-east-1\n{access}\
+            "{keys}stack: {name}\nregion: us-east-1\n{access}\
              security_group: {{name: {name}, ssh_from: 127.0.0.0/8}}\nservices:\n{services}"
         ));
     }
@@ -146,6 +151,11 @@ impl Drop for Stack {
         self.faults(&serde_json::json!({}));
         for id in self.instances() {
             self.call(&format!("Action=TerminateInstances&InstanceId.1={id}"));
+        }
+        let tagged = format!("Filter.1.Name=tag:eventpost:stack&Filter.1.Value.1={}", self.name);
+        let addresses = self.call(&format!("Action=DescribeAddresses&{tagged}"));
+        for id in elements(&addresses, "allocationId") {
+            self.call(&format!("Action=ReleaseAddress&AllocationId={id}"));
         }
     }
 }

@@ -150,6 +150,10 @@ fn hint(code: Option<&str>) -> &'static str {
             ". The account's quota is used up: ask AWS for a higher one, or use --fresh \
              --terminate-first after `eventpost backup`"
         }
+        "AddressLimitExceeded" => {
+            ". Release an address that nobody uses, or ask AWS for a higher quota of Elastic IP \
+             addresses"
+        }
         "RequestLimitExceeded" | "Throttling" => {
             ". AWS throttles this account's calls: run the same command again in a moment"
         }

@@ -1,4 +1,4 @@
-//! EC2: instances, security groups, key pairs and the lock of a stack. No type of the SDK
+//! EC2: instances, addresses, security groups, key pairs and the lock of a stack. No type of the SDK
 //! leaves this crate.
 //!
 //! AWS is the state: everything carries the stack's tags from the call that creates it, so that
@@ -7,6 +7,7 @@
 //!
 //! Without the feature `sdk`, the same interface compiles in seconds and fails to connect.
 
+mod address;
 mod error;
 mod instance;
 mod model;
@@ -15,6 +16,7 @@ mod sdk;
 #[cfg(not(feature = "sdk"))]
 mod without;
 
+pub use address::ElasticIp;
 pub use error::{AccountError, Ec2Error, authorize};
 pub use instance::{Instance, InstanceState};
 pub use model::{

@@ -8,6 +8,7 @@ use ssh::Identity;
 use support::event::Reporter;
 use support::lock::Lock;
 
+use crate::address::ElasticIp;
 use crate::error::{AccountError, Ec2Error};
 use crate::instance::Instance;
 use crate::model::{GroupPlan, GroupSpec, GroupState, Image, Launch, MachineImage, NewInstance};
@@ -64,6 +65,16 @@ unreachable_methods! {
     wait_running(instance: &Instance, reporter: Reporter<'_>) -> Result<Instance, Ec2Error>;
     /// Terminates instances.
     terminate(instances: &[Instance], reporter: Reporter<'_>) -> Result<(), Ec2Error>;
+    /// The addresses of the stack.
+    addresses(stack: &str) -> Result<Vec<ElasticIp>, Ec2Error>;
+    /// Checks whether so many more addresses may be allocated.
+    may_allocate(count: usize) -> Result<(), Ec2Error>;
+    /// Allocates an address for a service.
+    allocate_address(stack: &str, service: &str) -> Result<ElasticIp, Ec2Error>;
+    /// Makes an address lead to an instance.
+    move_address(elastic: &ElasticIp, instance: &str, reporter: Reporter<'_>) -> Result<Instance, Ec2Error>;
+    /// Releases addresses.
+    release_addresses(addresses: &[ElasticIp], reporter: Reporter<'_>) -> Result<(), Ec2Error>;
     /// Makes an instance's metadata service require tokens.
     require_metadata_tokens(id: &str) -> Result<(), Ec2Error>;
     /// Records the host keys of an instance.

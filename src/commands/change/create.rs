@@ -32,7 +32,7 @@ pub(super) async fn create(
         None => InitialData::Existing,
     };
     let tokens = grants.list_and_token();
-    let deployment = Deployment { service, docker, target, artifact, data, tokens };
+    let deployment = Deployment { service, docker, target, artifact, data, tokens, tls: None };
     let mut watch = Stopwatch::start();
     let deployed = deploy::deploy(&deployment, async |_| Ok(()), *reporter, &mut watch).await;
     let (_, ready) = deployed.inspect_err(|error| reporter.failed(error.headline()))?;

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use super::address;
 use super::create::Created;
 use super::execute::{self, Executed};
 use super::rollout::{self, Purpose};
@@ -28,7 +29,9 @@ pub(crate) async fn deploy(args: &Deploy) -> Result<ExitCode, Error> {
     if args.dry_run {
         let plan = session.inspect(async {
             let hosts = session.service_hosts().await?;
-            rollout::preview(&session, &hosts, &args.token, Purpose::Deploy).await
+            let mut plan = rollout::preview(&session, &hosts, &args.token, Purpose::Deploy).await?;
+            plan.operations.splice(0..0, address::operations(&session, &hosts).await?);
+            Ok::<_, Error>(plan)
         });
         let plan = plan.await?;
         return operations::print(session, &plan, args.output.format);
@@ -41,7 +44,11 @@ pub(crate) async fn deploy(args: &Deploy) -> Result<ExitCode, Error> {
 }
 
 async fn deploy_all(args: &Deploy, session: &Session) -> Result<Vec<Row>, Error> {
-    let hosts = session.service_hosts().await?;
+    let mut hosts = session.service_hosts().await?;
+    if address::correct(session, &hosts).await? {
+        // A host that gets an address loses the one that it had.
+        hosts = session.service_hosts().await?;
+    }
     let finish = async |executed: Executed<'_, '_>, _: &Grants| {
         let created = executed.created.into_iter().map(|(rollout, Created { url, .. })| {
             let service = rollout.connection.service.name.to_string();

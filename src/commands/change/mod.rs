@@ -1,6 +1,7 @@
 //! Changes what runs on hosts, which stay, as do their data: `eventpost deploy` and
 //! `rollback`; `history` shows what was changed.
 
+mod address;
 mod create;
 mod deploy;
 pub(super) mod execute;

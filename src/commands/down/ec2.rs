@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use ec2::{Ec2, Instance};
+use ec2::{Ec2, ElasticIp, Instance};
 
 use super::Row;
 use crate::cli::Down;
@@ -12,33 +12,40 @@ use crate::session::Session;
 /// What an interrupt leaves.
 const LEFT: &str = "run `eventpost down` again to remove the rest";
 
+/// What is removed that holds data or that others may rely on.
+struct Doomed {
+    instances: Vec<Instance>,
+    addresses: Vec<ElasticIp>,
+}
+
 pub(super) async fn run(args: &Down, session: Session) -> Result<ExitCode, Error> {
-    let terminated = session.locked("down", async || {
+    let removed = session.locked("down", async || {
         let ec2 = session.ec2().await?;
-        let mut instances = session.inspect(ec2.instances(session.stack())).await?;
-        instances.retain(Instance::is_alive);
-        if !instances.is_empty() && !args.yes {
-            session.confirm(question(&instances, ec2.region())).await?;
+        let doomed = session.inspect(Doomed::find(args, &session, ec2)).await?;
+        if !doomed.is_empty() && !args.yes {
+            session.confirm(doomed.question(ec2.region())).await?;
         }
-        session.run(LEFT, remove(args, &session, ec2, &instances)).await?;
-        Ok(instances)
+        session.run(LEFT, remove(args, &session, ec2, &doomed)).await?;
+        Ok(doomed)
     });
-    let row = |it: Instance| Row { service: it.service, what: Some(it.id), outcome: "terminated" };
-    let rows: Vec<_> = terminated.await?.into_iter().map(row).collect();
+    let rows = removed.await?.into_rows();
     session.print(&rows, args.output.format)?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn remove(
-    args: &Down,
-    session: &Session,
-    ec2: &Ec2,
-    instances: &[Instance],
-) -> Result<(), Error> {
+async fn remove(args: &Down, session: &Session, ec2: &Ec2, doomed: &Doomed) -> Result<(), Error> {
+    let Doomed { instances, addresses } = doomed;
     let reporter = session.reporter("hosts");
     reporter.step("terminating");
     ec2.terminate(instances, reporter).await.inspect_err(|e| reporter.failed(e.to_string()))?;
     reporter.done(format!("{} terminated", instances.len()));
+    if !addresses.is_empty() {
+        let reporter = session.reporter("addresses");
+        reporter.step("releasing");
+        let released = ec2.release_addresses(addresses, reporter).await;
+        released.inspect_err(|error| reporter.failed(error.to_string()))?;
+        reporter.done(format!("{} released", addresses.len()));
+    }
     if !args.keep_network {
         let reporter = session.reporter("network");
         reporter.step("deleting the security group and key pairs");
@@ -50,15 +57,53 @@ async fn remove(
     Ok(())
 }
 
-fn question(instances: &[Instance], region: &str) -> String {
-    let lines = instances.iter().map(|instance| {
-        let Instance { id, service, instance_type, state, .. } = instance;
-        format!("  {id}  {service}, {instance_type}, {state}\n")
-    });
-    let lines = lines.collect::<Vec<_>>().concat();
-    format!(
-        "These hosts in {region} will be terminated, and the data on them will be lost \
-         (data in a PostgreSQL database is kept):\n\
-         {lines}Continue?"
-    )
+impl Doomed {
+    async fn find(args: &Down, session: &Session, ec2: &Ec2) -> Result<Self, Error> {
+        let mut instances = ec2.instances(session.stack()).await?;
+        instances.retain(Instance::is_alive);
+        let addresses =
+            if args.keep_address { Vec::new() } else { ec2.addresses(session.stack()).await? };
+        Ok(Self { instances, addresses })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.instances.is_empty() && self.addresses.is_empty()
+    }
+
+    fn question(&self, region: &str) -> String {
+        let hosts = self.instances.iter().map(|instance| {
+            let Instance { id, service, instance_type, state, .. } = instance;
+            format!("  {id}  {service}, {instance_type}, {state}\n")
+        });
+        let hosts: String = hosts.collect();
+        let addresses = self.addresses.iter();
+        let addresses: String =
+            addresses.map(|it| format!("  {}  {}\n", it.address, it.service)).collect();
+        let mut text = String::new();
+        if !hosts.is_empty() {
+            text += &format!(
+                "These hosts in {region} will be terminated, and the data on them will be lost \
+                 (data in a PostgreSQL database is kept):\n{hosts}"
+            );
+        }
+        if !addresses.is_empty() {
+            text += &format!(
+                "These Elastic IP addresses will be released, and names that lead to them will lead \
+                 nowhere (--keep-address keeps them):\n{addresses}"
+            );
+        }
+        text + "Continue?"
+    }
+
+    fn into_rows(self) -> Vec<Row> {
+        let instance =
+            |it: Instance| Row { service: it.service, what: Some(it.id), outcome: "terminated" };
+        let address = |it: ElasticIp| Row {
+            service: it.service,
+            what: Some(it.address.to_string()),
+            outcome: "released",
+        };
+        let instances = self.instances.into_iter().map(instance);
+        instances.chain(self.addresses.into_iter().map(address)).collect()
+    }
 }

@@ -12,7 +12,7 @@ use support::http::{Client, Endpoint};
 use support::wait::Deadline;
 
 use super::Health;
-use super::row::{Row, drift};
+use super::row::{Row, address_drift, drift};
 use crate::access::Token;
 use crate::cli::Status;
 use crate::config::Service;
@@ -60,8 +60,9 @@ impl Context<'_> {
     async fn instances(self) -> Result<Vec<Row>, Error> {
         let (config, ec2) = (&self.session.config, self.session.ec2().await?);
         let group = config.group_spec();
-        let (mut instances, image, group) = tokio::try_join!(
+        let (mut instances, addresses, image, group) = tokio::try_join!(
             ec2.instances(self.session.stack()),
+            ec2.addresses(self.session.stack()),
             ec2.machine_image(&config.image),
             ec2.group_state(&group),
         )?;
@@ -78,6 +79,7 @@ impl Context<'_> {
             };
             let mut row = Row::of_instance(instance);
             row.drift = drift(config, instance, &image.id, &group, service);
+            row.drift.extend(address_drift(config, instance, &addresses));
             row.drift.extend(own.iter().map(|extra| format!("{} is left over", extra.id)));
             let target = self.identity.and_then(|key| instance_target(config, instance, key));
             rows.push(self.complete(row, service, instance.address, target));

@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use ec2::{GroupState, Instance};
+use ec2::{ElasticIp, GroupState, Instance};
 use serde::Serialize;
 use support::wait::{in_words, unix_seconds};
 
 use super::Health;
-use crate::config::{Access, Config, Service};
+use crate::config::{Access, Config, PublicAddress, Service};
 use crate::health::About;
 use crate::plan::price;
 use crate::report::{Cell, Table};
@@ -198,15 +198,45 @@ pub(super) fn drift(
             drift.push(format!("the security group {id}, `{name}`, is not this stack's"));
         }
         GroupState::Usable { closed, .. } => {
-            let own = closed.iter().filter(|port| **port == 22 || **port == service.port);
+            let needed = service.public_ports();
+            let own = closed.iter().filter(|port| **port == 22 || needed.contains(port));
             drift.extend(own.map(|port| format!("port {port} is closed")));
         }
     }
     drift
 }
 
+/// How the address of an instance differs from what the file describes.
+pub(super) fn address_drift(
+    config: &Config,
+    instance: &Instance,
+    addresses: &[ElasticIp],
+) -> Option<String> {
+    let elastic = addresses.iter().find(|it| it.service == instance.service);
+    match (config.address, elastic) {
+        (PublicAddress::Elastic, None) => {
+            Some("its address ends with the host: `eventpost up` gives it one that stays".into())
+        }
+        (PublicAddress::Elastic, Some(ElasticIp { instance: Some(id), .. }))
+            if *id == instance.id =>
+        {
+            None
+        }
+        (PublicAddress::Elastic, Some(ElasticIp { address, instance, .. })) => {
+            let leads = instance.as_deref().unwrap_or("no host");
+            Some(format!("{address} leads to {leads}: `eventpost deploy` moves it here"))
+        }
+        (PublicAddress::Auto, Some(ElasticIp { address, .. })) => {
+            Some(format!("{address} is Elastic, which the file does not ask for"))
+        }
+        (PublicAddress::Auto, None) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use ec2::InstanceState;
+
     use super::*;
     use crate::config::tests::accepted;
 
@@ -224,6 +254,50 @@ mod tests {
             row.check_storage(Some(storage.into()), config);
             assert_eq!(row.drift, Vec::from_iter(drift));
         }
+    }
+
+    #[test]
+    fn an_address_that_leads_elsewhere_is_drift() {
+        let elastic = accepted("stack: s\naddress: elastic\nservices: {e: {build: e}}");
+        let auto = accepted("stack: s\nservices: {e: {build: e}}");
+        let address = |instance: Option<&str>| ElasticIp {
+            id: "eipalloc-1".into(),
+            address: "203.0.113.7".parse().unwrap(),
+            service: "e".into(),
+            instance: instance.map(String::from),
+        };
+        for (config, addresses, drift) in [
+            (&auto, vec![], None),
+            (&elastic, vec![address(Some("i-1"))], None),
+            (&elastic, vec![address(Some("i-2"))], Some("203.0.113.7 leads to i-2")),
+            (&elastic, vec![address(None)], Some("203.0.113.7 leads to no host")),
+            (&elastic, vec![], Some("its address ends with the host")),
+            (&auto, vec![address(Some("i-1"))], Some("203.0.113.7 is Elastic")),
+        ] {
+            let found = drift_of_address(config, &addresses);
+            assert_eq!(found.is_some(), drift.is_some(), "{found:?}");
+            assert!(drift.is_none_or(|part| found.as_ref().unwrap().contains(part)), "{found:?}");
+        }
+    }
+
+    fn drift_of_address(config: &Config, addresses: &[ElasticIp]) -> Option<String> {
+        let instance = Instance {
+            id: "i-1".into(),
+            service: "e".into(),
+            generation: 1,
+            serving: true,
+            in_database: false,
+            state: InstanceState::Running,
+            address: None,
+            dns: None,
+            instance_type: "t2.xlarge".into(),
+            image: "ami-1".into(),
+            launched: 0,
+            launched_by: None,
+            expires: None,
+            host_keys: Vec::new(),
+        };
+        address_drift(config, &instance, addresses)
     }
 
     #[test]

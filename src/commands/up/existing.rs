@@ -28,7 +28,7 @@ pub(super) async fn run(
     let work = async || session.run(LEFT, bring_up_all(args, &session, fixtures)).await;
     let rows = session.locked("up", work);
     let rows = rows.await?;
-    super::suggest_https(&session);
+    super::explain_addresses(&session, &rows).await;
     session.print(&rows, args.plan.output.format)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -65,7 +65,8 @@ async fn finish_all(
 ) -> Result<Vec<Row>, Error> {
     let row = |connection: &Connection<'_>, outcome, url, steps| {
         let service = connection.service.name.to_string();
-        Row { service, outcome, host: connection.address().to_string(), url, steps }
+        let address = connection.address();
+        Row { service, outcome, host: address.to_string(), address: Some(address), url, steps }
     };
     let created = executed.created.into_iter();
     let mut rows: Vec<_> =

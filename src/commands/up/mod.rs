@@ -3,7 +3,9 @@
 mod ec2;
 mod existing;
 mod local;
+mod names;
 
+use std::net::IpAddr;
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -52,6 +54,8 @@ struct Row {
     service: String,
     outcome: &'static str,
     host: String,
+    #[serde(skip)]
+    address: Option<IpAddr>,
     url: String,
     /// How long each step took, in order.
     steps: Vec<Step>,
@@ -73,10 +77,25 @@ impl Table for Row {
     }
 }
 
+/// Says where names have to lead, and how services without a name get HTTPS.
+async fn explain_addresses(session: &Session, rows: &[Row]) {
+    for service in &session.config.services {
+        let row = rows.iter().find(|row| row.service == service.name.as_str());
+        if let (Some(domain), Some(address)) = (service.domain(), row.and_then(|row| row.address))
+            && let Err(problem) = names::check(domain, address).await
+        {
+            session.reporter(service.name.as_str()).warning(problem);
+        }
+    }
+    if session.config.services.iter().any(|service| service.tls.is_none()) {
+        suggest_https(session);
+    }
+}
+
 /// Says how the services get HTTPS, which they do not have by themselves.
 fn suggest_https(session: &Session) {
     session.reporter("https").done(
-        "the services answer by plain HTTP; for HTTPS, put a proxy or load balancer that \
+        "services without a `domain` answer by plain HTTP; give them one, or put a proxy that \
          terminates TLS in front of them: docs/security.md, HTTPS",
     );
 }

@@ -24,6 +24,7 @@ fn instance(id: &str, service: &str, generation: u32, serving: bool, state: &str
 fn planned(services: &[&str], instances: &[Instance], fresh: bool) -> LaunchPlan {
     let services: Vec<_> = services.iter().map(|name| (*name).to_owned()).collect();
     let wanted = LaunchSpec {
+        addresses: None,
         databases: &[],
         services: &services,
         setup: &[],
@@ -183,4 +184,69 @@ fn hosts_can_be_terminated_before_the_launch() {
     };
     let plan = plan(wanted, &[instance("i-1", "events", 7, true, "running")], 100);
     assert_eq!(texts(&plan), ["events: terminate i-1, data lost", NEW_EVENTS]);
+}
+
+fn elastic(instance: Option<&str>) -> ElasticIp {
+    ElasticIp {
+        id: "eipalloc-1".into(),
+        address: "203.0.113.7".parse().unwrap(),
+        service: "events".into(),
+        instance: instance.map(String::from),
+    }
+}
+
+/// The operations on addresses, each as its verb and reason, and who serves at the address.
+fn with_address(
+    addresses: &[ElasticIp],
+    instances: &[Instance],
+    terminate_first: bool,
+) -> (Vec<String>, Option<String>) {
+    let services = ["events".to_owned()];
+    let wanted = LaunchSpec {
+        addresses: Some(addresses),
+        databases: &[],
+        services: &services,
+        setup: &[],
+        fixtures: &BTreeMap::new(),
+        instance_type: "t2.xlarge",
+        image: "ami-1",
+        fresh: true,
+        terminate_first,
+    };
+    let plan = plan(wanted, instances, 100);
+    let is_address =
+        |it: &&Operation| matches!(it.action, Action::AllocateAddress | Action::MoveAddress { .. });
+    let operations = plan.operations.iter().filter(is_address);
+    let texts = operations.map(|it| format!("{}: {}", it.action.verb(), it.reason)).collect();
+    (texts, plan.address_holder("events").map(|it| it.id.clone()))
+}
+
+#[test]
+fn an_address_leads_to_the_old_host_until_the_new_one_serves() {
+    let old = instance("i-1", "events", 1, true, "running");
+    let (operations, holder) = with_address(&[elastic(Some("i-1"))], &[old.clone()], false);
+    assert_eq!(operations, ["move: the new host takes it over from i-1"]);
+    assert_eq!(holder.as_deref(), Some("i-1"));
+    // Nobody serves there: the new host gets it as soon as it runs.
+    let gone = instance("i-1", "events", 1, true, "stopped");
+    for (address, instances, terminate_first) in [
+        (elastic(Some("i-1")), vec![old.clone()], true),
+        (elastic(Some("i-1")), vec![gone], false),
+        (elastic(Some("i-9")), vec![old.clone()], false),
+        (elastic(None), vec![old.clone()], false),
+    ] {
+        let (operations, holder) = with_address(&[address], &instances, terminate_first);
+        assert_eq!(operations, ["move: the new host gets it"], "{instances:?}");
+        assert_eq!(holder, None);
+    }
+}
+
+#[test]
+fn a_service_without_an_address_gets_one_and_a_resumed_host_keeps_it() {
+    let (operations, holder) = with_address(&[], &[], false);
+    assert_eq!(operations, ["allocate: the service keeps it from launch to launch"]);
+    assert_eq!(holder, None);
+    let resumed = instance("i-1", "events", 1, false, "running");
+    let (operations, _) = with_address(&[elastic(Some("i-1"))], &[resumed], false);
+    assert_eq!(operations, [""; 0]);
 }

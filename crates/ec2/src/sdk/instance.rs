@@ -211,7 +211,7 @@ impl Ec2 {
     }
 
     /// An instance by its id; `None` if EC2 does not know it, or not yet.
-    async fn describe(&self, id: &str) -> Result<Option<Instance>, Ec2Error> {
+    pub(super) async fn describe(&self, id: &str) -> Result<Option<Instance>, Ec2Error> {
         let found = self.client.describe_instances().instance_ids(id).send().await;
         match found.map_err(|e| self.failed("DescribeInstances", &e)) {
             Ok(found) => {

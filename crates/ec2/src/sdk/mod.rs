@@ -1,5 +1,6 @@
 //! EC2 by AWS's SDK.
 
+mod address;
 mod client;
 mod diagnose;
 mod group;
@@ -13,6 +14,7 @@ mod tags;
 
 pub use client::Ec2;
 
+use crate::address::ElasticIp;
 use crate::error::{AccountError, Ec2Error};
 use crate::instance::{Instance, InstanceState};
 use crate::model::{GroupPlan, GroupState, Ingress, Launch, MachineImage, NewInstance};

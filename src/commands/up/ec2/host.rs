@@ -2,24 +2,27 @@
 
 use std::sync::PoisonError;
 
-use ec2::{Ec2, Instance, Launch, NewInstance};
+use ec2::{Ec2, ElasticIp, Instance, Launch, NewInstance};
 use ssh::{Command, Host, Identity};
 use support::event::Reporter;
 use tokio::sync::watch;
 
+use super::address::{Addresses, Certificates, final_address};
 use super::{Row, Work};
 use crate::config::{Service, ServiceUrls};
 use crate::deploy::{self, Deployment, InitialData, PendingArtifact, Stopwatch};
 use crate::error::Error;
 use crate::fixtures::Fixtures;
 use crate::health::Ready;
-use crate::session::{Grants, instance_target, urls};
+use crate::session::{Grants, instance_target, url_of, urls};
 
 /// What the hosts of a run share.
 pub(super) struct Run<'a> {
     pub(super) work: &'a Work<'a>,
     pub(super) launch: Launch,
     pub(super) grants: &'a Grants,
+    pub(super) addresses: Addresses,
+    pub(super) certificates: Certificates,
     /// The URLs of the services whose hosts have an address already.
     pub(super) urls: watch::Sender<ServiceUrls>,
 }
@@ -28,6 +31,8 @@ pub(super) struct Run<'a> {
 pub(super) struct NewHost {
     pub(super) service: Service,
     pub(super) instance: Instance,
+    /// The address that still leads to the old host.
+    pub(super) elastic: Option<ElasticIp>,
     pub(super) host: Host,
     pub(super) ready: Ready,
     pub(super) watch: Stopwatch,
@@ -40,6 +45,7 @@ impl NewHost {
             service: self.service.name.to_string(),
             outcome: "launched",
             host: format!("{} {address}", self.instance.id),
+            address: self.instance.address,
             url: self.url(),
             steps: self.watch.steps(),
         }
@@ -49,6 +55,7 @@ impl NewHost {
     pub(super) fn url(&self) -> String {
         let (path, port) = (self.service.collection(), self.service.port);
         match &self.instance.dns {
+            _ if self.service.tls.is_some() => url_of(&self.service, self.ready.endpoint()),
             Some(name) if port == 80 => format!("http://{name}{path}"),
             Some(name) => format!("http://{name}:{port}{path}"),
             None => self.ready.endpoint().url(&path),
@@ -69,7 +76,8 @@ pub(super) async fn bring_up<'a>(
     let work = async {
         let instance = launch_or_resume(run, service, reporter).await?;
         let instance = ec2.wait_running(&instance, reporter).await?;
-        let service = with_urls(run, service, &instance).await;
+        let (instance, elastic) = give_address(run, service, instance, reporter).await?;
+        let service = with_urls(run, service, &instance, elastic.as_ref()).await;
         watch.lap("launch");
         let target = instance_target(&session.config, &instance, &survey.identity);
         let no_address = || Error::NoAddress { instance: instance.id.clone() };
@@ -80,22 +88,50 @@ pub(super) async fn bring_up<'a>(
             None => InitialData::Existing,
         };
         let (docker, tokens) = (session.config.docker, run.grants.list_and_token());
-        let deployment = Deployment { service: &service, docker, target, artifact, data, tokens };
+        let tls = run.certificates.get(service.name.as_str());
+        let deployment =
+            Deployment { service: &service, docker, target, artifact, data, tokens, tls };
         let secure = async |host: &Host| secure(ec2, &instance, host).await;
         let (host, ready) = deploy::deploy(&deployment, secure, reporter, &mut watch).await?;
-        Ok((service, instance, host, ready))
+        Ok((service, instance, elastic, host, ready))
     };
-    let (service, instance, host, ready) =
+    let (service, instance, elastic, host, ready) =
         work.await.inspect_err(|error: &Error| reporter.failed(error.headline()))?;
-    Ok(NewHost { service, instance, host, ready, watch })
+    Ok(NewHost { service, instance, elastic, host, ready, watch })
+}
+
+/// Gives a new host the address of its service, unless an old host still serves there: then the
+/// address is returned, and moves later.
+async fn give_address(
+    run: &Run<'_>,
+    service: &Service,
+    instance: Instance,
+    reporter: Reporter<'_>,
+) -> Result<(Instance, Option<ElasticIp>), Error> {
+    let name = service.name.as_str();
+    let Some(elastic) = run.addresses.get(name) else { return Ok((instance, None)) };
+    if run.work.plan.address_holder(name).is_some() {
+        return Ok((instance, Some(elastic.clone())));
+    }
+    if instance.address == Some(elastic.address) {
+        return Ok((instance, None));
+    }
+    reporter.step(format!("giving it {}", elastic.address));
+    Ok((run.work.ec2.move_address(elastic, &instance.id, reporter).await?, None))
 }
 
 /// The service with the URLs of the others. Waits until all hosts have an address, which they
 /// get within seconds of each other.
-async fn with_urls(run: &Run<'_>, service: &Service, instance: &Instance) -> Service {
+async fn with_urls(
+    run: &Run<'_>,
+    service: &Service,
+    instance: &Instance,
+    elastic: Option<&ElasticIp>,
+) -> Service {
     let config = &run.work.session.config;
     run.urls.send_modify(|all| {
-        let own = instance.address.map(|it| urls(service, it, instance.dns.as_deref()));
+        let address = final_address(instance, elastic);
+        let own = address.map(|(address, dns)| urls(service, address, dns.as_deref()));
         all.insert(service.name.to_string(), own.unwrap_or_default());
     });
     let mut all = run.urls.subscribe();

@@ -1,6 +1,7 @@
 //! `eventpost up` on EC2: launches new hosts beside the old ones, carries their data over, and
 //! terminates the old ones only when the new ones serve. An interrupted launch is resumed.
 
+mod address;
 mod carry;
 mod host;
 mod survey;
@@ -11,9 +12,9 @@ use std::time::{Duration, Instant};
 
 use ec2::{Ec2, Instance, Launch};
 use futures_util::future::{join_all, try_join_all};
-use ssh::{Host, HostError};
+use ssh::Host;
 use support::event::Reporter;
-use support::wait::{Deadline, unix_seconds};
+use support::wait::unix_seconds;
 use tokio::sync::watch;
 
 use self::carry::CarryOver;
@@ -28,7 +29,7 @@ use crate::error::Error;
 use crate::fixtures::AllFixtures;
 use crate::plan::Plan;
 use crate::plan::launch::LaunchPlan;
-use crate::session::{Grants, Session, instance_target};
+use crate::session::{Grants, Session};
 
 /// A host that serves answers at once.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -66,7 +67,7 @@ pub(super) async fn run(
         work.run().await.map_err(|error| work.kept(error))
     });
     let rows = rows.await?;
-    super::suggest_https(&session);
+    super::explain_addresses(&session, &rows).await;
     session.folder.set_last_up(begin.elapsed().as_secs_f64())?;
     session.print(&rows, args.plan.output.format)?;
     Ok(ExitCode::SUCCESS)
@@ -91,7 +92,7 @@ impl Work<'_> {
     async fn run(&self) -> Result<Vec<Row>, Error> {
         let carry = CarryOver::new(self.session, &self.survey.identity, &self.plan)?;
         let built = self.session.run(LEFT, self.build(&carry)).await;
-        let new = match built {
+        let mut new = match built {
             Ok(new) => new,
             Err(error) => {
                 // The old hosts continue where they were.
@@ -102,6 +103,7 @@ impl Work<'_> {
         // A signal waits for this, which takes a second or two: in the middle of it, nobody
         // would know which hosts are the right ones.
         carry.commit(self.ec2, &new).await?;
+        self.take_over(&mut new).await?;
         for host in &new {
             let reporter = self.session.reporter(host.service.name.as_str());
             reporter.done(format!("serves at {}", host.url()));
@@ -119,6 +121,7 @@ impl Work<'_> {
         // Data that cannot be carried over must be known before anything is launched.
         carry.check().await?;
         let grants = self.grants().await?;
+        let certificates = self.certificates().await;
         if self.args.plan.terminate_first {
             self.terminate_old().await?;
         }
@@ -137,7 +140,14 @@ impl Work<'_> {
             by: docker::operator(),
             expires: self.args.ttl.map(|ttl| unix_seconds() + ttl.as_secs()),
         };
-        let run = Run { work: self, launch, grants: &grants, urls: watch::Sender::default() };
+        let run = Run {
+            work: self,
+            launch,
+            grants: &grants,
+            addresses: self.addresses().await?,
+            certificates,
+            urls: watch::Sender::default(),
+        };
         let new = config.services.iter().map(|service| {
             let artifact = deploy::artifact(config, service, self.session.sink());
             bring_up(&run, service, &self.fixtures[&service.name], artifact)
@@ -170,7 +180,7 @@ impl Work<'_> {
         let (reporter, all) = (self.session.reporter("access"), old.len());
         reporter.step("connecting to the old hosts");
         let connect = old.into_iter().map(async |(instance, service)| {
-            Some((self.connect(&instance, reporter).await?, service))
+            Some((self.connect_if_possible(&instance, reporter).await?, service))
         });
         let connected: Vec<_> = join_all(connect).await.into_iter().flatten().collect();
         reporter.done(format!("connected to {} of {all} old hosts", connected.len()));
@@ -179,16 +189,18 @@ impl Work<'_> {
 
     /// A host that serves. One that cannot be connected to is replaced all the same, but without
     /// its list of tokens.
-    async fn connect(&self, instance: &Instance, reporter: Reporter<'_>) -> Option<Host> {
-        let target = instance_target(&self.session.config, instance, &self.survey.identity)?;
-        let connected = ssh::connect(&target, Deadline::after(CONNECT_TIMEOUT), reporter).await;
-        let warn = |error: &HostError| {
+    async fn connect_if_possible(
+        &self,
+        instance: &Instance,
+        reporter: Reporter<'_>,
+    ) -> Option<Host> {
+        let warn = |error: &Error| {
             reporter.warning(format!(
                 "{error}. The list of tokens of this machine is used, which may be older than the \
                  host's: `eventpost token list` shows it"
             ));
         };
-        connected.inspect_err(warn).ok()
+        self.connect(instance, reporter).await.inspect_err(warn).ok()
     }
 
     /// Terminates the hosts that the new ones replace.

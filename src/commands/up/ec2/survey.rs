@@ -1,6 +1,6 @@
 //! Looks at the account before anything is changed, and plans from what is there.
 
-use ec2::{Ec2, GroupChange, GroupPlan, Instance, MachineImage};
+use ec2::{Ec2, Ec2Error, ElasticIp, GroupChange, GroupPlan, Instance, MachineImage};
 use futures_util::future::join_all;
 use ssh::Identity;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use support::wait::{Deadline, unix_seconds};
 
 use crate::access::Token;
 use crate::cli;
-use crate::config::Config;
+use crate::config::{Config, PublicAddress, Service};
 use crate::error::Error;
 use crate::fixtures::AllFixtures;
 use crate::health;
@@ -29,6 +29,20 @@ pub(super) struct Survey {
     /// Whether the account has the key that logs in.
     has_key: bool,
     pub(super) instances: Vec<Instance>,
+    /// The stack's Elastic IP addresses.
+    pub(super) addresses: Vec<ElasticIp>,
+}
+
+/// The stack's addresses. Fails if those that the services lack cannot be allocated.
+async fn addresses(config: &Config, ec2: &Ec2) -> Result<Vec<ElasticIp>, Ec2Error> {
+    let addresses = ec2.addresses(config.stack.as_str()).await?;
+    if config.address == PublicAddress::Elastic {
+        let has =
+            |service: &&Service| addresses.iter().any(|it| it.service == service.name.as_str());
+        let missing = config.services.iter().filter(|it| !has(it)).count();
+        ec2.may_allocate(missing).await?;
+    }
+    Ok(addresses)
 }
 
 impl Survey {
@@ -48,14 +62,20 @@ impl Survey {
             }
         };
         let spec = config.group_spec();
-        let (image, instances, group, key) =
-            tokio::join!(image, ec2.instances(stack), ec2.plan_group(&spec), key);
-        match (identity, image, instances, group, key) {
-            (Ok(identity), Ok(image), Ok(instances), Ok(group), Ok(has_key)) => {
-                Ok(Self { identity, image, group, has_key, instances })
+        let (image, instances, addresses, group, key) = tokio::join!(
+            image,
+            ec2.instances(stack),
+            addresses(config, ec2),
+            ec2.plan_group(&spec),
+            key
+        );
+        match (identity, image, instances, addresses, group, key) {
+            (Ok(identity), Ok(image), Ok(instances), Ok(addresses), Ok(group), Ok(has_key)) => {
+                Ok(Self { identity, image, group, has_key, instances, addresses })
             }
-            (identity, image, instances, group, key) => {
-                let calls = [image.err(), instances.err()].into_iter().flatten().map(Error::Ec2);
+            (identity, image, instances, addresses, group, key) => {
+                let calls = [image.err(), instances.err(), addresses.err()];
+                let calls = calls.into_iter().flatten().map(Error::Ec2);
                 let account = [group.err(), key.err()].into_iter().flatten().map(Error::Account);
                 let errors = identity.err().into_iter().chain(calls).chain(account);
                 Err(Error::several(errors.collect()))
@@ -74,7 +94,9 @@ impl Survey {
         let fixtures = fixtures.iter().filter(|_| !args.no_seed);
         let databases = config.services.iter().filter(|it| it.database().is_some());
         let databases: Vec<_> = databases.map(|it| it.name.to_string()).collect();
+        let is_elastic = config.address == PublicAddress::Elastic;
         let wanted = LaunchSpec {
+            addresses: is_elastic.then_some(&*self.addresses),
             services: &services,
             databases: &databases,
             setup: &self.setup(config),

@@ -1,0 +1,61 @@
+//! Elastic IP addresses that lead elsewhere than to the host that serves: after a move that failed,
+//! or when somebody has moved them.
+
+use ec2::ElasticIp;
+
+use crate::config::PublicAddress;
+use crate::error::Error;
+use crate::plan::{Action, Operation};
+use crate::session::{Placement, ServiceHost, Session};
+
+/// An address, and the instance that it should lead to.
+struct Move {
+    elastic: ElasticIp,
+    instance: String,
+}
+
+impl Move {
+    fn operation(&self) -> Operation {
+        let Self { elastic: ElasticIp { service, address, instance, .. }, .. } = self;
+        let reason = match instance {
+            Some(other) => format!("it leads to {other}"),
+            None => "it leads to no host".into(),
+        };
+        let action = Action::MoveAddress { address: *address, from: None };
+        Operation::new(service, action, reason)
+    }
+}
+
+/// What a deploy does about addresses.
+pub(super) async fn operations(
+    session: &Session,
+    hosts: &[ServiceHost],
+) -> Result<Vec<Operation>, Error> {
+    Ok(moves(session, hosts).await?.iter().map(Move::operation).collect())
+}
+
+/// Makes the addresses lead to the hosts that serve. Says whether any did not.
+pub(super) async fn correct(session: &Session, hosts: &[ServiceHost]) -> Result<bool, Error> {
+    let moves = moves(session, hosts).await?;
+    for Move { elastic, instance } in &moves {
+        let reporter = session.reporter(&elastic.service);
+        reporter.step(format!("moving {} to {instance}", elastic.address));
+        let moved = session.ec2().await?.move_address(elastic, instance, reporter).await;
+        moved.inspect_err(|error| reporter.failed(error.to_string()))?;
+    }
+    Ok(!moves.is_empty())
+}
+
+async fn moves(session: &Session, hosts: &[ServiceHost]) -> Result<Vec<Move>, Error> {
+    if session.placement != Placement::Ec2 || session.config.address != PublicAddress::Elastic {
+        return Ok(Vec::new());
+    }
+    let addresses = session.ec2().await?.addresses(session.stack()).await?;
+    let needed = |host: &ServiceHost| {
+        let id = &host.instance.as_ref()?.id;
+        let elastic = addresses.iter().find(|it| it.service == host.service.name.as_str())?;
+        let leads_elsewhere = elastic.instance.as_ref() != Some(id);
+        leads_elsewhere.then(|| Move { elastic: elastic.clone(), instance: id.clone() })
+    };
+    Ok(hosts.iter().filter_map(needed).collect())
+}

@@ -1,0 +1,41 @@
+//! Checks where the names of services lead, as far as this machine can tell.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Fails if a name does not lead to an address.
+pub(super) async fn check(domain: &str, address: IpAddr) -> Result<(), String> {
+    let asked = tokio::time::timeout(TIMEOUT, tokio::net::lookup_host((domain, 443))).await;
+    let found: Vec<_> = match asked {
+        Ok(Ok(found)) => found.map(|it| it.ip()).collect(),
+        _ => Vec::new(),
+    };
+    if found.contains(&address) {
+        return Ok(());
+    }
+    let record = if address.is_ipv4() { "A" } else { "AAAA" };
+    let leads = match found.first() {
+        Some(other) => format!("leads to {other}"),
+        None => "has no address".into(),
+    };
+    Err(format!(
+        "{domain} {leads}, as far as this machine can tell: set its {record} record to {address}. The \
+         service asks for its certificate again by itself, within 15 minutes after a first failure"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    #[tokio::test]
+    async fn a_name_that_leads_elsewhere_is_a_problem() {
+        let loopback = Ipv4Addr::LOCALHOST.into();
+        assert_eq!(super::check("localhost", loopback).await, Ok(()));
+        let elsewhere = "203.0.113.7".parse().unwrap();
+        let problem = super::check("localhost", elsewhere).await.unwrap_err();
+        assert!(problem.contains("set its A record to 203.0.113.7"), "{problem}");
+    }
+}
