@@ -43,7 +43,7 @@ wait_ready() { # CONTAINER SECONDS
 
 private_folder "${history%/*}"
 held=
-trap '[ -z "$held" ] || let_in 2>/dev/null' EXIT
+trap '[ -z "$held" ] || let_in "$ports" 2>/dev/null' EXIT
 trap 'exit 1' HUP INT TERM
 
 case $step in
@@ -82,7 +82,7 @@ rollback | undo)
 esac
 
 begin=$(date +%s%N)
-hold
+hold "$ports"
 docker update --restart no "$name" >/dev/null
 docker stop -t 15 "$name" >/dev/null
 # shellcheck disable=SC2015 # goes back where either fails
@@ -94,7 +94,7 @@ docker start "$other" >/dev/null && wait_ready "$other" 30 || {
     [ "$step" != deploy ] || docker rm -f "$other" >/dev/null
     exit 1
 }
-let_in
+let_in "$ports"
 pause=$(( ($(date +%s%N) - begin) / 1000000 ))
 docker rename "$name" "$name-last"
 docker rename "$other" "$name"
@@ -109,4 +109,5 @@ else
 fi
 forget_secrets "$name"
 record "$step" "$(docker inspect --format '{{.Config.Image}}' "$name")" "$who"
+forget_images
 echo "switched $pause"

@@ -57,23 +57,28 @@ forget_secrets() { # CONTAINER: removes secrets that neither it nor what was kep
         esac
     done
 }
-rules() { # -I | -D PROGRAM: for the ports in $ports,
-    # of new connections from elsewhere and from the host
-    for port in $ports; do
+forget_images() { # removes those that were run here and that no container has any more
+    # Docker refuses to remove one that a container has, also one that is kept for a rollback.
+    cut -f3 "$history" | sort -u | while read -r old; do
+        docker rmi "$old" >/dev/null 2>&1 || true
+    done
+}
+rules() { # -I | -D PROGRAM PORTS: of new connections from elsewhere and from the host
+    for port in $3; do
         "$2" -w -t raw "$1" PREROUTING -p tcp --syn --dport "$port" -j DROP || [ "$1" = -D ]
         "$2" -w -t raw "$1" OUTPUT -p tcp --syn -o lo --dport "$port" -j DROP || [ "$1" = -D ]
     done
 }
-hold() { # makes new connections to $ports wait; $held says so
+hold() { # PORTS: makes new connections to them wait; $held says so
     # Before the first rule is there: whatever ends the script then removes what there is.
     held=yes
-    rules -I iptables
+    rules -I iptables "$1"
     # A host without IPv6 has nothing to hold there.
-    (rules -I ip6tables) >/dev/null 2>&1 || true
+    (rules -I ip6tables "$1") >/dev/null 2>&1 || true
 }
-let_in() { # lets them in again
-    rules -D iptables
-    (rules -D ip6tables) >/dev/null 2>&1 || true
+let_in() { # PORTS: lets them in again
+    rules -D iptables "$1"
+    (rules -D ip6tables "$1") >/dev/null 2>&1 || true
     # Afterwards: if the script ends before, what is left is removed at its exit.
     held=
 }

@@ -11,14 +11,16 @@ held=
 go_on() {
     docker update --restart unless-stopped "$name" >/dev/null
     docker start "$name" >/dev/null
-    let_in
+    let_in "$ports"
 }
 
 if [ "$step" = go-on ]; then
     go_on
     exit 0
 fi
-hold
+trap '[ -z "$held" ] || let_in "$ports" 2>/dev/null' EXIT
+trap 'exit 1' HUP INT TERM
+hold "$ports"
 docker update --restart no "$name" >/dev/null
 docker kill --signal TERM "$name" >/dev/null
 (
@@ -27,6 +29,8 @@ docker kill --signal TERM "$name" >/dev/null
     sleep "$seconds"
     go_on
 ) </dev/null >/dev/null 2>&1 &
+# From here on, that is what lets connections in again.
+held=
 for _ in $(seq 20); do
     [ "$(docker inspect --format '{{.State.Running}}' "$name")" = true ] || break
     sleep 0.05

@@ -6,12 +6,14 @@ not affect each other.
     {"api": [{"action": "RunInstances", "code": "InsufficientInstanceCapacity",
               "status": 500, "after": 1, "times": 1, "share": 1.0}],
      "host": {"ssh_delay": 20, "apt_lock": 20, "own_host_keys": true, "none": true,
-              "elastic_ips": 2}}
+              "elastic_ips": 2},
+     "policy": {"tags": ["owner"], "tokens": true}}
 
 An API fault answers calls of the action (or of all, "*") with the code: after `after`
 calls, `times` times (always without it), for a `share` of the calls.
 Instances with `none` run without a host behind them: the bare API. `elastic_ips` is the quota of
-addresses.
+addresses. A policy denies launches without certain tags, or whose metadata service wants no token,
+as an organization's does.
 """
 
 import json
@@ -25,6 +27,7 @@ _faults = {}
 _calls = {}
 _local = threading.local()
 
+TAG_KEY = r"TagSpecification\.\d+\.Tag\.\d+\.Key"
 KEY = re.compile(r"Credential=([^/]+)/")
 
 
@@ -55,6 +58,26 @@ def pick(key, action):
     return None
 
 
+def denied(key, action, form):
+    """The fault for a call that a policy of the account's organization denies."""
+    with _lock:
+        policy = _faults.get(key, {}).get("policy")
+    if not policy or action != "RunInstances":
+        return None
+    given = {value[0] for name, value in form.items() if re.fullmatch(TAG_KEY, name)}
+    without_tokens = form.get("MetadataOptions.HttpTokens", [""])[0] != "required"
+    if set(policy.get("tags", [])) <= given and not (policy.get("tokens") and without_tokens):
+        return None
+    return {
+        "code": "UnauthorizedOperation",
+        "status": 403,
+        "message": "You are not authorized to perform this operation. User: arn:aws:iam::1:user/me"
+        " is not authorized to perform: ec2:RunInstances on resource: arn:aws:ec2:us-east-1:1:"
+        "instance/* with an explicit deny in a service control policy. Encoded authorization "
+        f"failure message: {'x' * 500}",
+    }
+
+
 def error(fault):
     code = fault["code"]
     message = fault.get("message", f"The testbed answers with {code}.")
@@ -79,10 +102,11 @@ class Middleware:
             return self.control(path, environ["REQUEST_METHOD"], body, start_response)
         found = KEY.search(environ.get("HTTP_AUTHORIZATION", ""))
         _local.key = found and found.group(1)
-        action = parse_qs(body.decode(errors="replace")).get("Action", [""])[0]
+        form = parse_qs(body.decode(errors="replace"))
+        action = form.get("Action", [""])[0]
         with _lock:
             _calls.setdefault(_local.key, []).append(action)
-        if fault := pick(_local.key, action):
+        if fault := pick(_local.key, action) or denied(_local.key, action, form):
             answer = error(fault)
             headers = [("Content-Type", "text/xml"), ("Content-Length", str(len(answer)))]
             start_response(f"{fault.get('status', 400)} Fault", headers)

@@ -33,6 +33,10 @@ pub struct StackArgs {
         $XDG_STATE_HOME/eventpost or ~/.local/state/eventpost]"
     )]
     pub state_dir: Option<PathBuf>,
+
+    /// Use the region and the credentials of this profile of AWS's configuration
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
 }
 
 /// The access token that a command sends.

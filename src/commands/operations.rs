@@ -40,7 +40,7 @@ impl Table for Operation {
 
 /// Prints a plan. The exit code says whether it changes anything.
 pub(super) fn print(session: Session, plan: &Plan, format: Output) -> Result<ExitCode, Error> {
-    let instance_type = session.config.instance_type.clone();
+    let instance_type = session.config.launch.instance_type.clone();
     session.close();
     if format == Output::Json {
         report::json(plan)?;
@@ -67,6 +67,7 @@ fn summary(plan: &Plan, instance_type: &str) -> Vec<String> {
         let took = in_words(Duration::from_secs_f64(seconds));
         lines.push(format!("The last `up` took {took}."));
     }
+    lines.extend(plan.notes.iter().map(|note| format!("{note}.")));
     if plan.loses_data() {
         lines.push("Run `eventpost backup FILE` first to keep the data that are lost.".into());
     }

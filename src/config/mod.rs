@@ -4,6 +4,7 @@
 mod access;
 mod database;
 mod group;
+mod launch;
 mod limits;
 mod mail;
 mod model;

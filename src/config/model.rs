@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use ec2::{GroupName, Image, SshFrom};
+use ec2::{GroupName, Image, LaunchOptions, SshFrom, UserTags};
 use support::yaml::LocatedProblem;
 
 use super::Origin;
@@ -19,8 +19,10 @@ pub struct Config {
     pub stack: Name,
     /// The AWS region; none leaves it to AWS's own settings.
     pub region: Option<String>,
-    /// The EC2 instance type of each host.
-    pub instance_type: String,
+    /// What hosts on EC2 are launched with.
+    pub launch: LaunchOptions,
+    /// What everything that is created on AWS is tagged with, too.
+    pub tags: UserTags,
     /// What the hosts boot.
     pub image: Image,
     /// Which addresses the hosts on EC2 have.

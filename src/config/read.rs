@@ -11,6 +11,7 @@ use support::yaml::{Problems, Section, kind};
 use super::Origin;
 use super::access;
 use super::database::{self, database};
+use super::launch::{launch, tags};
 use super::limits::{self, limits};
 use super::mail::mail;
 use super::model::{
@@ -30,10 +31,11 @@ pub(super) fn config(root: &Value, origin: &Origin, problems: &Problems) -> Opti
     let mut top = Section::new(root, Vec::new(), problems);
     let stack = top.required("stack", |top| top.parsed("stack", Name::new, Name::FORM));
     let region = top.parsed("region", region, "a region, like us-east-1");
-    let instance_type = top.parsed("instance_type", instance_type, "a type, like t2.xlarge");
-    let image = top.parsed("image", image, "`ubuntu-18.04` or an image's id, ami-…");
+    let launch = launch(&mut top);
+    let tags = top.section("tags").map(tags).unwrap_or_default();
+    let image = top.parsed("image", Image::new, Image::FORM).unwrap_or_default();
     let address = top.parsed("address", PublicAddress::new, "auto or elastic");
-    let ssh = top.section("ssh").map(ssh);
+    let ssh = top.section("ssh").map(ssh).unwrap_or_default();
     let group = top.section("security_group");
     let group = group.and_then(|section| security_group(section, stack.as_ref()));
     let docker = top.section("docker").and_then(docker);
@@ -79,10 +81,11 @@ pub(super) fn config(root: &Value, origin: &Origin, problems: &Problems) -> Opti
     Some(Config {
         origin: origin.clone(),
         region,
-        instance_type: instance_type.unwrap_or_else(|| "t2.xlarge".into()),
-        image: image.unwrap_or(Image::Ubuntu1804),
+        launch,
+        tags,
         address: address.unwrap_or(PublicAddress::Auto),
-        ssh: ssh.unwrap_or_else(|| Ssh { user: "ubuntu".into(), key: None }),
+        ssh: Ssh { user: ssh.0.unwrap_or_else(|| image.user().into()), key: ssh.1 },
+        image,
         security_group: group.unwrap_or_else(|| security_group_of(&stack, None, None)),
         docker: docker.unwrap_or(DockerSource::Distro),
         access,
@@ -93,11 +96,12 @@ pub(super) fn config(root: &Value, origin: &Origin, problems: &Problems) -> Opti
     })
 }
 
-fn ssh(mut section: Section<'_>) -> Ssh {
+/// The user and the key, if the file names them.
+fn ssh(mut section: Section<'_>) -> (Option<String>, Option<PathBuf>) {
     let user = section.parsed("user", word, "a user's name");
     let key = section.text("key").map(PathBuf::from);
     section.finish();
-    Ssh { user: user.unwrap_or_else(|| "ubuntu".into()), key }
+    (user, key)
 }
 
 fn security_group(mut section: Section<'_>, stack: Option<&Name>) -> Option<SecurityGroup> {
@@ -279,25 +283,13 @@ fn env(mut section: Section<'_>) -> BTreeMap<String, String> {
     env
 }
 
-fn word(text: &str) -> Option<String> {
+pub(super) fn word(text: &str) -> Option<String> {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
     (!text.is_empty() && text.bytes().all(allowed)).then(|| text.into())
 }
 
 fn region(text: &str) -> Option<String> {
     word(text).filter(|_| text.split('-').count() >= 3)
-}
-
-fn instance_type(text: &str) -> Option<String> {
-    word(text).filter(|_| text.contains('.'))
-}
-
-fn image(text: &str) -> Option<Image> {
-    match text.strip_prefix("ami-") {
-        Some(id) => (id.len() >= 8 && id.bytes().all(|b| b.is_ascii_hexdigit()))
-            .then(|| Image::Ami(text.into())),
-        None => (text == "ubuntu-18.04").then_some(Image::Ubuntu1804),
-    }
 }
 
 fn group_name(text: &str) -> Option<String> {

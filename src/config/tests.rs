@@ -18,7 +18,7 @@ pub(crate) fn accepted(text: &str) -> Config {
 fn the_built_in_deployment_is_valid_and_has_the_documented_defaults() {
     let built_in = parse(DEFAULT, Origin::BuiltIn, None).unwrap();
     let least = accepted("stack: eventpost\nservices: {events: {build: services/events}}");
-    assert_eq!(built_in.instance_type, least.instance_type);
+    assert_eq!(built_in.launch.instance_type, least.launch.instance_type);
     assert_eq!(built_in.image, least.image);
     assert_eq!(built_in.ssh, least.ssh);
     assert_eq!(built_in.security_group, least.security_group);

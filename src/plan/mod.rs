@@ -24,6 +24,8 @@ pub struct Plan {
     pub cost: Option<Cost>,
     /// How long the last `up` took, in seconds.
     pub last_time_seconds: Option<f64>,
+    /// What users should know before they go on.
+    pub notes: Vec<String>,
 }
 
 /// One operation on a service, its host or its data, or on what the whole stack uses.
@@ -138,7 +140,13 @@ pub enum Action {
 impl Plan {
     /// A plan that launches no hosts.
     pub fn new(stack: &str, operations: Vec<Operation>) -> Self {
-        Self { stack: stack.into(), operations, cost: None, last_time_seconds: None }
+        Self {
+            stack: stack.into(),
+            operations,
+            cost: None,
+            last_time_seconds: None,
+            notes: Vec::new(),
+        }
     }
 
     /// Whether everything is as wanted already.

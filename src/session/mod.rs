@@ -11,7 +11,7 @@ mod reminder_key;
 
 use std::time::Duration;
 
-use ec2::{Ec2, Ec2Error};
+use ec2::{Account, Ec2, Ec2Error};
 use futures_util::future::try_join_all;
 use support::event::{EventSink, Reporter};
 use support::wait::Deadline;
@@ -47,6 +47,8 @@ pub(crate) struct Session {
     pub(crate) placement: Placement,
     /// The stack's files on this machine.
     pub(crate) folder: StackFolder,
+    /// The profile of AWS's configuration to use.
+    profile: Option<String>,
     signals: Signals,
     display: Box<dyn EventSink>,
     ec2: OnceCell<Ec2>,
@@ -61,7 +63,8 @@ impl Session {
         let folder = StackFolder::new(stack.state_dir.as_deref(), &config.stack)?;
         config.use_reminder_key(Keyring::beside(&folder.key()).reminder_key_path());
         let (display, ec2) = (progress::display(), OnceCell::new());
-        Ok(Self { config, placement, folder, signals, display, ec2 })
+        let profile = stack.profile.clone();
+        Ok(Self { config, placement, folder, profile, signals, display, ec2 })
     }
 
     /// Fails if the stack must not run where it is placed.
@@ -101,7 +104,12 @@ impl Session {
 
     /// The region that the stack's instances are in. Connects on the first call.
     pub(crate) async fn ec2(&self) -> Result<&Ec2, Ec2Error> {
-        self.ec2.get_or_try_init(|| Ec2::connect(self.config.region.as_deref())).await
+        let account = Account {
+            region: self.config.region.clone(),
+            profile: self.profile.clone(),
+            tags: self.config.tags.clone(),
+        };
+        self.ec2.get_or_try_init(|| Ec2::connect(&account)).await
     }
 
     /// Where events of the work go.

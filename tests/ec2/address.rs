@@ -31,6 +31,7 @@ struct Seen {
 
 impl Seen {
     /// Prints a row of the table of scripts/bench-replace.
+    #[expect(clippy::print_stdout, reason = "the script reads it")]
     fn print(&self, during: &str, requests: &str) {
         let Self { answered, refused, failed, slow, longest } = self;
         let (failed, longest) = (failed.len(), longest.as_secs_f64());

@@ -116,6 +116,14 @@ fn a_deploy_and_a_rollback_refuse_no_request_and_lose_no_write() {
     on_host(&instance, &["systemctl", "restart", "docker"]);
     wait_for("the service after that", || (stack.run(&["status"]).code == Some(0)).then_some(()));
     assert_eq!(image(&stack, 0), second);
+
+    // Only what a rollback goes back to stays beside what serves.
+    stack.world.change_program("events");
+    stack.run(&["deploy"]).succeeded();
+    let images = on_host(&instance, &["docker", "images", "--format", "{{.Repository}}:{{.Tag}}"]);
+    let images: Vec<_> = images.lines().collect();
+    assert!(images.len() == 2 && images.contains(&second.as_str()), "{images:?}");
+    stack.run(&["rollback"]).succeeded();
     stack.run(&["down", "--yes"]).succeeded();
 }
 

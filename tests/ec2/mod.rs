@@ -13,6 +13,7 @@ mod greeting;
 mod https;
 mod inside;
 mod interrupts;
+mod launch;
 mod lifecycle;
 mod locks;
 mod mail;

@@ -4,7 +4,7 @@ use crate::model::Ingress;
 
 /// A call that failed, after all retries.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{region}: {action} failed: {message}{}", hint(code.as_deref()))]
+#[error("{region}: {action} failed: {message}{}", hint(code.as_deref(), message))]
 pub struct Ec2Error {
     /// The API's action.
     pub action: &'static str,
@@ -131,8 +131,13 @@ impl Ec2Error {
 }
 
 /// How to fix an error with a code, as the end of its message.
-fn hint(code: Option<&str>) -> &'static str {
+fn hint(code: Option<&str>, message: &str) -> &'static str {
     match code.unwrap_or_default() {
+        "UnauthorizedOperation" | "AccessDenied" if message.contains("explicit deny") => {
+            ". A policy of the account or its organization forbids it, whatever else is allowed: it \
+             may ask for certain `tags`, or refuse a type, a region or `metadata_tokens: optional`. \
+             Who manages the policy knows"
+        }
         "AuthFailure" | "InvalidClientTokenId" | "SignatureDoesNotMatch" => {
             ". AWS does not accept these credentials: check the profile or the environment"
         }

@@ -11,6 +11,7 @@ mod address;
 mod error;
 mod instance;
 mod model;
+mod release;
 #[cfg(feature = "sdk")]
 mod sdk;
 #[cfg(not(feature = "sdk"))]
@@ -20,9 +21,10 @@ pub use address::ElasticIp;
 pub use error::{AccountError, Ec2Error, authorize};
 pub use instance::{Instance, InstanceState};
 pub use model::{
-    GroupChange, GroupName, GroupPlan, GroupSpec, GroupState, Image, Ingress, Launch, MachineImage,
-    NewInstance, SshFrom,
+    Account, Disk, GroupChange, GroupName, GroupPlan, GroupSpec, GroupState, Ingress, Launch,
+    LaunchOptions, MachineImage, NewInstance, SshFrom, UserTags,
 };
+pub use release::{Image, Release};
 #[cfg(feature = "sdk")]
 pub use sdk::Ec2;
 #[cfg(not(feature = "sdk"))]

@@ -1,6 +1,6 @@
 //! The parameters and results of calls to EC2, without types of the SDK.
 
-use std::fmt;
+use std::collections::BTreeMap;
 
 use ssh::Identity;
 
@@ -33,24 +33,6 @@ pub enum SshFrom {
     Auto,
     /// An IPv4 network, as in `203.0.113.0/24`.
     Network(String),
-}
-
-/// The image that hosts boot.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Image {
-    /// Canonical's newest image of Ubuntu 18.04.
-    Ubuntu1804,
-    /// An image by its id.
-    Ami(String),
-}
-
-impl fmt::Display for Image {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ubuntu1804 => f.write_str("of Ubuntu 18.04 by Canonical"),
-            Self::Ami(id) => f.write_str(id),
-        }
-    }
 }
 
 impl GroupName {
@@ -91,6 +73,14 @@ pub enum GroupChange {
 }
 
 impl GroupPlan {
+    /// The group's id, if there is one already.
+    pub fn id(&self) -> Option<&str> {
+        match &self.step {
+            GroupStep::Create => None,
+            GroupStep::Open { id, .. } | GroupStep::Use { id } => Some(id),
+        }
+    }
+
     /// What carrying it out changes, if anything.
     pub fn change(&self) -> Option<GroupChange> {
         match &self.step {
@@ -144,7 +134,55 @@ pub struct MachineImage {
     pub id: String,
     /// Its root device, as in `/dev/sda1`.
     pub root_device: String,
+    /// The size of its snapshot, which a disk must have at least, in GiB.
+    pub gib: u32,
+    /// The processors that it is for, as in `x86_64`.
+    pub architecture: String,
 }
+
+/// The disk of a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disk {
+    /// Its size in GiB; `None` is 20, or what the image needs if that is more.
+    pub gib: Option<u32>,
+    /// Its type, as in `gp3`.
+    pub kind: String,
+    /// The key that encrypts it; `None` is the account's own for disks.
+    pub kms_key: Option<String>,
+}
+
+impl Default for Disk {
+    fn default() -> Self {
+        Self { gib: None, kind: "gp3".into(), kms_key: None }
+    }
+}
+
+/// What a stack wants of its instances, beside the image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaunchOptions {
+    /// The instance type.
+    pub instance_type: String,
+    /// The name of the role that they have.
+    pub instance_profile: Option<String>,
+    /// Their disk.
+    pub disk: Disk,
+    /// Whether their metadata service takes requests without a token while they boot.
+    pub metadata_without_token: bool,
+}
+
+/// Which account and region a stack is in, and what it is tagged with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Account {
+    /// The region; `None` leaves it to AWS's own settings.
+    pub region: Option<String>,
+    /// The profile of AWS's configuration; `None` leaves it to these settings, too.
+    pub profile: Option<String>,
+    /// What everything that is created is tagged with.
+    pub tags: UserTags,
+}
+
+/// Tags of the user, which everything of a stack has beside its own.
+pub type UserTags = BTreeMap<String, String>;
 
 /// What the instances of a launch have in common.
 #[derive(Debug, Clone)]
@@ -153,14 +191,14 @@ pub struct Launch {
     pub stack: String,
     /// The number of the launch.
     pub generation: u32,
-    /// The instance type.
-    pub instance_type: String,
+    /// What the stack wants of them.
+    pub options: LaunchOptions,
     /// The image that they boot.
     pub image: MachineImage,
-    /// The security group's id.
-    pub group: String,
-    /// The key pair's name.
-    pub key: String,
+    /// The security group's id; `None` if it is still to be created.
+    pub group: Option<String>,
+    /// The key pair's name; `None` if it is still to be imported.
+    pub key: Option<String>,
     /// When they terminate themselves, in seconds since 1970.
     pub expires: Option<u64>,
     /// Who launches them.

@@ -11,7 +11,8 @@ use support::lock::Lock;
 use crate::address::ElasticIp;
 use crate::error::{AccountError, Ec2Error};
 use crate::instance::Instance;
-use crate::model::{GroupPlan, GroupSpec, GroupState, Image, Launch, MachineImage, NewInstance};
+use crate::model::{Account, GroupPlan, GroupSpec, GroupState, Launch, MachineImage, NewInstance};
+use crate::release::Image;
 
 /// A region of EC2; without the SDK there is no value of this type.
 #[derive(Debug, Clone)]
@@ -34,10 +35,15 @@ macro_rules! unreachable_methods {
 
 impl Ec2 {
     /// Fails: this program was built without AWS's SDK.
-    pub async fn connect(_region: Option<&str>) -> Result<Self, Ec2Error> {
+    pub async fn connect(_account: &Account) -> Result<Self, Ec2Error> {
         let message = "this eventpost was built without AWS's SDK: build it with `cargo build \
             --release` (the Cargo feature `aws`), or use --local or --hosts";
         Err(Ec2Error::new("connecting", "AWS", message))
+    }
+
+    /// The name of the key pair for an identity.
+    pub fn key_name(_stack: &str, _identity: &Identity) -> String {
+        String::new()
     }
 
     /// The region.
@@ -57,8 +63,10 @@ unreachable_methods! {
     machine_image(image: &Image) -> Result<MachineImage, Ec2Error>;
     /// All instances with the stack's tag.
     instances(stack: &str) -> Result<Vec<Instance>, Ec2Error>;
-    /// Checks whether instances of this type and image may be launched.
-    may_launch(instance_type: &str, image: &MachineImage) -> Result<(), Ec2Error>;
+    /// Checks that instances of a type can boot an image.
+    check_architecture(instance_type: &str, image: &MachineImage) -> Result<(), Ec2Error>;
+    /// Checks whether an instance may be launched.
+    may_launch(launch: &Launch, new: &NewInstance<'_>) -> Result<(), Ec2Error>;
     /// Launches an instance.
     launch(launch: &Launch, new: &NewInstance<'_>) -> Result<Instance, Ec2Error>;
     /// Waits until an instance runs and has an address.

@@ -36,14 +36,14 @@ pub(super) async fn operations(
 
 /// Makes the addresses lead to the hosts that serve. Says whether any did not.
 pub(super) async fn correct(session: &Session, hosts: &[ServiceHost]) -> Result<bool, Error> {
-    let moves = moves(session, hosts).await?;
-    for Move { elastic, instance } in &moves {
+    let needed = moves(session, hosts).await?;
+    for Move { elastic, instance } in &needed {
         let reporter = session.reporter(&elastic.service);
         reporter.step(format!("moving {} to {instance}", elastic.address));
         let moved = session.ec2().await?.move_address(elastic, instance, reporter).await;
         moved.inspect_err(|error| reporter.failed(error.to_string()))?;
     }
-    Ok(!moves.is_empty())
+    Ok(!needed.is_empty())
 }
 
 async fn moves(session: &Session, hosts: &[ServiceHost]) -> Result<Vec<Move>, Error> {

@@ -71,28 +71,27 @@ impl Doomed {
     }
 
     fn question(&self, region: &str) -> String {
-        let hosts = self.instances.iter().map(|instance| {
-            let Instance { id, service, instance_type, state, .. } = instance;
-            format!("  {id}  {service}, {instance_type}, {state}\n")
-        });
-        let hosts: String = hosts.collect();
-        let addresses = self.addresses.iter();
-        let addresses: String =
-            addresses.map(|it| format!("  {}  {}\n", it.address, it.service)).collect();
-        let mut text = String::new();
-        if !hosts.is_empty() {
-            text += &format!(
+        let mut lines = Vec::new();
+        if !self.instances.is_empty() {
+            lines.push(format!(
                 "These hosts in {region} will be terminated, and the data on them will be lost \
-                 (data in a PostgreSQL database is kept):\n{hosts}"
-            );
+                 (data in a PostgreSQL database is kept):"
+            ));
         }
-        if !addresses.is_empty() {
-            text += &format!(
+        lines.extend(self.instances.iter().map(|instance| {
+            let Instance { id, service, instance_type, state, .. } = instance;
+            format!("  {id}  {service}, {instance_type}, {state}")
+        }));
+        if !self.addresses.is_empty() {
+            lines.push(
                 "These Elastic IP addresses will be released, and names that lead to them will lead \
-                 nowhere (--keep-address keeps them):\n{addresses}"
+                 nowhere (--keep-address keeps them):"
+                    .into(),
             );
         }
-        text + "Continue?"
+        lines.extend(self.addresses.iter().map(|it| format!("  {}  {}", it.address, it.service)));
+        lines.push("Continue?".into());
+        lines.join("\n")
     }
 
     fn into_rows(self) -> Vec<Row> {

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use ec2::Ec2;
+use ec2::{Account, Ec2};
 use support::event::Reporter;
 
 use crate::cli::Init;
@@ -21,7 +21,7 @@ pub(crate) async fn run(args: &Init) -> Result<ExitCode, Error> {
     let mut new = Destination::new(file)?;
     let display = progress::display();
     let reporter = Reporter::new(display.as_ref(), FILE);
-    let region = match Ec2::connect(None).await {
+    let region = match Ec2::connect(&Account::default()).await {
         Ok(ec2) => Some(ec2.region().to_owned()),
         Err(error) => {
             reporter.warning(format!("the region stays the built-in one: {error}"));

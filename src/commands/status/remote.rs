@@ -38,6 +38,11 @@ pub(super) async fn run(args: &Status, session: Session) -> Result<ExitCode, Err
     let token = session.token(&args.token)?;
     let context = Context { session: &session, identity: identity.as_ref(), token: token.as_ref() };
     let rows = session.inspect(context.rows()).await?;
+    if session.placement == Placement::Ec2
+        && let Some(note) = session.config.image.note()
+    {
+        session.reporter("image").warning(note);
+    }
     session.print(&rows, args.output.format)?;
     Ok(super::exit_code(rows.iter().map(|row| row.health)))
 }

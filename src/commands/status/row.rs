@@ -183,7 +183,7 @@ pub(super) fn drift(
     service: &Service,
 ) -> Vec<String> {
     let mut drift = Vec::new();
-    let (actual, wanted) = (&instance.instance_type, &config.instance_type);
+    let (actual, wanted) = (&instance.instance_type, &config.launch.instance_type);
     if actual != wanted {
         drift.push(format!("type is {actual}, not {wanted}"));
     }

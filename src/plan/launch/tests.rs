@@ -146,6 +146,7 @@ fn data_in_a_database_are_neither_carried_over_nor_lost_nor_seeded_again() {
     let fixtures = BTreeMap::from([("events".to_owned(), 3)]);
     let planned = |fresh, instances: &[Instance]| {
         let wanted = LaunchSpec {
+            addresses: None,
             databases: &services,
             services: &services,
             setup: &[],
@@ -173,6 +174,7 @@ fn data_in_a_database_are_neither_carried_over_nor_lost_nor_seeded_again() {
 fn hosts_can_be_terminated_before_the_launch() {
     let services = ["events".to_owned()];
     let wanted = LaunchSpec {
+        addresses: None,
         databases: &[],
         services: &services,
         setup: &[],
@@ -224,7 +226,8 @@ fn with_address(
 #[test]
 fn an_address_leads_to_the_old_host_until_the_new_one_serves() {
     let old = instance("i-1", "events", 1, true, "running");
-    let (operations, holder) = with_address(&[elastic(Some("i-1"))], &[old.clone()], false);
+    let (operations, holder) =
+        with_address(&[elastic(Some("i-1"))], std::slice::from_ref(&old), false);
     assert_eq!(operations, ["move: the new host takes it over from i-1"]);
     assert_eq!(holder.as_deref(), Some("i-1"));
     // Nobody serves there: the new host gets it as soon as it runs.

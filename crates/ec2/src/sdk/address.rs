@@ -86,7 +86,7 @@ impl Ec2 {
             .client
             .allocate_address()
             .domain(DomainType::Vpc)
-            .tag_specifications(tags::on(ResourceType::ElasticIp, tags))
+            .tag_specifications(self.tags_on(ResourceType::ElasticIp, tags))
             .send()
             .await;
         let allocated = allocated.map_err(|e| self.failed("AllocateAddress", &e))?;

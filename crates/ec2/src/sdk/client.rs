@@ -8,11 +8,11 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_ec2::config::ProvideCredentials;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
-use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 use super::Ec2Error;
+use super::http;
 use super::log::CallLog;
+use crate::model::{Account, UserTags};
 
 /// If a third of all calls are throttled, one in 60,000 is throttled eight times in a row.
 const ATTEMPTS: u32 = 8;
@@ -24,13 +24,14 @@ pub struct Ec2 {
     pub(super) region: String,
     /// The id of the access key, which is no secret.
     pub(super) access_key: String,
+    /// What everything that is created is tagged with, too.
+    pub(super) user_tags: UserTags,
 }
 
 impl Ec2 {
     /// Finds region and credentials as AWS's tools do (environment, profile, SSO, container,
-    /// instance). `region` takes precedence. Fails if there are no credentials.
-    pub async fn connect(region: Option<&str>) -> Result<Self, Ec2Error> {
-        let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    /// instance). Fails if there are no credentials.
+    pub async fn connect(account: &Account) -> Result<Self, Ec2Error> {
         let retry = RetryConfig::standard()
             .with_max_attempts(ATTEMPTS)
             .with_initial_backoff(Duration::from_millis(200))
@@ -41,11 +42,14 @@ impl Ec2 {
             .operation_timeout(Duration::from_secs(90))
             .build();
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-            .http_client(http)
+            .http_client(http::client()?)
             .retry_config(retry)
             .timeout_config(timeout);
-        if let Some(region) = region {
-            loader = loader.region(Region::new(region.to_owned()));
+        if let Some(region) = &account.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        if let Some(profile) = &account.profile {
+            loader = loader.profile_name(profile);
         }
         let config = loader.load().await;
         let Some(region) = config.region().map(ToString::to_string) else {
@@ -54,7 +58,8 @@ impl Ec2 {
         };
         let access_key = access_key(&config, &region).await?;
         let logged = aws_sdk_ec2::config::Builder::from(&config).interceptor(CallLog).build();
-        Ok(Self { client: aws_sdk_ec2::Client::from_conf(logged), region, access_key })
+        let client = aws_sdk_ec2::Client::from_conf(logged);
+        Ok(Self { client, region, access_key, user_tags: account.tags.clone() })
     }
 
     /// The region.
@@ -75,6 +80,11 @@ impl Ec2 {
             (Some(code), Some(message)) => format!("{message} ({code})"),
             _ => support::chain(error),
         };
+        // It is for AWS's own tools, and longer than everything else.
+        if let Some((readable, _)) = message.split_once(" Encoded authorization failure message") {
+            let code = code.as_deref().unwrap_or_default();
+            message = format!("{readable} ({code})");
+        }
         if code.as_deref().is_some_and(|code| CREDENTIALS.contains(&code)) {
             let _ = write!(message, " with the access key {}", self.access_key);
         }

@@ -1,25 +1,18 @@
-//! Finds, launches, waits for and terminates instances.
+//! Finds, waits for and terminates instances.
 
 use std::time::Duration;
 
 use aws_sdk_ec2::primitives::DateTime;
 use aws_sdk_ec2::types;
-use aws_sdk_ec2::types::{
-    BlockDeviceMapping, EbsBlockDevice, Filter, HttpTokensState, InstanceMetadataOptionsRequest,
-    InstanceType, Reservation, ResourceType, ShutdownBehavior, Tag, VolumeType,
-};
-use ssh::Identity;
-use support::digest::sha256;
+use aws_sdk_ec2::types::{Filter, HttpTokensState, Reservation, Tag};
 use support::event::Reporter;
 use support::wait::{Backoff, Deadline, Failure, retry};
 
 use super::tags::{self, of_stack, tag};
-use super::{Ec2, Ec2Error, Instance, InstanceState, Launch, MachineImage, NewInstance};
+use super::{Ec2, Ec2Error, Instance, InstanceState};
 
 const RUNNING_TIMEOUT: Duration = Duration::from_secs(300);
 const TERMINATED_TIMEOUT: Duration = Duration::from_secs(300);
-/// The size of a host's disk in GiB: the images have 8, which data would soon fill.
-const DISK_GIB: i32 = 20;
 
 impl Ec2 {
     /// All instances with the stack's tag, including terminated ones.
@@ -27,77 +20,6 @@ impl Ec2 {
         let mut instances = self.matching(of_stack(stack)).await?;
         instances.sort_by(|a, b| (a.generation, &a.service).cmp(&(b.generation, &b.service)));
         Ok(instances)
-    }
-
-    /// Checks whether instances of this type and image may be launched, without launching
-    /// any.
-    pub async fn may_launch(
-        &self,
-        instance_type: &str,
-        image: &MachineImage,
-    ) -> Result<(), Ec2Error> {
-        let asked = self
-            .client
-            .run_instances()
-            .dry_run(true)
-            .image_id(&image.id)
-            .instance_type(InstanceType::from(instance_type))
-            .min_count(1)
-            .max_count(1)
-            .send()
-            .await;
-        match asked.map_err(|e| self.failed("RunInstances", &e)) {
-            // This is how EC2 answers a dry run that would succeed.
-            Err(error) if !error.is(&["DryRunOperation"]) => Err(error),
-            _ => Ok(()),
-        }
-    }
-
-    /// Launches an instance. Repeating a launch returns the same instance.
-    pub async fn launch(
-        &self,
-        launch: &Launch,
-        new: &NewInstance<'_>,
-    ) -> Result<Instance, Ec2Error> {
-        let disk = EbsBlockDevice::builder()
-            .volume_type(VolumeType::Gp3)
-            .volume_size(DISK_GIB)
-            .encrypted(true)
-            .delete_on_termination(true)
-            .build();
-        let disk =
-            BlockDeviceMapping::builder().device_name(&launch.image.root_device).ebs(disk).build();
-        // The cloud-init of the first Ubuntu 18.04 images predates tokens: they are
-        // required later, once the host has booted.
-        let metadata = InstanceMetadataOptionsRequest::builder()
-            .http_tokens(HttpTokensState::Optional)
-            .http_put_response_hop_limit(1)
-            .build();
-        let shutdown = launch.expires.map(|_| ShutdownBehavior::Terminate);
-        let tags = launch_tags(launch, new);
-        let launched = self
-            .client
-            .run_instances()
-            .image_id(&launch.image.id)
-            .instance_type(InstanceType::from(launch.instance_type.as_str()))
-            .min_count(1)
-            .max_count(1)
-            .client_token(token(launch, new))
-            .key_name(&launch.key)
-            .security_group_ids(&launch.group)
-            .set_instance_initiated_shutdown_behavior(shutdown)
-            .user_data(user_data(new.host_key, launch.expires))
-            .block_device_mappings(disk)
-            .metadata_options(metadata)
-            .tag_specifications(tags::on(ResourceType::Instance, tags.clone()))
-            .tag_specifications(tags::on(ResourceType::Volume, tags))
-            .send()
-            .await;
-        let launched = launched.map_err(|e| self.failed("RunInstances", &e))?;
-        let launched = launched.instances().first().and_then(instance);
-        launched.ok_or_else(|| {
-            Ec2Error::new("RunInstances", &self.region, "the answer has no instance")
-        })
     }
 
     /// Waits until an instance runs and has an address.
@@ -224,62 +146,7 @@ impl Ec2 {
     }
 }
 
-fn launch_tags(launch: &Launch, new: &NewInstance<'_>) -> Vec<Tag> {
-    let mut tags = vec![
-        tag("Name", new.service),
-        tag(tags::STACK, &launch.stack),
-        tag(tags::SERVICE, new.service),
-        tag(tags::GENERATION, &launch.generation.to_string()),
-        tag(tags::HOST_KEYS, new.host_key.public_base64()),
-        tag(tags::LAUNCHED_BY, &launch.by),
-    ];
-    tags.extend(new.in_database.then(|| tag(tags::DATABASE, "yes")));
-    tags.extend(launch.expires.map(|time| tag(tags::EXPIRES, &time.to_string())));
-    tags
-}
-
-/// The same for the same instance of the same generation: at most 64 characters.
-fn token(launch: &Launch, new: &NewInstance<'_>) -> String {
-    let whole = format!("{}/{}/{}", launch.stack, new.service, launch.generation);
-    format!("eventpost-{}", &sha256(whole)[..32])
-}
-
-/// Configures cloud-init: the host's key, so that the first connection is verified, and when
-/// the host terminates itself.
-fn user_data(host_key: &Identity, expires: Option<u64>) -> String {
-    let mut config = serde_json::json!({"ssh_keys": {
-        "ed25519_private": host_key.private(),
-        "ed25519_public": host_key.public(),
-    }});
-    if let Some(expires) = expires {
-        // The host does this by itself, even if this program is gone. One that is off at that
-        // time terminates when it is started again.
-        let date = jiff::Timestamp::from_second(i64::try_from(expires).unwrap_or(i64::MAX));
-        let date = date.unwrap_or(jiff::Timestamp::MAX).strftime("%Y-%m-%d %H:%M:%S UTC");
-        let timer = format!(
-            "[Timer]\nOnCalendar={date}\nPersistent=true\nAccuracySec=1s\n\
-             [Install]\nWantedBy=timers.target\n"
-        );
-        let service = "[Service]\nType=oneshot\nExecStart=/bin/systemctl poweroff\n";
-        let unit = |kind: &str, content: &str| {
-            let path = format!("/etc/systemd/system/eventpost-end.{kind}");
-            serde_json::json!({"path": path, "content": content})
-        };
-        config["write_files"] =
-            serde_json::json!([unit("timer", &timer), unit("service", service)]);
-        config["runcmd"] = serde_json::json!([
-            "systemctl daemon-reload && systemctl enable --now eventpost-end.timer"
-        ]);
-    }
-    // cloud-init reads YAML, of which JSON is a part.
-    base64(format!("#cloud-config\n{config}\n").as_bytes())
-}
-
-fn base64(bytes: &[u8]) -> String {
-    aws_smithy_types::base64::encode(bytes)
-}
-
-fn instance(instance: &types::Instance) -> Option<Instance> {
+pub(super) fn instance(instance: &types::Instance) -> Option<Instance> {
     let tags = instance.tags();
     let state = instance.state().and_then(types::InstanceState::name);
     let keys = tags::value(tags, tags::HOST_KEYS).unwrap_or_default();

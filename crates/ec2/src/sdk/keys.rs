@@ -18,7 +18,7 @@ impl Ec2 {
     /// Whether the account has the key pair for an identity. Fails if the one of its name is
     /// not the stack's.
     pub async fn has_key(&self, stack: &str, identity: &Identity) -> Result<bool, AccountError> {
-        match self.key_pair(&name(stack, identity)).await? {
+        match self.key_pair(&Self::key_name(stack, identity)).await? {
             Some(pair) => self.judge_key(&pair, stack, identity).map(|()| true),
             None => Ok(false),
         }
@@ -31,13 +31,13 @@ impl Ec2 {
         stack: &str,
         identity: &Identity,
     ) -> Result<String, AccountError> {
-        let name = name(stack, identity);
+        let name = Self::key_name(stack, identity);
         let imported = self
             .client
             .import_key_pair()
             .key_name(&name)
             .public_key_material(Blob::new(identity.public()))
-            .tag_specifications(tags::on(ResourceType::KeyPair, vec![tag(tags::STACK, stack)]))
+            .tag_specifications(self.tags_on(ResourceType::KeyPair, vec![tag(tags::STACK, stack)]))
             .send()
             .await;
         let error = match imported.map_err(|e| self.failed("ImportKeyPair", &e)) {
@@ -57,6 +57,11 @@ impl Ec2 {
             }
             backoff.pause(deadline).await;
         }
+    }
+
+    /// The name of the key pair for an identity.
+    pub fn key_name(stack: &str, identity: &Identity) -> String {
+        format!("{stack}-{}", &sha256(identity.public_base64())[..8])
     }
 
     /// Deletes the key pairs that the stack imported.
@@ -102,10 +107,6 @@ impl Ec2 {
             problem,
         })
     }
-}
-
-fn name(stack: &str, identity: &Identity) -> String {
-    format!("{stack}-{}", &sha256(identity.public_base64())[..8])
 }
 
 /// Why a key pair is not the stack's for a public key; `None` if it is.

@@ -36,7 +36,7 @@ impl Ec2 {
             .import_key_pair()
             .key_name(name(stack))
             .public_key_material(Blob::new(key.public()))
-            .tag_specifications(tags::on(ResourceType::KeyPair, tags))
+            .tag_specifications(self.tags_on(ResourceType::KeyPair, tags))
             .send()
             .await;
         match imported.map_err(|e| self.failed("ImportKeyPair", &e)) {

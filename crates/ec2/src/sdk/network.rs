@@ -147,7 +147,7 @@ impl Ec2 {
             .group_name(spec.name.as_str())
             .vpc_id(vpc)
             .description("Created by eventpost: SSH for deployment, HTTP for the services")
-            .tag_specifications(tags::on(ResourceType::SecurityGroup, tags))
+            .tag_specifications(self.tags_on(ResourceType::SecurityGroup, tags))
             .send()
             .await;
         let created = created.map_err(|e| self.failed("CreateSecurityGroup", &e))?;

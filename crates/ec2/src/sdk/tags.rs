@@ -2,6 +2,8 @@
 
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 
+use super::Ec2;
+
 pub(super) const STACK: &str = "eventpost:stack";
 pub(super) const SERVICE: &str = "eventpost:service";
 pub(super) const GENERATION: &str = "eventpost:generation";
@@ -27,9 +29,14 @@ pub(super) fn tag(key: &str, value: &str) -> Tag {
     Tag::builder().key(key).value(value).build()
 }
 
-/// The tags of a resource in the call that creates it.
-pub(super) fn on(kind: ResourceType, tags: Vec<Tag>) -> TagSpecification {
-    TagSpecification::builder().resource_type(kind).set_tags(Some(tags)).build()
+impl Ec2 {
+    /// The tags of a resource in the call that creates it, with those of the user.
+    pub(super) fn tags_on(&self, kind: ResourceType, mut tags: Vec<Tag>) -> TagSpecification {
+        // A name that the user gives takes precedence.
+        tags.retain(|own| self.user_tags.keys().all(|key| own.key() != Some(key)));
+        tags.extend(self.user_tags.iter().map(|(key, value)| tag(key, value)));
+        TagSpecification::builder().resource_type(kind).set_tags(Some(tags)).build()
+    }
 }
 
 /// Matches the resources of a stack.

@@ -5,6 +5,7 @@ mod address;
 mod carry;
 mod host;
 mod survey;
+mod take_over;
 
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
@@ -133,10 +134,10 @@ impl Work<'_> {
         let launch = Launch {
             stack: stack.into(),
             generation: self.plan.generation,
-            instance_type: config.instance_type.clone(),
+            options: config.launch.clone(),
             image: image.clone(),
-            group,
-            key,
+            group: Some(group),
+            key: Some(key),
             by: docker::operator(),
             expires: self.args.ttl.map(|ttl| unix_seconds() + ttl.as_secs()),
         };

@@ -1,6 +1,8 @@
 //! Looks at the account before anything is changed, and plans from what is there.
 
-use ec2::{Ec2, Ec2Error, ElasticIp, GroupChange, GroupPlan, Instance, MachineImage};
+use ec2::{
+    Ec2, Ec2Error, ElasticIp, GroupChange, GroupPlan, Instance, Launch, MachineImage, NewInstance,
+};
 use futures_util::future::join_all;
 use ssh::Identity;
 use std::time::Duration;
@@ -11,6 +13,7 @@ use support::wait::{Deadline, unix_seconds};
 use crate::access::Token;
 use crate::cli;
 use crate::config::{Config, PublicAddress, Service};
+use crate::docker;
 use crate::error::Error;
 use crate::fixtures::AllFixtures;
 use crate::health;
@@ -52,7 +55,7 @@ impl Survey {
         let identity = session.planned_identity();
         let image = async {
             let image = ec2.machine_image(&config.image).await?;
-            ec2.may_launch(&config.instance_type, &image).await?;
+            ec2.check_architecture(&config.launch.instance_type, &image).await?;
             Ok(image)
         };
         let key = async {
@@ -71,7 +74,9 @@ impl Survey {
         );
         match (identity, image, instances, addresses, group, key) {
             (Ok(identity), Ok(image), Ok(instances), Ok(addresses), Ok(group), Ok(has_key)) => {
-                Ok(Self { identity, image, group, has_key, instances, addresses })
+                let survey = Self { identity, image, group, has_key, instances, addresses };
+                survey.may_launch(session, ec2).await?;
+                Ok(survey)
             }
             (identity, image, instances, addresses, group, key) => {
                 let calls = [image.err(), instances.err(), addresses.err()];
@@ -81,6 +86,28 @@ impl Survey {
                 Err(Error::several(errors.collect()))
             }
         }
+    }
+
+    /// Asks whether the hosts may be launched, by a dry run of the very launch: policies look at
+    /// everything in it.
+    async fn may_launch(&self, session: &Session, ec2: &Ec2) -> Result<(), Error> {
+        let (config, host_key) = (&session.config, Identity::generate()?);
+        let Some(service) = config.services.first() else { return Ok(()) };
+        let key = self.has_key.then(|| Ec2::key_name(session.stack(), &self.identity));
+        let launch = Launch {
+            stack: session.stack().into(),
+            generation: 0,
+            options: config.launch.clone(),
+            image: self.image.clone(),
+            group: self.group.id().map(String::from),
+            key,
+            by: docker::operator(),
+            expires: None,
+        };
+        let in_database = service.database().is_some();
+        let name = service.name.as_str();
+        let new = NewInstance { service: name, in_database, host_key: &host_key };
+        Ok(ec2.may_launch(&launch, &new).await?)
     }
 
     /// The operations of a launch.
@@ -101,7 +128,7 @@ impl Survey {
             databases: &databases,
             setup: &self.setup(config),
             fixtures: &fixtures.map(|(name, all)| (name.to_string(), all.items.len())).collect(),
-            instance_type: &config.instance_type,
+            instance_type: &config.launch.instance_type,
             image: &self.image.id,
             fresh: args.fresh,
             terminate_first: args.terminate_first,
@@ -146,8 +173,9 @@ impl Survey {
         });
         join_all(counts).await;
         Ok(Plan {
-            cost: price::cost(&config.instance_type, config.services.len()),
+            cost: price::cost(&config.launch.instance_type, config.services.len()),
             last_time_seconds: session.folder.last_up(),
+            notes: config.image.note().into_iter().collect(),
             ..Plan::new(session.stack(), operations)
         })
     }
