@@ -87,7 +87,13 @@ fn is_optional(text: &str) -> Option<bool> {
 }
 
 fn instance_type(text: &str) -> Option<String> {
-    super::read::word(text).filter(|_| text.contains('.'))
+    word(text).filter(|_| text.contains('.'))
+}
+
+/// A word as names of regions, types and users are.
+pub(super) fn word(text: &str) -> Option<String> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    (!text.is_empty() && text.bytes().all(allowed)).then(|| text.into())
 }
 
 fn profile(text: &str) -> Option<String> {

@@ -11,7 +11,7 @@ use support::yaml::{Problems, Section, kind};
 use super::Origin;
 use super::access;
 use super::database::{self, database};
-use super::launch::{launch, tags};
+use super::launch::{launch, tags, word};
 use super::limits::{self, limits};
 use super::mail::mail;
 use super::model::{
@@ -281,11 +281,6 @@ fn env(mut section: Section<'_>) -> BTreeMap<String, String> {
         }
     }
     env
-}
-
-pub(super) fn word(text: &str) -> Option<String> {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-    (!text.is_empty() && text.bytes().all(allowed)).then(|| text.into())
 }
 
 fn region(text: &str) -> Option<String> {
