@@ -117,12 +117,15 @@ impl ClientLimits {
     /// Counts a connection until the share is dropped. There is none if it need not be counted.
     pub(crate) fn connect(&self, peer: IpAddr) -> Result<Option<Share>, TooMuch> {
         let Some(shares) = &self.connections else { return Ok(None) };
+        let Some(client) = self.peer(peer) else { return Ok(None) };
+        Shares::take(shares, client, 1).map(Some).ok_or(TooMuch)
+    }
+
+    /// The client that a connection belongs to; `None` for those of a trusted proxy, which are
+    /// those of many clients.
+    pub(crate) fn peer(&self, peer: IpAddr) -> Option<Client> {
         let peer = peer.to_canonical();
-        // Connections of a proxy are those of many clients.
-        if self.proxies.trusts(peer) {
-            return Ok(None);
-        }
-        Shares::take(shares, self.client(peer), 1).map(Some).ok_or(TooMuch)
+        (!self.proxies.trusts(peer)).then(|| self.client(peer))
     }
 
     /// Begins to count the bytes of a body; `None` if they are not limited.

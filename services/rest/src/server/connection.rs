@@ -1,5 +1,6 @@
 //! Serves one connection from its first request to its end.
 
+use std::error::Error;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,13 @@ const CHECKS: u32 = 8;
 /// timeout: less than any network has, and enough for nobody to hold an answer for days.
 const LEAST_RATE: u64 = 1024;
 
+/// How long a client has to learn that its idle connection is closed. With HTTP/2, it then knows
+/// which requests to repeat elsewhere.
+pub(super) const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Why the body of an answer is incomplete.
+pub(super) type BoxError = Box<dyn Error + Send + Sync>;
+
 /// Why a connection was closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CloseReason {
@@ -27,10 +35,12 @@ pub(super) enum CloseReason {
     TimedOut,
     /// The client and the service did not agree on a key.
     NoHandshake,
+    /// There was no memory for its request, and no client that held more.
+    NoRoom,
 }
 
-/// A connection as hyper serves it.
-pub(super) trait Protocol: Future<Output = hyper::Result<()>> + Unpin {
+/// A connection as a protocol serves it, until it ends for this reason.
+pub(super) trait Protocol: Future<Output = CloseReason> + Unpin {
     /// How often progress is checked once the server closes connections without a request, if that
     /// may leave some open: clients of HTTP/2 have to agree, and some have vanished.
     const LAST_CHECKS: Option<Duration>;
@@ -40,6 +50,9 @@ pub(super) trait Protocol: Future<Output = hyper::Result<()>> + Unpin {
 
     /// Ends a connection that makes no progress.
     fn time_out(self) -> impl Future<Output = ()> + Send;
+
+    /// Ends a connection for whose request there is no memory.
+    fn refuse(self) -> impl Future<Output = ()> + Send;
 }
 
 /// A connection to a client.
@@ -65,7 +78,11 @@ impl<P: Protocol> Connection<P> {
         let mut reading = Reading::new(idle);
         loop {
             match interrupts.or(|cx| Pin::new(&mut self.http).poll(cx)).await {
-                Ok(result) => return close_reason(&result),
+                Ok(CloseReason::NoRoom) => {
+                    self.http.refuse().await;
+                    return CloseReason::NoRoom;
+                }
+                Ok(reason) => return reason,
                 Err(Interrupt::StageChanged(stage)) => {
                     self.http.stop(stage, &self.progress);
                     if let (Stage::Closing, Some(interval)) = (stage, P::LAST_CHECKS) {
@@ -117,10 +134,12 @@ impl Reading {
     }
 }
 
-fn close_reason(result: &hyper::Result<()>) -> CloseReason {
-    match result {
-        Err(error) if error.is_parse() => CloseReason::Malformed,
-        _ => CloseReason::Normal,
+impl From<hyper::Result<()>> for CloseReason {
+    fn from(result: hyper::Result<()>) -> Self {
+        match result {
+            Err(error) if error.is_parse() => Self::Malformed,
+            _ => Self::Normal,
+        }
     }
 }
 

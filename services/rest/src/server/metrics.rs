@@ -22,6 +22,7 @@ struct Counters {
     malformed: AtomicU64,
     timed_out: AtomicU64,
     failed_handshakes: AtomicU64,
+    evicted: AtomicU64,
 }
 
 impl ServerMetrics {
@@ -35,17 +36,22 @@ impl ServerMetrics {
     pub(super) fn refused(&self) {
         self.0.refused.fetch_add(1, Ordering::Relaxed);
     }
+
+    /// Counts a connection that is closed to make room for another client's.
+    pub(super) fn evicted(&self) {
+        self.0.evicted.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 impl Collector for ServerMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let Counters { accepted, open, refused, malformed, timed_out, failed_handshakes } =
+        let Counters { accepted, open, refused, malformed, timed_out, failed_handshakes, evicted } =
             &*self.0;
         let open = open.load(Ordering::Relaxed);
         gauge(&mut encoder, "eventpost_connections", "Open connections.", open)?;
         for (name, help, count) in [
             ("accepted", "Connections accepted.", accepted),
-            ("refused", "Connections refused because there were too many.", refused),
+            ("refused", "Connections refused because there were too many, or no memory.", refused),
             (
                 "malformed",
                 "Connections closed because of malformed or too large requests.",
@@ -57,6 +63,7 @@ impl Collector for ServerMetrics {
                 "Connections closed because their TLS handshake failed or took too long.",
                 failed_handshakes,
             ),
+            ("evicted", "Connections closed to make room for those of other clients.", evicted),
         ] {
             let name = format!("eventpost_connections_{name}");
             counter(&mut encoder, &name, help, count.load(Ordering::Relaxed))?;
@@ -77,6 +84,7 @@ impl OpenGuard {
             CloseReason::Malformed => &self.0.malformed,
             CloseReason::TimedOut => &self.0.timed_out,
             CloseReason::NoHandshake => &self.0.failed_handshakes,
+            CloseReason::NoRoom => &self.0.refused,
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }

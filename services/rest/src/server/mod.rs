@@ -2,27 +2,35 @@
 //! progress finish when the service stops.
 //!
 //! ```text
-//! transport   TCP as it is, or the handshake of TLS
-//! protocol    HTTP/1.1 and HTTP/2
-//! connection  serves one connection to its end
-//! interrupts  what a connection is woken for besides its requests
-//! progress    whether a connection makes progress
-//! frames      the frames of HTTP/2 that are progress
-//! streams     requests of HTTP/2 that are in progress at the same time
-//! admission   whether one more connection may be open
-//! refusal     answers to those that are refused
-//! metrics     counts
+//! transport       TCP as it is, or the handshake of TLS
+//! protocol        HTTP/1.1 and HTTP/2
+//! http1           a connection of HTTP/1.1, and its buffers
+//! connection      serves one connection to its end
+//! interrupts      what a connection is woken for besides its requests
+//! progress        whether a connection makes progress, and how much memory it holds
+//! level           how much that may be
+//! tracked_stream  reports to it what is read and written
+//! frames          the frames of HTTP/2 that are progress
+//! streams         requests of HTTP/2 that are in progress at the same time
+//! admission       whether one more connection may be open
+//! room            the memory that connections share, and whose are closed to make room
+//! refusal         answers to those that are refused
+//! metrics         counts
 //! ```
 
 mod admission;
 mod connection;
 mod frames;
+mod http1;
 mod interrupts;
+mod level;
 mod metrics;
 mod progress;
 mod protocol;
 mod refusal;
+mod room;
 mod streams;
+mod tracked_stream;
 mod transport;
 
 use std::net::SocketAddr;
@@ -38,9 +46,11 @@ use tokio::sync::{Semaphore, watch};
 use admission::{Admission, Admissions};
 use connection::CloseReason;
 use interrupts::Stage;
+use level::Level;
 pub use metrics::ServerMetrics;
 use protocol::Protocols;
 use refusal::Refusal;
+use room::Costs;
 use streams::Streams;
 pub use transport::Transport;
 pub(crate) use transport::{CHALLENGE_PROTOCOL, HTTP2_PROTOCOL};
@@ -57,6 +67,9 @@ pub struct Limits {
     /// The maximum number of open connections; others are answered with 503. With HTTP/2, requests
     /// that are in progress beside another one of their connection count as connections.
     pub connections: usize,
+    /// The memory that connections may hold, in bytes, without bodies and long answers. When there is
+    /// none left, the client that holds most loses connections.
+    pub memory: usize,
     /// How long a connection may take to send the headers of a request, may be idle between two
     /// requests, or may read nothing of an answer. It is kept within an eighth.
     pub idle: Duration,
@@ -74,7 +87,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 4096,
+            connections: 16_384,
+            memory: 160 << 20,
             idle: Duration::from_secs(30),
             handshake: Duration::from_secs(10),
             head_bytes: 16 << 10,
@@ -101,7 +115,7 @@ impl Server {
         Self {
             limits,
             protocols: Protocols::new(limits.head_bytes),
-            admissions: Admissions::new(limits.connections, clients),
+            admissions: Admissions::new(limits, clients, metrics.clone()),
             metrics,
             refusals: Arc::new(Semaphore::new(refusal::MAX_ANSWERED)),
         }
@@ -118,7 +132,7 @@ impl Server {
         shutdown: impl Future<Output = ()>,
     ) -> bool
     where
-        H: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
+        H: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + Unpin + 'static,
         F: Future<Output = Response<B>> + Send + 'static,
         B: Body + Send + 'static,
         B::Data: Send,
@@ -132,7 +146,12 @@ impl Server {
                 accepted = accept(&listener) => accepted,
                 () = &mut shutdown => break,
             };
-            match self.admissions.admit(peer) {
+            let (costs, level) = match &transport {
+                Transport::Plain => (Costs::PLAIN, Level::Idle),
+                // Of the handshake.
+                Transport::Tls(_) => (Costs::SECURE, Level::Active),
+            };
+            match self.admissions.admit(peer, costs, level) {
                 Ok(admission) => {
                     self.open(stream, peer, &transport, handle.clone(), admission, stage.clone());
                 }
@@ -163,44 +182,51 @@ impl Server {
         peer: SocketAddr,
         transport: &Transport,
         handle: H,
-        admission: Admission,
+        mut admission: Admission,
         stage: watch::Receiver<Stage>,
     ) where
-        H: Fn(Request<Incoming>, SocketAddr) -> F + Send + 'static,
+        H: Fn(Request<Incoming>, SocketAddr) -> F + Send + Unpin + 'static,
         F: Future<Output = Response<B>> + Send + 'static,
         B: Body + Send + 'static,
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let (open, Limits { idle, handshake: time, .. }) = (self.metrics.open(), self.limits);
-        match transport {
+        let connection = admission.place.id();
+        let task = match transport {
             // Without what only TLS needs, so that the task takes little memory.
             Transport::Plain => {
-                let connection = self.protocols.http1(stream, peer, handle);
-                tokio::spawn(async move {
-                    open.closed(connection.run(idle, stage).await);
-                    drop(admission);
-                });
+                let connection = self.protocols.http1(stream, peer, admission, handle);
+                tokio::spawn(async move { open.closed(connection.run(idle, stage).await) })
             }
             Transport::Tls(acceptor) => {
                 let (acceptor, protocols) = (acceptor.clone(), self.protocols.clone());
                 let streams = Streams::new(self.admissions.clone(), peer);
                 tokio::spawn(async move {
-                    let reason = match handshake(&acceptor, stream, time, stage.clone()).await {
+                    let secured = Box::pin(handshake(&acceptor, stream, time, stage.clone())).await;
+                    let reason = match secured {
                         None => CloseReason::NoHandshake,
                         Some(Secured::Challenge) => CloseReason::Normal,
                         Some(Secured::Http1(stream)) => {
-                            protocols.http1(stream, peer, handle).run(idle, stage).await
+                            let http = protocols.http1(stream, peer, admission, handle);
+                            http.run(idle, stage).await
+                        }
+                        Some(Secured::Http2(_))
+                            if admission.place.set_protocol(Costs::HTTP2).is_err() =>
+                        {
+                            CloseReason::NoRoom
                         }
                         Some(Secured::Http2(stream)) => {
-                            protocols.http2(stream, peer, streams, handle).run(idle, stage).await
+                            let http = protocols.http2(stream, peer, streams, admission, handle);
+                            // It is larger than those that are there more often.
+                            Box::pin(http.run(idle, stage)).await
                         }
                     };
                     open.closed(reason);
-                    drop(admission);
-                });
+                })
             }
-        }
+        };
+        self.admissions.allow_eviction(connection, task.abort_handle());
     }
 }
 

@@ -1,43 +1,37 @@
 //! HTTP/1.1 and HTTP/2 on a connection.
 
 use std::convert::Infallible;
-use std::error::Error;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::body::{Body, Incoming};
 use hyper::header::{HOST, HeaderValue};
 use hyper::server::conn::{http1, http2};
 use hyper::service::{HttpService, service_fn};
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
-use super::connection::{Connection, Protocol};
+use super::admission::Admission;
+use super::connection::{BoxError, CloseReason, Connection, FAREWELL, Protocol};
+use super::http1::Http1;
 use super::interrupts::Stage;
-use super::progress::{Progress, TrackedStream};
-use super::refusal;
+use super::level::Level;
+use super::progress::Progress;
 use super::streams::{self, Streams};
-
-const MESSAGE: &str = "The headers of the request did not arrive in time.";
+use super::tracked_stream::{Source, TrackedStream};
 
 /// Requests that a client may have in progress on one connection of HTTP/2.
 const STREAMS: u32 = 100;
 /// What a client may send of bodies that nobody has read, for each request and for all together,
 /// and what is buffered of an answer that the client does not read.
 const WINDOW_BYTES: u32 = 64 << 10;
-/// How long a client has to learn that its idle connection is closed. With HTTP/2, it then knows
-/// which requests to repeat elsewhere.
-const FAREWELL: Duration = Duration::from_secs(1);
-
-type BoxError = Box<dyn Error + Send + Sync>;
-
 /// How both protocols are spoken.
 #[derive(Debug, Clone)]
 pub(super) struct Protocols {
-    http1: http1::Builder,
+    http1: Arc<http1::Builder>,
     http2: http2::Builder<TokioExecutor>,
 }
 
@@ -54,7 +48,7 @@ impl Protocols {
             .initial_stream_window_size(WINDOW_BYTES)
             .initial_connection_window_size(WINDOW_BYTES)
             .max_send_buf_size(WINDOW_BYTES as usize);
-        Self { http1, http2 }
+        Self { http1: Arc::new(http1), http2 }
     }
 
     /// A connection of HTTP/1.1 whose requests `handle` answers.
@@ -62,11 +56,12 @@ impl Protocols {
         &self,
         stream: T,
         peer: SocketAddr,
+        admission: Admission,
         handle: H,
     ) -> Connection<impl Protocol + Send + use<T, H, F, B>>
     where
-        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-        H: Fn(Request<Incoming>, SocketAddr) -> F + Send,
+        T: Source,
+        H: Fn(Request<Incoming>, SocketAddr) -> F + Send + Unpin,
         F: Future<Output = Response<B>> + Send,
         B: Body + Send + 'static,
         B::Data: Send,
@@ -74,9 +69,12 @@ impl Protocols {
     {
         let progress = Arc::new(Progress::default());
         let tracker = Arc::clone(&progress);
-        let service = service_fn(move |request| tracker.track(handle(request, peer)));
-        let stream = TrackedStream::new(stream, Arc::clone(&progress));
-        let http = self.http1.serve_connection(TokioIo::new(stream), service);
+        let service = service_fn(move |request| {
+            tracker.begin(&request);
+            tracker.track(handle(request, peer))
+        });
+        let builder = Arc::clone(&self.http1);
+        let http = Http1::new(builder, stream, service, Arc::clone(&progress), admission);
         Connection::new(http, progress)
     }
 
@@ -86,10 +84,11 @@ impl Protocols {
         stream: T,
         peer: SocketAddr,
         streams: Streams,
+        admission: Admission,
         handle: H,
     ) -> Connection<impl Protocol + Send + use<T, H, F, B>>
     where
-        T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        T: Source,
         H: Fn(Request<Incoming>, SocketAddr) -> F + Send + 'static,
         F: Future<Output = Response<B>> + Send + 'static,
         B: Body + Send + 'static,
@@ -99,6 +98,7 @@ impl Protocols {
         let progress = Arc::new(Progress::default());
         let tracker = Arc::clone(&progress);
         let service = service_fn(move |mut request| {
+            tracker.begin(&request);
             name_host(&mut request);
             let admitted = streams.admit();
             let work = admitted.map(|slot| (handle(request, peer), slot));
@@ -112,45 +112,46 @@ impl Protocols {
         });
         let stream = TrackedStream::of_frames(stream, Arc::clone(&progress));
         let http = self.http2.serve_connection(TokioIo::new(stream), service);
+        let http = Http2 { http, progress: Arc::clone(&progress), admission, last: None };
         Connection::new(http, progress)
     }
 }
 
-impl<T, S, B> Protocol for http1::Connection<TokioIo<TrackedStream<T>>, S>
-where
-    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    S: HttpService<Incoming, ResBody = B, Error = Infallible> + Send,
-    S::Future: Send,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
-    const LAST_CHECKS: Option<Duration> = None;
+/// A connection of HTTP/2.
+struct Http2<C> {
+    http: C,
+    progress: Arc<Progress>,
+    admission: Admission,
+    /// The progress when it was served last.
+    last: Option<u32>,
+}
 
-    fn stop(&mut self, stage: Stage, progress: &Progress) {
-        match stage {
-            Stage::Closing => Pin::new(self).graceful_shutdown(),
-            Stage::Serving | Stage::Draining => progress.close_after_next_answer(),
-        }
-    }
+impl<C: Future<Output = hyper::Result<()>> + Unpin> Future for Http2<C> {
+    type Output = CloseReason;
 
-    /// Tells a client that has begun a request why its connection is closed; an idle one needs no
-    /// answer.
-    async fn time_out(self) {
-        let parts = self.into_parts();
-        let mut stream = parts.io.into_inner().into_inner();
-        if !parts.read_buf.is_empty() {
-            refusal::send_and_close(stream, StatusCode::REQUEST_TIMEOUT, MESSAGE).await;
-            return;
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CloseReason> {
+        if let Poll::Ready(result) = Pin::new(&mut self.http).poll(cx) {
+            return Poll::Ready(result.into());
         }
-        // TLS says when it ends, so that nobody can cut an answer short unnoticed.
-        let _ = tokio::time::timeout(FAREWELL, stream.shutdown()).await;
+        let now = self.progress.read();
+        let is_unchanged = now == std::mem::replace(&mut self.last, now);
+        let is_idle = is_unchanged && now.is_some() && self.progress.has_sent_all();
+        let level = match self.progress.level() {
+            Level::Active if is_idle => Level::Idle,
+            level => level,
+        };
+        match self.admission.place.set(level) {
+            Ok(()) => Poll::Pending,
+            Err(_) => Poll::Ready(CloseReason::NoRoom),
+        }
     }
 }
 
-impl<T, S, B> Protocol for http2::Connection<TokioIo<TrackedStream<T>>, S, TokioExecutor>
+type Http2Connection<T, S> = http2::Connection<TokioIo<TrackedStream<T>>, S, TokioExecutor>;
+
+impl<T, S, B> Protocol for Http2<Http2Connection<T, S>>
 where
-    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    T: Source,
     S: HttpService<Incoming, ResBody = B, Error = Infallible> + Send,
     S::Future: Send + 'static,
     B: Body + Send + 'static,
@@ -161,12 +162,16 @@ where
 
     /// The client is told which requests are still answered, and sends others elsewhere.
     fn stop(&mut self, _stage: Stage, _progress: &Progress) {
-        Pin::new(self).graceful_shutdown();
+        Pin::new(&mut self.http).graceful_shutdown();
     }
 
     async fn time_out(mut self) {
-        Pin::new(&mut self).graceful_shutdown();
-        let _ = tokio::time::timeout(FAREWELL, self).await;
+        Pin::new(&mut self.http).graceful_shutdown();
+        let _ = tokio::time::timeout(FAREWELL, self.http).await;
+    }
+
+    async fn refuse(self) {
+        self.time_out().await;
     }
 }
 

@@ -15,8 +15,10 @@ use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use pin_project_lite::pin_project;
 
 use super::admission::{Admission, Admissions};
+use super::level::Level;
 use super::progress::{Progress, Sending};
 use super::refusal::{Refusal, json};
+use super::room::Costs;
 
 /// The requests in progress on a connection.
 pub(super) struct Streams {
@@ -47,7 +49,8 @@ impl Streams {
                 sending: None,
             });
         }
-        Ok(Slot { first: None, _admission: Some(self.admissions.admit(self.peer)?), sending: None })
+        let admission = self.admissions.admit(self.peer, Costs::PLAIN, Level::Active)?;
+        Ok(Slot { first: None, _admission: Some(admission), sending: None })
     }
 }
 

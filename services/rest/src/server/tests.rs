@@ -89,6 +89,73 @@ async fn a_connection_over_the_limit_is_answered_with_503() {
     }
 }
 
+/// Connects from an address of loopback.
+async fn connect_from(from: &str, to: SocketAddr) -> TcpStream {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::new(from.parse().unwrap(), 0)).unwrap();
+    socket.connect(to).await.unwrap()
+}
+
+/// Sends a request, and returns the status of the answer.
+async fn status(stream: &mut TcpStream) -> String {
+    stream.write_all(REQUEST).await.unwrap();
+    let mut head = [0; 12];
+    stream.read_exact(&mut head).await.unwrap();
+    String::from_utf8_lossy(&head[9..]).into_owned()
+}
+
+#[tokio::test]
+async fn the_client_with_most_connections_makes_room_for_another() {
+    let limits = Limits { connections: 3, ..Limits::default() };
+    let (address, _stop, _server) = start(limits, Duration::ZERO).await;
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        held.push(connect_from("127.0.0.2", address).await);
+    }
+    let mut one_more = connect_from("127.0.0.2", address).await;
+    assert_eq!(status(&mut one_more).await, "503");
+    let mut other = connect_from("127.0.0.3", address).await;
+    assert_eq!(status(&mut other).await, "200");
+    // The one that has been idle longest.
+    assert_eq!(held[0].read(&mut [0]).await.unwrap(), 0);
+    for stream in &mut held[1..] {
+        assert_eq!(status(stream).await, "200");
+    }
+}
+
+async fn read_answers(stream: &mut TcpStream, count: usize) {
+    let mut text = Vec::new();
+    while String::from_utf8_lossy(&text).matches("done").count() < count {
+        assert!(stream.read_buf(&mut text).await.unwrap() > 0, "the connection was closed");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_without_buffers_loses_nothing() {
+    // With so little memory, they are given back after each answer.
+    let limits = Limits { memory: 30 << 10, ..Limits::default() };
+    let (address, _stop, _server) = start(limits, Duration::ZERO).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    for _ in 0..3 {
+        let text = [REQUEST, REQUEST, &REQUEST[..7]].concat();
+        stream.write_all(&text).await.unwrap();
+        read_answers(&mut stream, 2).await;
+        stream.write_all(&REQUEST[7..]).await.unwrap();
+        read_answers(&mut stream, 1).await;
+    }
+}
+
+#[tokio::test]
+async fn a_head_for_which_there_is_no_memory_is_answered_503() {
+    let limits = Limits { memory: 40 << 10, ..Limits::default() };
+    let (address, _stop, _server) = start(limits, Duration::ZERO).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: t\r\nX: ").await.unwrap();
+    stream.write_all(&[b'x'; 8000]).await.unwrap();
+    let text = read_to_end(stream).await;
+    assert!(text.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{text}");
+}
+
 #[tokio::test]
 async fn requests_in_progress_finish_unless_they_take_too_long() {
     for (drain, finishes) in [(Duration::from_secs(60), true), (Duration::ZERO, false)] {
