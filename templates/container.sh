@@ -4,7 +4,7 @@
 # needs no privilege, no file system but its volume, and no shell.
 # shellcheck disable=SC2034 # not every script uses it
 hardened='--user 65532:65532 --read-only --cap-drop ALL --security-opt no-new-privileges
-    --memory 1g --pids-limit 512 --ulimit nofile=20000:20000 --cpu-shares 512
+    --memory 1g --pids-limit 512 --ulimit nofile=20000:20000 --cpu-shares 512 --env DOCKER_PROXY=true
     --log-driver json-file --log-opt max-size=10m --log-opt max-file=3'
 history=/var/lib/eventpost/history
 # Nobody but root reads what is written down.

@@ -4,6 +4,7 @@ mod access;
 mod address;
 mod bench;
 mod change;
+mod clients;
 mod copies;
 mod database;
 mod doctor;

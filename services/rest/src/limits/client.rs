@@ -1,6 +1,13 @@
 //! Whose requests are counted together.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroU32;
+
+/// How many times the rates and connections of one client the holders of a token may have. They may
+/// use no more memory.
+const WIDE: NonZeroU32 = NonZeroU32::new(4).expect("not zero");
+/// How many times as much clients may have that cannot be told apart.
+const CROWD: NonZeroU32 = NonZeroU32::new(16).expect("not zero");
 
 /// Whose requests are counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,11 +36,34 @@ impl Client {
         }
     }
 
-    /// Whether it may have more than a client.
-    pub(super) fn is_wide(self) -> bool {
+    /// How many clients it stands for.
+    pub(super) fn kind(self) -> Kind {
         match self {
-            Self::V4(_) | Self::V6(_) => false,
-            Self::Holder(_) | Self::Crowd(_) | Self::Others => true,
+            Self::V4(_) | Self::V6(_) => Kind::One,
+            Self::Holder(_) | Self::Others => Kind::Wide,
+            Self::Crowd(_) => Kind::Crowd,
+        }
+    }
+}
+
+/// How much a client may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// What one may have.
+    One,
+    /// Some times as much.
+    Wide,
+    /// As much as many clients, because it is many.
+    Crowd,
+}
+
+impl Kind {
+    /// How many times the rates and connections of one client it may have.
+    pub(super) fn times(self) -> NonZeroU32 {
+        match self {
+            Self::One => NonZeroU32::MIN,
+            Self::Wide => WIDE,
+            Self::Crowd => CROWD,
         }
     }
 }

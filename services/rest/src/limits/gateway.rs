@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-/// The default gateway of IPv4. In a container, Docker's proxy connects from it on behalf of clients
-/// that use IPv6, and of those on the host itself: they cannot be told apart.
+/// The default gateway of IPv4, if there is one. Docker's proxy connects to a container from it, on
+/// behalf of clients that use IPv6 and of those on the host itself: they cannot be told apart.
 pub(super) fn gateway() -> Option<IpAddr> {
     let table = std::fs::read_to_string("/proc/net/route").ok()?;
     default_route(&table).map(IpAddr::V4)

@@ -24,6 +24,7 @@ use std::time::Duration;
 use hyper::HeaderMap;
 
 pub(crate) use client::Client;
+use client::Kind;
 use proxies::Proxies;
 pub(crate) use rates::Class;
 use rates::Rates;
@@ -31,15 +32,16 @@ pub(crate) use settings::LimitArgs;
 pub(crate) use shares::Share;
 use shares::Shares;
 
-/// How many times the rates and connections of one client the holders of a token, and clients that
-/// cannot be told apart, may have. They may use no more memory.
-const WIDE: NonZeroU32 = NonZeroU32::new(4).expect("not zero");
 /// The bytes of bodies that arrive from one client at the same time: an eighth of what all have.
 const BODY_BYTES: usize = 2 << 20;
 /// The bytes of answers that one client reads at the same time: a quarter of what all have.
 const ANSWER_BYTES: usize = 8 << 20;
 /// Lists that one client reads at the same time while they are read from the store, of 32.
 const LISTS: usize = 8;
+/// Clients that cannot be told apart may have half of what all have.
+const CROWD_BODY_BYTES: usize = 8 << 20;
+const CROWD_ANSWER_BYTES: usize = 16 << 20;
+const CROWD_LISTS: usize = 16;
 
 /// What each client may have; `None` is unlimited.
 #[derive(Debug, Clone, Copy, Default)]
@@ -76,7 +78,7 @@ pub struct ClientLimits {
     /// What clients hold of the service's memory; unlimited where nothing else is limited.
     memory: Option<Memory>,
     proxies: Proxies,
-    /// Where clients that cannot be told apart seem to be.
+    /// Where clients that cannot be told apart seem to be, if there are any.
     gateway: Option<IpAddr>,
 }
 
@@ -84,11 +86,14 @@ impl ClientLimits {
     fn new(quotas: Quotas, proxies: Proxies, gateway: Option<IpAddr>) -> Self {
         let connections = quotas
             .connections
-            .map(|it| Shares::new(it.get() as usize, it.saturating_mul(WIDE).get() as usize));
+            .map(|each| Shares::new(move |kind| each.saturating_mul(kind.times()).get() as usize));
+        // Of memory, the holder of a token may have no more than others.
+        let of_memory =
+            |each, crowd| Shares::new(move |kind| if kind == Kind::Crowd { crowd } else { each });
         let memory = quotas.are_any().then(|| Memory {
-            bodies: Shares::new(BODY_BYTES, BODY_BYTES),
-            answers: Shares::new(ANSWER_BYTES, ANSWER_BYTES),
-            lists: Shares::new(LISTS, LISTS),
+            bodies: of_memory(BODY_BYTES, CROWD_BODY_BYTES),
+            answers: of_memory(ANSWER_BYTES, CROWD_ANSWER_BYTES),
+            lists: of_memory(LISTS, CROWD_LISTS),
         });
         Self { rates: Rates::new(quotas), connections, memory, proxies, gateway }
     }
@@ -153,5 +158,38 @@ impl Quotas {
     fn are_any(self) -> bool {
         let Self { requests, changes, searches, mails, connections } = self;
         [requests, changes, searches, mails, connections].iter().any(Option::is_some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many connections from an address are open before one is refused.
+    fn connections(limits: &ClientLimits, address: &str) -> usize {
+        let address = address.parse().unwrap();
+        let held: Vec<_> = (0..1000).map_while(|_| limits.connect(address).ok()).collect();
+        held.len()
+    }
+
+    #[test]
+    fn those_behind_the_gateway_have_as_much_as_many_clients() {
+        let quotas = Quotas { connections: NonZeroU32::new(3), ..Quotas::default() };
+        let gateway = "172.17.0.1".parse().unwrap();
+        let limits = ClientLimits::new(quotas, Proxies::default(), Some(gateway));
+        for (address, count) in
+            [("172.17.0.1", 48), ("::ffff:172.17.0.1", 48), ("192.0.2.1", 3), ("2001:db8::1", 3)]
+        {
+            assert_eq!(connections(&limits, address), count, "{address}");
+        }
+        let crowd = limits.client(gateway);
+        let one = limits.client("192.0.2.1".parse().unwrap());
+        let held = [limits.answer(crowd, 8 << 20), limits.answer(crowd, 8 << 20)];
+        assert!(held.iter().all(Result::is_ok) && limits.answer(crowd, 1).is_err());
+        let held = limits.answer(one, 8 << 20);
+        assert!(held.is_ok() && limits.answer(one, 1).is_err());
+        // Elsewhere, it is an address like others.
+        let limits = ClientLimits::new(quotas, Proxies::default(), None);
+        assert_eq!(connections(&limits, "172.17.0.1"), 3);
     }
 }

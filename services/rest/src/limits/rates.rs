@@ -9,8 +9,8 @@ use governor::clock::{Clock, DefaultClock};
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 
-use super::client::Client;
-use super::{Quotas, WIDE};
+use super::Quotas;
+use super::client::{Client, Kind};
 
 /// The seconds whose requests may come at once after a pause.
 const BURST: NonZeroU32 = NonZeroU32::new(2).expect("not zero");
@@ -47,6 +47,8 @@ struct Rate {
     clients: Buckets,
     /// Of those that may have more.
     wide: Buckets,
+    /// Of those that are many.
+    crowds: Buckets,
     clock: DefaultClock,
     seen: AtomicU32,
     /// There are so many clients that all are counted together.
@@ -79,20 +81,22 @@ impl Rates {
 
 impl Rate {
     fn per_second(requests: NonZeroU32) -> Self {
-        let quota = |requests: NonZeroU32| {
+        Self::new(requests, |requests| {
             Quota::per_second(requests).allow_burst(requests.saturating_mul(BURST))
-        };
-        Self::new(quota(requests), quota(requests.saturating_mul(WIDE)))
+        })
     }
 
     fn per_hour(requests: NonZeroU32) -> Self {
-        Self::new(Quota::per_hour(requests), Quota::per_hour(requests.saturating_mul(WIDE)))
+        Self::new(requests, Quota::per_hour)
     }
 
-    fn new(quota: Quota, wide: Quota) -> Self {
+    fn new(requests: NonZeroU32, quota: impl Fn(NonZeroU32) -> Quota) -> Self {
+        let buckets =
+            |kind: Kind| RateLimiter::dashmap(quota(requests.saturating_mul(kind.times())));
         Self {
-            clients: RateLimiter::dashmap(quota),
-            wide: RateLimiter::dashmap(wide),
+            clients: buckets(Kind::One),
+            wide: buckets(Kind::Wide),
+            crowds: buckets(Kind::Crowd),
             clock: DefaultClock::default(),
             seen: AtomicU32::new(0),
             is_full: AtomicBool::new(false),
@@ -104,10 +108,11 @@ impl Rate {
         if self.seen.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK_EVERY) {
             self.forget_idle();
         }
-        let (buckets, client) = match client {
-            client if client.is_wide() => (&self.wide, client),
-            _ if self.is_full.load(Ordering::Relaxed) => (&self.wide, Client::Others),
-            client => (&self.clients, client),
+        let (buckets, client) = match client.kind() {
+            Kind::Crowd => (&self.crowds, client),
+            Kind::Wide => (&self.wide, client),
+            Kind::One if self.is_full.load(Ordering::Relaxed) => (&self.wide, Client::Others),
+            Kind::One => (&self.clients, client),
         };
         buckets.check_key(&client).map_err(|until| until.wait_time_from(self.clock.now()))
     }
@@ -151,6 +156,9 @@ mod tests {
         // Some may be admitted again while the others are refused.
         assert!((20..40).contains(&first), "{first}");
         assert!((80..160).contains(&wide), "{wide}");
+        let gateway = Client::Crowd([172, 17, 0, 1].into());
+        let crowd = admitted(&rates, gateway, Class::Read);
+        assert!((320..640).contains(&crowd), "{crowd}");
         assert!(rates.admit(client(3), Class::Read).is_ok());
     }
 

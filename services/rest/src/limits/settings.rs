@@ -45,6 +45,11 @@ pub(crate) struct LimitArgs {
     /// one, the limits hold on loopback, too
     #[arg(long, value_name = "ADDRESS", env = "TRUSTED_PROXIES", value_delimiter = ',', value_parser = network)]
     trusted_proxies: Vec<Network>,
+
+    /// Count all clients that connect from the default gateway of IPv4 as many: in a container, Docker
+    /// puts its address in place of those of clients that use IPv6
+    #[arg(long, env = "DOCKER_PROXY")]
+    docker_proxy: bool,
 }
 
 impl LimitArgs {
@@ -63,7 +68,8 @@ impl LimitArgs {
             mails: limit(self.limit_reminders, MAILS),
             connections: limit(self.limit_connections, CONNECTIONS),
         };
-        ClientLimits::new(quotas, Proxies::new(trusted), gateway())
+        let gateway = self.docker_proxy.then(gateway).flatten();
+        ClientLimits::new(quotas, Proxies::new(trusted), gateway)
     }
 }
 

@@ -4,15 +4,13 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::client::Client;
+use super::client::{Client, Kind};
 
 /// Counts what each client holds of something, up to a limit.
 #[derive(Debug)]
 pub(super) struct Shares {
-    /// What one client may hold.
-    limit: usize,
-    /// What those may that may have more.
-    wide: usize,
+    /// What a client may hold: one, one that may have more, and many.
+    limits: [usize; 3],
     /// Only clients that hold something are in it.
     held: Mutex<HashMap<Client, Held>>,
 }
@@ -32,8 +30,9 @@ pub(crate) struct Share {
 }
 
 impl Shares {
-    pub(super) fn new(limit: usize, wide: usize) -> Arc<Self> {
-        Arc::new(Self { limit, wide, held: Mutex::default() })
+    pub(super) fn new(limit: impl Fn(Kind) -> usize) -> Arc<Self> {
+        let limits = [Kind::One, Kind::Wide, Kind::Crowd].map(limit);
+        Arc::new(Self { limits, held: Mutex::default() })
     }
 
     /// Gives a client a share, unless it would hold too much with it.
@@ -51,7 +50,7 @@ impl Shares {
     }
 
     fn limit_of(&self, client: Client) -> usize {
-        if client.is_wide() { self.wide } else { self.limit }
+        self.limits[client.kind() as usize]
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Client, Held>> {
@@ -95,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_client_holds_no_more_than_its_share() {
-        let shares = Shares::new(10, 40);
+        let shares = Shares::new(|kind| 10 * kind.times().get() as usize);
         let (one, other) = (Client::V4([192, 0, 2, 1].into()), Client::V4([192, 0, 2, 2].into()));
         let mut first = Shares::take(&shares, one, 6).unwrap();
         assert!(Shares::take(&shares, one, 5).is_none());
