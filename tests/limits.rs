@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use crate::harness::http::{Answer, Client, ask, connect, read_answer};
-use crate::harness::{EVENT, Service, temp_dir};
+use crate::harness::{EVENT, Service, long_event, post_many, temp_dir, wait_for};
 
 /// Starts a service behind a proxy that names clients: the test.
 fn start(data: &Path, limits: &[&str]) -> Service {
@@ -125,4 +125,34 @@ fn slow_bodies_of_one_client_leave_room_for_others() {
     // 2 MiB are 34 of them.
     assert!(late.len() <= 34, "{}", late.len());
     assert!(refused.iter().all(|status| *status == 429), "{refused:?}");
+}
+
+/// Asks for the list of everything, and reads nothing of it.
+fn unread_list(address: SocketAddr, client: &str) -> TcpStream {
+    let mut stream = connect(address);
+    let head = format!(
+        "GET /events HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: {client}\r\n\
+         Connection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream
+}
+
+#[test]
+fn a_client_with_too_many_lists_is_refused_before_one_is_opened() {
+    /// How many one client may have open, and all of them together.
+    const LISTS: [usize; 2] = [8, 32];
+    let dir = temp_dir();
+    let service = start(dir.path(), &["--limit-requests", "0", "--limit-changes", "0"]);
+    post_many(&service, 4000, &long_event());
+    let client = |n: usize| format!("198.51.100.{}", n / LISTS[0]);
+    let _held: Vec<_> = (0..LISTS[1]).map(|n| unread_list(service.address, &client(n))).collect();
+    wait_for("all lists to be open", || {
+        (service.metric("eventpost_store_open_lists") == LISTS[1] as u64).then_some(())
+    });
+    // The store has none left, which only a client learns that may have one.
+    for (n, status) in [(0, 429), (LISTS[1], 503)] {
+        let refused = read_answer(&mut unread_list(service.address, &client(n))).unwrap();
+        assert_eq!(refused.status, status, "{refused:?}");
+    }
 }

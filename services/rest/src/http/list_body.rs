@@ -10,7 +10,9 @@ use tokio::sync::{Mutex, OnceCell};
 use super::budget::AnswerBudget;
 use super::content::ChunkSource;
 use super::encoding;
+use super::problem::Problem;
 use crate::json;
+use crate::limits::{Share, TooMuch};
 
 /// The longest list that is cached, in bytes: some ten thousand resources.
 pub(crate) const MAX_CACHED_BYTES: u64 = 4 << 20;
@@ -34,29 +36,32 @@ pub(crate) struct CachedList {
 /// A list to answer with.
 pub(crate) enum CachedOrStreamed {
     Cached(Arc<CachedList>),
-    Streamed(Listing),
+    /// What the client holds with it comes with it.
+    Streamed(Listing, Option<Share>),
 }
 
 impl ListCache {
     /// The list of everything, no older than `wanted`. Clients that read former lists keep them
     /// in memory, so each list needs its share of the memory for answers; without it, or if it is
-    /// long, it is streamed.
+    /// long, it is streamed. `begin` counts a list of the client before one is opened.
     pub(crate) async fn get(
         &self,
         store: &dyn Store,
         budget: &AnswerBudget,
         wanted: Revision,
-    ) -> Result<CachedOrStreamed, StoreError> {
+        begin: impl FnOnce() -> Result<Option<Share>, TooMuch>,
+    ) -> Result<CachedOrStreamed, Problem> {
         let mut current = self.current.lock().await;
         // A list that was read while this call waited may be older than the store is by now.
         if let Some(list) = current.as_ref().filter(|list| list.revision.is_at_least(wanted)) {
             return Ok(CachedOrStreamed::Cached(Arc::clone(list)));
         }
+        let share = begin()?;
         *current = None;
         let listing = store.list(Page::ALL).await?;
         let length = length(&listing).filter(|length| *length <= MAX_CACHED_BYTES);
         let Some(Ok(permit)) = length.map(|length| budget.take_length(length)) else {
-            return Ok(CachedOrStreamed::Streamed(listing));
+            return Ok(CachedOrStreamed::Streamed(listing, share));
         };
         let (revision, plain) = (listing.revision, read(listing).await?);
         let list = Arc::new(CachedList {

@@ -14,7 +14,7 @@ use crate::http::encoding::{self, Encoding};
 use crate::http::list_body::{self, CachedOrStreamed};
 use crate::http::paging;
 use crate::http::problem::Problem;
-use crate::limits::Client;
+use crate::limits::{Client, Share};
 use crate::resource::Resource;
 
 /// A list request.
@@ -62,8 +62,11 @@ impl<'a> List<'a> {
         api: &Api<R, E>,
         wanted: Revision,
     ) -> Result<Answer, Problem> {
-        match api.list.get(&*api.store, &api.budget, wanted).await? {
-            CachedOrStreamed::Streamed(listing) => self.streamed(api, listing, STREAM_BYTES as u64),
+        let begin = || api.limits.list(self.client);
+        match api.list.get(&*api.store, &api.budget, wanted, begin).await? {
+            CachedOrStreamed::Streamed(listing, share) => {
+                self.streamed(api, listing, share, STREAM_BYTES as u64)
+            }
             CachedOrStreamed::Cached(list) => {
                 let length = list.plain.len() as u64;
                 let encoding = Encoding::choose(self.headers, length);
@@ -86,9 +89,11 @@ impl<'a> List<'a> {
         api: &Api<R, E>,
     ) -> Result<Answer, Problem> {
         // Without a limit it is read while it is sent.
-        let _reading = api.budget.read_page(self.page.limit.unwrap_or(1)).await;
+        let limit = self.page.limit;
+        let _reading = api.budget.read_page(limit.unwrap_or(1)).await;
+        let share = if limit.is_none() { api.limits.list(self.client)? } else { None };
         let listing = api.store.list(self.page).await?;
-        let (next, limit) = (listing.next_after, self.page.limit);
+        let next = listing.next_after;
         let answer = match list_body::length(&listing) {
             Some(length) if Encoding::choose(self.headers, length) == Encoding::Identity => {
                 let permit = api.take_memory(self.client, length)?;
@@ -97,7 +102,7 @@ impl<'a> List<'a> {
                 answer::tagged(StatusCode::OK, body, tag, Encoding::Identity, length)
             }
             // The resources of a page are in memory until they have been sent.
-            length => self.streamed(api, listing, length.unwrap_or_default())?,
+            length => self.streamed(api, listing, share, length.unwrap_or_default())?,
         };
         Ok(match next.zip(limit) {
             Some((after, limit)) => {
@@ -112,11 +117,11 @@ impl<'a> List<'a> {
         &self,
         api: &Api<R, E>,
         listing: Listing,
+        share: Option<Share>,
         memory: u64,
     ) -> Result<Answer, Problem> {
-        let list = api.limits.list(self.client)?;
         let permit = api.take_memory(self.client, memory.max(STREAM_BYTES as u64))?;
-        let permit = permit.map(|permit| permit.and_share(list));
+        let permit = permit.map(|permit| permit.and_share(share));
         let (length, tag) = (list_body::length(&listing), listing.revision.tag());
         let encoding = Encoding::choose(self.headers, length.unwrap_or(u64::MAX));
         let chunks = list_body::json_chunks(listing.chunks);
