@@ -54,6 +54,14 @@ pub enum StoreError {
         /// Its hosts and its name.
         database: String,
     },
+    /// Of several changes, some had been made when one failed.
+    #[error("{done} were changed before this failed: {cause}")]
+    Partly {
+        /// How many had been made.
+        done: u64,
+        /// Why the next one failed.
+        cause: Box<StoreError>,
+    },
     /// The database refused what was asked of it.
     #[error("cannot use the database {database}: {message}")]
     Database {
@@ -156,6 +164,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The error after so many changes have been made.
+    pub(crate) fn after(self, done: u64) -> Self {
+        if done == 0 { self } else { Self::Partly { done, cause: Box::new(self) } }
+    }
+
     /// The error for what the system said about a file.
     pub fn io(path: &Path, error: &io::Error) -> Self {
         let path = path.into();
@@ -168,5 +181,17 @@ impl StoreError {
             }
             _ => Self::Io { path, message: error.to_string() },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_changed_before_a_failure_is_said() {
+        assert_eq!(StoreError::Interrupted.after(0), StoreError::Interrupted);
+        let text = StoreError::Interrupted.after(500).to_string();
+        assert_eq!(text, "500 were changed before this failed: the service is being stopped");
     }
 }

@@ -148,6 +148,7 @@ fn status_of(error: &StoreError) -> StatusCode {
         | StoreError::Interrupted
         | StoreError::Damaged { .. }
         | StoreError::DamagedDocument { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        StoreError::Partly { cause, .. } => status_of(cause),
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -168,6 +169,9 @@ pub(crate) fn message_of(error: &StoreError) -> &'static str {
         StoreError::InDoubt { .. } => {
             "The connection to the database was lost: the change may have been made. Check before you \
              retry."
+        }
+        StoreError::Partly { .. } => {
+            "Some were changed before the storage failed. Repeat the request for the others."
         }
         StoreError::Stopped { .. } => READ_ONLY,
         StoreError::Damaged { .. } => "The data are damaged on the disk.",

@@ -89,6 +89,7 @@ fn store_code(error: &StoreError) -> u8 {
         | StoreError::OldLog { .. }
         | StoreError::Newer { .. } => 65,
         StoreError::Unavailable { .. } | StoreError::InDoubt { .. } | StoreError::Busy { .. } => 69,
+        StoreError::Partly { cause, .. } => store_code(cause),
         StoreError::DatabaseUrl(_) => 78,
         StoreError::ReadOnly { .. } => 73,
         StoreError::Locked { .. } => 75,

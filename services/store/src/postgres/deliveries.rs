@@ -200,7 +200,8 @@ pub(super) async fn retry_all(pool: &Pool, state: StateName) -> Result<u64, Stor
     let (mut all, mut last, state) = (0, None, state_number(number(state)));
     loop {
         let (now, after) = (signed(now()), after_bytes(last.as_ref()));
-        let retried = connection.query(RETRY_SOME, &[&state, &now, &STEP, &after]).await?;
+        let retried = connection.query(RETRY_SOME, &[&state, &now, &STEP, &after]).await;
+        let retried = retried.map_err(|error| error.after(all))?;
         let Some(row) = retried.last() else { return Ok(all) };
         last = Some(connection.judge(row.try_get::<_, ObjectId>(0))?);
         all += retried.len() as u64;

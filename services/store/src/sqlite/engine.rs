@@ -62,7 +62,8 @@ impl SqliteStore {
     async fn in_steps(&self, step: impl Fn(Option<ObjectId>) -> Task) -> Result<u64, StoreError> {
         let (mut all, mut after) = (0, None);
         loop {
-            let Answer::Some(count, last) = self.ask(step(after)).await? else { return Ok(all) };
+            let answer = self.ask(step(after)).await.map_err(|error| error.after(all))?;
+            let Answer::Some(count, last) = answer else { return Ok(all) };
             all += count;
             after = last;
             if last.is_none() {

@@ -310,6 +310,7 @@ impl<R: Resource, E: Extension> Api<R, E> {
         exchange: Exchange,
     ) -> Answer {
         let Exchange { route, caller, context, cors, received } = exchange;
+        let extent = audit::Extent::of(&result);
         let mut answer = result.unwrap_or_else(|problem| {
             context.log(&problem);
             problem.answer()
@@ -317,7 +318,7 @@ impl<R: Resource, E: Extension> Api<R, E> {
         if R::PRIVATE && route.is_of_resources() || matches!(route, Route::Ready | Route::Metrics) {
             answer::forbid_caching(answer.headers_mut());
         }
-        audit::log(&self.guard, caller, method, uri, &context, &answer);
+        audit::log(&self.guard, caller, method, uri, &context, &answer, extent);
         self.observer.observe(route, method, uri, &context, &mut answer, received.elapsed());
         cors.add_headers(method, route.allow(), answer.headers_mut());
         answer
