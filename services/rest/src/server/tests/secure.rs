@@ -147,6 +147,26 @@ async fn http1_is_served_inside_tls_and_slow_requests_are_answered_408() {
 }
 
 #[tokio::test]
+async fn the_end_of_an_answer_is_sent_however_slowly_it_is_read() {
+    // So little memory that a connection gives its buffers back as soon as it can.
+    let limits = Limits { memory: 128 << 10, ..Limits::default() };
+    let secure = Secure::start(b"http/1.1", limits, Duration::ZERO).await;
+    let mut client = secure.connect().await;
+    client.write_all(b"GET /long HTTP/1.1\r\nHost: a.test\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    let is_whole = |answer: &[u8]| {
+        let end = answer.windows(4).take(1024).position(|part| part == b"\r\n\r\n");
+        end.is_some_and(|end| answer.len() == end + 4 + BODY)
+    };
+    while !is_whole(&answer) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let read = client.read_buf(&mut answer);
+        let read = tokio::time::timeout(Duration::from_secs(20), read).await;
+        assert!(read.expect("the rest is sent").unwrap() > 0, "{} bytes", answer.len());
+    }
+}
+
+#[tokio::test]
 async fn pings_keep_no_connection_open() {
     let server = Secure::start(HTTP2_PROTOCOL, idle(200), Duration::ZERO).await;
     let begin = Instant::now();
