@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use ec2::Instance;
 use ssh::{Identity, Target, Trust};
 
-use super::Session;
+use super::{Session, passphrase};
 use crate::config::{Config, expand_home};
 use crate::error::Error;
 
@@ -22,11 +22,15 @@ impl Session {
 
     /// The same, or `None` if the stack has no key yet.
     pub(crate) fn existing_identity(&self) -> Result<Option<Identity>, Error> {
-        let path = self.key_path();
-        match &self.config.ssh.key {
-            None if !path.exists() => Ok(None),
-            _ => Ok(Some(Identity::read(&path)?)),
+        if let Some(known) = self.identity.get() {
+            return Ok(Some(known.clone()));
         }
+        let path = self.key_path();
+        if self.config.ssh.key.is_none() && !path.exists() {
+            return Ok(None);
+        }
+        let identity = Identity::read(&path, &passphrase::ask)?;
+        Ok(Some(self.identity.get_or_init(|| identity).clone()))
     }
 
     /// The same, or a key that `up` will use if there is none yet. It is not stored.

@@ -6,13 +6,16 @@ mod connection;
 mod grants;
 mod identity;
 mod locate;
+mod passphrase;
 mod placement;
 mod reminder_key;
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use ec2::{Account, Ec2, Ec2Error};
 use futures_util::future::try_join_all;
+use ssh::Identity;
 use support::event::{EventSink, Reporter};
 use support::wait::Deadline;
 use tokio::sync::OnceCell;
@@ -49,6 +52,8 @@ pub(crate) struct Session {
     pub(crate) folder: StackFolder,
     /// The profile of AWS's configuration to use.
     profile: Option<String>,
+    /// The key that logs in, once it has been read: a passphrase is asked for once.
+    identity: OnceLock<Identity>,
     signals: Signals,
     display: Box<dyn EventSink>,
     ec2: OnceCell<Ec2>,
@@ -64,7 +69,8 @@ impl Session {
         config.use_reminder_key(Keyring::beside(&folder.key()).reminder_key_path());
         let (display, ec2) = (progress::display(), OnceCell::new());
         let profile = stack.profile.clone();
-        Ok(Self { config, placement, folder, profile, signals, display, ec2 })
+        let identity = OnceLock::new();
+        Ok(Self { config, placement, folder, profile, identity, signals, display, ec2 })
     }
 
     /// Fails if the stack must not run where it is placed.

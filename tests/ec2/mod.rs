@@ -17,6 +17,7 @@ mod interrupts;
 mod launch;
 mod lifecycle;
 mod locks;
+mod logins;
 mod mail;
 mod ownership;
 mod refusals;

@@ -1,15 +1,18 @@
 //! Connects to a host, and retries until it accepts the login.
 
+use std::cell::OnceCell;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use support::event::Reporter;
 use support::wait::{Backoff, Deadline, Failure, retry};
 
+use super::known_hosts;
 use super::ssh::{ConnectError, Ssh};
 use super::{Host, HostError, Identity, Trust};
 
-/// A host installs the user's key while it boots: a refusal is final only after this time.
+/// A host that boots refuses logins until it has installed the user's key: from the first refusal on,
+/// it has this long. A host that runs already means what it says, and counts refusals.
 const DENIED_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A host to connect to.
@@ -34,7 +37,15 @@ pub async fn connect(
     deadline: Deadline,
     reporter: Reporter<'_>,
 ) -> Result<Host, HostError> {
-    let denied = Deadline::after(DENIED_TIMEOUT.min(deadline.left()));
+    let grace = match target.trust {
+        Trust::Keys(_) => DENIED_TIMEOUT,
+        Trust::KnownHosts(_) => Duration::ZERO,
+    };
+    let first_refusal = OnceCell::new();
+    let is_refused = || {
+        let end = first_refusal.get_or_init(|| Deadline::after(grace.min(deadline.left())));
+        end.has_passed()
+    };
     let backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
     let connected = retry("SSH", deadline, backoff, reporter, async || {
         attempt(target).await.map_err(|error| match error {
@@ -43,7 +54,7 @@ pub async fn connect(
                 let (host, address) = (target.name.clone(), target.address.to_string());
                 Failure::Permanent(HostError::RevokedHostKey { host, address, found })
             }
-            ConnectError::Denied(cause) if denied.has_passed() => {
+            ConnectError::Denied(cause) if is_refused() => {
                 let Target { name: host, address, user, .. } = target.clone();
                 let address = address.to_string();
                 Failure::Permanent(HostError::Denied { host, address, user, cause })
@@ -83,6 +94,13 @@ fn wrong_key(target: &Target, found: String) -> HostError {
         Trust::KnownHosts(_) => {
             "If it is the right host, connect with ssh once, compare the fingerprint, and accept it"
         }
+    };
+    let advice = match &target.trust {
+        Trust::KnownHosts(file) => match known_hosts::broken_line(file) {
+            Some(line) => format!("{advice}. Line {line} of {} is not valid", file.display()),
+            None => advice.into(),
+        },
+        Trust::Keys(_) => advice.into(),
     };
     let (host, address) = (target.name.clone(), target.address.to_string());
     HostError::WrongHostKey { host, address, found, advice }

@@ -36,7 +36,7 @@ pub enum HostError {
         /// The key's fingerprint.
         found: String,
         /// How to fix it.
-        advice: &'static str,
+        advice: String,
     },
     /// The host's key must not be accepted any more.
     #[error(

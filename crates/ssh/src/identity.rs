@@ -7,16 +7,32 @@ use std::sync::Arc;
 use rest::file::replace_file;
 use rest::private;
 use ssh_key::rand_core::OsRng;
-use ssh_key::{Algorithm, LineEnding, PrivateKey};
+use ssh_key::{Algorithm, LineEnding, PrivateKey, PublicKey};
+use ssh2::Session;
 
-/// A private key that logs in, with its public part. Its text never shows in debug
-/// output or errors.
+use super::agent;
+use super::key_file::{self, KeyFile};
+
+/// A key that logs in, with its public part. Its text never shows in debug output or errors.
 #[derive(Clone)]
 pub struct Identity {
-    private: Arc<str>,
+    private: Private,
+    key: PublicKey,
     public: String,
     fingerprint: String,
 }
+
+/// Where the private half of a key is.
+#[derive(Clone)]
+enum Private {
+    /// Here: the text of its file, and the passphrase that protects it.
+    Text(Arc<str>, Option<Arc<str>>),
+    /// In the user's agent.
+    Agent,
+}
+
+/// Asks the user for the passphrase of a file; `None` if nobody can answer.
+pub type AskPassphrase<'a> = &'a dyn Fn(&Path) -> Option<String>;
 
 /// How a host proves its identity.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,23 +60,29 @@ pub enum IdentityError {
         /// The file.
         path: PathBuf,
     },
-    /// It is not in the format that `ssh-keygen` writes.
-    #[error(
-        "ssh.key: {path} is not a private key in OpenSSH's own format ({cause}): \
-         `ssh-keygen -p -N '' -f {path}` converts it"
-    )]
+    /// It is no key, or its passphrase is wrong.
+    #[error("ssh.key: {path} cannot be used: {cause}")]
     Format {
         /// The file.
         path: PathBuf,
-        /// What the parser said.
+        /// What is wrong.
         cause: String,
     },
-    /// It is encrypted with a passphrase.
+    /// It is encrypted with a passphrase, and nobody can be asked for it.
     #[error(
-        "ssh.key: {path} is protected by a passphrase: use a key without one, or leave out \
-         ssh.key, so that one is created for the stack"
+        "ssh.key: {path} is protected by a passphrase, and there is no terminal to ask on: add it to \
+         an agent with `ssh-add {path}`"
     )]
     Encrypted {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is a public key, and no agent has the private half.
+    #[error(
+        "ssh.key: {path} is a public key, and no agent has its private half: name the private key, or \
+         add it to the agent with `ssh-add`"
+    )]
+    NotInAgent {
         /// The file.
         path: PathBuf,
     },
@@ -81,31 +103,43 @@ pub enum IdentityError {
 }
 
 impl Identity {
-    /// Reads a private key file.
-    pub fn read(path: &Path) -> Result<Self, IdentityError> {
+    /// Reads a key file. A public key is one of the user's agent. One that a passphrase protects is
+    /// used by the agent if that has it; else `ask` is asked for the passphrase.
+    pub fn read(path: &Path, ask: AskPassphrase<'_>) -> Result<Self, IdentityError> {
         let unreadable = |cause: String| IdentityError::Unreadable { path: path.into(), cause };
         let (bytes, is_shared) =
             private::read(path).map_err(|error| unreadable(error.to_string()))?;
-        if is_shared {
+        let text = String::from_utf8(bytes).map_err(|error| unreadable(error.to_string()))?;
+        let format = |cause: String| IdentityError::Format { path: path.into(), cause };
+        let found = key_file::read(&text, None).map_err(format)?;
+        if is_shared && !matches!(found, KeyFile::Public(_)) {
             return Err(IdentityError::Shared { path: path.into() });
         }
-        let text = String::from_utf8(bytes).map_err(|error| unreadable(error.to_string()))?;
-        let format = |error: ssh_key::Error| IdentityError::Format {
-            path: path.into(),
-            cause: error.to_string(),
-        };
-        let key = PrivateKey::from_openssh(&text).map_err(format)?;
-        if key.is_encrypted() {
-            return Err(IdentityError::Encrypted { path: path.into() });
+        match found {
+            KeyFile::Private(key) => Self::of(key, Private::Text(text.into(), None)),
+            KeyFile::Public(key) | KeyFile::Encrypted(Some(key)) if agent::has(&key) => {
+                Self::of(key, Private::Agent)
+            }
+            KeyFile::Public(_) => return Err(IdentityError::NotInAgent { path: path.into() }),
+            KeyFile::Encrypted(_) => {
+                let passphrase = ask(path);
+                let passphrase =
+                    passphrase.ok_or_else(|| IdentityError::Encrypted { path: path.into() })?;
+                let opened = key_file::read(&text, Some(&passphrase)).map_err(format)?;
+                let KeyFile::Private(key) = opened else {
+                    return Err(format("the passphrase does not open it".into()));
+                };
+                Self::of(key, Private::Text(text.into(), Some(passphrase.into())))
+            }
         }
-        Self::of(&key, &text).map_err(format)
+        .map_err(|error| format(error.to_string()))
     }
 
     /// Writes the private key to a file that only this user can read.
     pub fn store(&self, path: &Path) -> Result<(), IdentityError> {
         let folder = path.parent().unwrap_or(Path::new("."));
         private::create_dir_all(folder)
-            .and_then(|()| replace_file(path, 0o600, self.private.as_bytes()))
+            .and_then(|()| replace_file(path, 0o600, self.private().as_bytes()))
             .map_err(|error| IdentityError::NotStored {
                 path: path.into(),
                 cause: error.to_string(),
@@ -116,22 +150,42 @@ impl Identity {
     pub fn generate() -> Result<Self, IdentityError> {
         let generate = || {
             let key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519)?;
-            Self::of(&key, &key.to_openssh(LineEnding::LF)?)
+            let text = key.to_openssh(LineEnding::LF)?;
+            Self::of(key.public_key().clone(), Private::Text(text.as_str().into(), None))
         };
         generate().map_err(|error| IdentityError::NotGenerated { cause: error.to_string() })
     }
 
-    fn of(key: &PrivateKey, text: &str) -> Result<Self, ssh_key::Error> {
+    fn of(key: PublicKey, private: Private) -> Result<Self, ssh_key::Error> {
         Ok(Self {
-            private: text.into(),
-            public: key.public_key().to_openssh()?,
+            private,
+            public: key.to_openssh()?,
             fingerprint: key.fingerprint(ssh_key::HashAlg::Sha256).to_string(),
+            key,
         })
     }
 
-    /// The private key file's text: a secret.
+    /// Logs in to a session.
+    pub(super) fn log_in(&self, session: &Session, user: &str) -> Result<(), String> {
+        match &self.private {
+            Private::Text(text, passphrase) => session
+                .userauth_pubkey_memory(user, None, text, passphrase.as_deref())
+                .map_err(|error| error.message().to_owned()),
+            Private::Agent => agent::log_in(session, user, &self.key),
+        }
+    }
+
+    /// The private key file's text: a secret. Empty if an agent has the key.
     pub fn private(&self) -> &str {
-        &self.private
+        match &self.private {
+            Private::Text(text, _) => text,
+            Private::Agent => "",
+        }
+    }
+
+    /// Whether EC2 takes such a key: RSA and Ed25519, says its user guide, "Create a key pair".
+    pub fn is_for_ec2(&self) -> bool {
+        matches!(self.key.algorithm(), Algorithm::Rsa { .. } | Algorithm::Ed25519)
     }
 
     /// The public key file's line: algorithm and base64 text.
@@ -163,6 +217,10 @@ mod tests {
 
     use super::*;
 
+    fn nobody(_: &Path) -> Option<String> {
+        None
+    }
+
     #[test]
     fn a_stored_key_is_for_its_owner_only() {
         let dir = tempfile::tempdir().unwrap();
@@ -171,7 +229,7 @@ mod tests {
         made.store(&path).unwrap();
         let bits = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((bits(&path), bits(path.parent().unwrap())), (0o600, 0o700));
-        let again = Identity::read(&path).unwrap();
+        let again = Identity::read(&path, &nobody).unwrap();
         assert_eq!(made.public(), again.public());
         assert!(made.public().starts_with("ssh-ed25519 AAAA"), "{}", made.public());
         assert!(!format!("{made:?}").contains("PRIVATE"));
@@ -181,14 +239,21 @@ mod tests {
     fn a_key_that_cannot_be_used_is_named_with_a_fix() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("key");
-        let error = Identity::read(&path).unwrap_err().to_string();
+        let error = Identity::read(&path, &nobody).unwrap_err().to_string();
         assert!(error.starts_with("ssh.key: ") && error.contains("cannot be read"), "{error}");
-        fs::write(&path, "-----BEGIN RSA PRIVATE KEY-----\n").unwrap();
+        Identity::generate().unwrap().store(&path).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        let error = Identity::read(&path).unwrap_err().to_string();
+        let error = Identity::read(&path, &nobody).unwrap_err().to_string();
         assert!(error.contains("run `chmod 600 "), "{error}");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
-        let error = Identity::read(&path).unwrap_err().to_string();
-        assert!(error.contains("ssh-keygen -p"), "{error}");
+        assert!(Identity::read(&path, &nobody).is_ok());
+        let (damaged, public) = (dir.path().join("damaged"), dir.path().join("key.pub"));
+        fs::write(&damaged, "-----BEGIN RSA PRIVATE KEY-----\n").unwrap();
+        fs::set_permissions(&damaged, fs::Permissions::from_mode(0o400)).unwrap();
+        let error = Identity::read(&damaged, &nobody).unwrap_err().to_string();
+        assert!(error.contains("cannot be used: "), "{error}");
+        fs::write(&public, Identity::generate().unwrap().public()).unwrap();
+        let error = Identity::read(&public, &nobody).unwrap_err().to_string();
+        assert!(error.contains("no agent has its private half"), "{error}");
     }
 }

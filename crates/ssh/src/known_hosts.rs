@@ -43,6 +43,60 @@ pub(super) fn look_up(
     }
 }
 
+/// The kinds of keys that a list has for a host, as a session prefers them: without a preference, a
+/// host would show one that is not in the list, though it has others. Empty if the list has none.
+pub(super) fn kinds(session: &Session, file: &Path, address: SocketAddr) -> Vec<&'static str> {
+    let Ok(bytes) = fs::read(file) else { return Vec::new() };
+    let text = String::from_utf8_lossy(&bytes);
+    let mut kinds = Vec::new();
+    for line in entries(&text) {
+        let Some(algorithms) = algorithms_of(line) else { continue };
+        if is_of(session, line, address) && !kinds.contains(&algorithms[0]) {
+            kinds.extend(algorithms);
+        }
+    }
+    kinds
+}
+
+/// Whether a line is about a host, whose name may be hashed.
+fn is_of(session: &Session, line: &str, address: SocketAddr) -> bool {
+    let Ok(mut known) = session.known_hosts() else { return false };
+    let is_read = known.read_str(line, KnownHostFileKind::OpenSSH).is_ok();
+    // No key is empty: those of this host differ from it, and others are not found.
+    let found = known.check_port(&address.ip().to_string(), address.port(), &[0]);
+    is_read && matches!(found, CheckResult::Mismatch)
+}
+
+/// The algorithms by which a host proves that it has the key of a line.
+fn algorithms_of(line: &str) -> Option<&'static [&'static str]> {
+    Some(match line.split_ascii_whitespace().nth(1)? {
+        "ssh-ed25519" => &["ssh-ed25519"],
+        "ecdsa-sha2-nistp256" => &["ecdsa-sha2-nistp256"],
+        "ecdsa-sha2-nistp384" => &["ecdsa-sha2-nistp384"],
+        "ecdsa-sha2-nistp521" => &["ecdsa-sha2-nistp521"],
+        "ssh-rsa" => &["rsa-sha2-512", "rsa-sha2-256"],
+        _ => return None,
+    })
+}
+
+/// The number of the first line of a list that nobody can read, if there is one.
+pub(super) fn broken_line(file: &Path) -> Option<usize> {
+    let text = String::from_utf8_lossy(&fs::read(file).ok()?).into_owned();
+    let session = Session::new().ok()?;
+    let is_broken = |line: &str| {
+        let line = line.trim();
+        // Other kinds of keys are for other programs.
+        let is_entry = entries(line).next().is_some();
+        let has_key = line.split_ascii_whitespace().count() >= 3;
+        let is_read = |line| {
+            let mut known = session.known_hosts().ok()?;
+            known.read_str(line, KnownHostFileKind::OpenSSH).ok()
+        };
+        is_entry && (!has_key || (algorithms_of(line).is_some() && is_read(line).is_none()))
+    };
+    text.lines().position(is_broken).map(|at| at + 1)
+}
+
 /// The lines that name a host and its key.
 fn entries(text: &str) -> impl Iterator<Item = &str> {
     text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', '@']))
@@ -87,6 +141,43 @@ mod tests {
     fn markers_and_comments_are_no_hosts() {
         let found: Vec<_> = entries(TEXT).collect();
         assert_eq!(found, ["192.0.2.1 ssh-ed25519 AAAA2", "192.0.2.2 ssh-ed25519 AAAA4"]);
+    }
+
+    /// Real public keys, which no host has.
+    const ED25519: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIJ6Djm7B3e6WGNyjYYF3wnZ5tKsizQj448pk8aspiHSy";
+    const ECDSA: &str = "AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBEwKVzrVxnsSBJMHc\
+        r5p0IDQlcE14Gp4fGA3Urn5vTktZNToqXuY7Dt0gzwe5SrEwsHyglwyI5EZZC6hBH14oks=";
+
+    fn list(lines: &str) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), lines).unwrap();
+        file
+    }
+
+    #[test]
+    fn a_host_is_asked_for_the_kinds_of_keys_that_are_known() {
+        let file = list(&format!(
+            "192.0.2.1 ecdsa-sha2-nistp256 {ECDSA}\n\
+             192.0.2.2,192.0.2.3 ssh-ed25519 {ED25519}\n\
+             [192.0.2.1]:2222 ssh-ed25519 {ED25519}\n"
+        ));
+        let session = Session::new().unwrap();
+        let kinds = |address: &str| kinds(&session, file.path(), address.parse().unwrap());
+        assert_eq!(kinds("192.0.2.1:22"), ["ecdsa-sha2-nistp256"]);
+        assert_eq!(kinds("192.0.2.3:22"), ["ssh-ed25519"]);
+        // The library takes an entry without a port for one of every port.
+        assert_eq!(kinds("192.0.2.1:2222"), ["ecdsa-sha2-nistp256", "ssh-ed25519"]);
+        assert!(kinds("192.0.2.9:22").is_empty());
+    }
+
+    #[test]
+    fn a_line_that_nobody_can_read_has_a_number() {
+        let good = format!("# hosts\n\n192.0.2.1 ssh-ed25519 {ED25519} comment\n@revoked * x y\n");
+        assert_eq!(broken_line(list(&good).path()), None);
+        for broken in ["192.0.2.1 ssh-ed25519", "192.0.2.1 ssh-ed25519 A!!!", "nonsense"] {
+            let file = list(&format!("{good}{broken}\n{good}"));
+            assert_eq!(broken_line(file.path()), Some(5), "{broken}");
+        }
     }
 
     #[test]

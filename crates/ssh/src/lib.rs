@@ -1,11 +1,13 @@
 //! Hosts that are reached over SSH. A [`Host`] is a cloneable handle to one session, which
 //! lives in a thread of its own because the SSH library blocks.
 
+mod agent;
 mod command;
 mod connect;
 mod error;
 mod host;
 mod identity;
+mod key_file;
 mod known_hosts;
 mod marker;
 mod poll;
@@ -24,7 +26,7 @@ pub use command::{Command, Input, Output, OutputMode, Progress, Shell, quote};
 pub use connect::{Target, connect};
 pub use error::{HostError, TransportError};
 pub use host::{Host, HostPort};
-pub use identity::{Identity, IdentityError, Trust};
+pub use identity::{AskPassphrase, Identity, IdentityError, Trust};
 
 /// Runs commands on a host, one after the other; blocking.
 pub trait Transport: Send + 'static {

@@ -12,6 +12,9 @@ use super::command::{Command, Shell, quote};
 /// How much of what comes before the marker is kept for an error.
 const KEPT_BYTES: usize = 64 << 10;
 
+/// Root needs no `sudo`, and minimal systems have none.
+const SUDO_OF_ROOT: &str = "command -v sudo >/dev/null || sudo() { \"$@\"; }; ";
+
 /// What a command's output begins with.
 #[derive(Debug)]
 pub(super) struct Marker {
@@ -33,15 +36,18 @@ impl Marker {
         Self { first: half(), second: half() }
     }
 
-    /// The line to send for a command.
-    pub(super) fn mark(&self, command: &Command) -> String {
+    /// The line to send for a command, which root may run.
+    pub(super) fn mark(&self, command: &Command, is_root: bool) -> String {
         let Self { first, second } = self;
         // In two halves: a shell that echoes its commands (`set -x`) does not print the whole.
         let print = format!("printf '%s%s\\n' {first} {second}");
         let print = format!("{print}; {print} >&2");
         match command.shell {
             // `exec` keeps the login shell from adding something at its end.
-            Shell::Posix => format!("exec sh -c {}", quote(&format!("{print}; {}", command.line))),
+            Shell::Posix => {
+                let sudo = if is_root { SUDO_OF_ROOT } else { "" };
+                format!("exec sh -c {}", quote(&format!("{print}; {sudo}{}", command.line)))
+            }
             // Any login shell understands this.
             Shell::Login => format!("sh -c {}; {}", quote(&print), command.line),
         }
@@ -112,7 +118,7 @@ mod tests {
                 let marker = Marker::new();
                 let mut command = Command::new("echo \"it's\" 'the output'");
                 command.shell = shell;
-                let line = format!("{greeting}\n{}", marker.mark(&command));
+                let line = format!("{greeting}\n{}", marker.mark(&command, false));
                 for size in [1, 7, 4096] {
                     assert_eq!(seen(&marker, &line, size), "it's the output\n", "{greeting}");
                 }
@@ -121,9 +127,19 @@ mod tests {
     }
 
     #[test]
+    fn root_needs_no_sudo() {
+        let marker = Marker::new();
+        let line = marker.mark(&Command::new("sudo printf '%s\\n' 'a b'"), true);
+        // A system without sudo.
+        let line = format!("PATH=/nowhere; {}", line.replace("exec sh", "exec /bin/sh"));
+        assert_eq!(seen(&marker, &line, 4096), "a b\n");
+    }
+
+    #[test]
     fn nothing_is_added_at_the_end() {
         let marker = Marker::new();
-        let line = format!("trap 'echo goodbye' EXIT; {}", marker.mark(&Command::new("echo out")));
+        let line =
+            format!("trap 'echo goodbye' EXIT; {}", marker.mark(&Command::new("echo out"), false));
         assert_eq!(seen(&marker, &line, 4096), "out\n");
     }
 

@@ -38,6 +38,7 @@ pub(super) enum ConnectError {
 pub(super) struct Ssh {
     session: Session,
     socket: TcpStream,
+    is_root: bool,
 }
 
 impl Ssh {
@@ -53,24 +54,30 @@ impl Ssh {
         socket.set_nodelay(true).map_err(not_yet)?;
         rustix::net::sockopt::set_tcp_user_timeout(&socket, DEAD_AFTER_MS)
             .map_err(|error| not_yet(error.into()))?;
-        let session = handshake(socket.try_clone().map_err(not_yet)?, trust)
+        let session = handshake(socket.try_clone().map_err(not_yet)?, address, trust)
             .map_err(|error| ConnectError::Retryable(error.to_string()))?;
         check_host_key(&session, address, trust)?;
-        session
-            .userauth_pubkey_memory(user, None, identity.private(), None)
-            .map_err(|error| ConnectError::Denied(error.message().into()))?;
+        identity.log_in(&session, user).map_err(ConnectError::Denied)?;
         session.set_keepalive(true, KEEPALIVE);
         session.set_timeout(HANDSHAKE_TIMEOUT_MS);
-        Ok(Self { session, socket })
+        Ok(Self { session, socket, is_root: user == "root" })
     }
 }
 
-fn handshake(socket: TcpStream, trust: &Trust) -> Result<Session, ssh2::Error> {
+fn handshake(
+    socket: TcpStream,
+    address: SocketAddr,
+    trust: &Trust,
+) -> Result<Session, ssh2::Error> {
     let mut session = Session::new()?;
     session.set_timeout(HANDSHAKE_TIMEOUT_MS);
-    if matches!(trust, Trust::Keys(_)) {
+    let kinds = match trust {
         // The pinned keys are of this kind; the host must not offer another.
-        session.method_pref(MethodType::HostKey, "ssh-ed25519")?;
+        Trust::Keys(_) => vec!["ssh-ed25519"],
+        Trust::KnownHosts(file) => known_hosts::kinds(&session, file, address),
+    };
+    if !kinds.is_empty() {
+        session.method_pref(MethodType::HostKey, &kinds.join(","))?;
     }
     session.set_tcp_stream(socket);
     session.handshake()?;
@@ -105,7 +112,7 @@ impl Transport for Ssh {
         self.session.set_blocking(true);
         let mut channel = self.session.channel_session().map_err(failed)?;
         let marker = Marker::new();
-        channel.exec(&marker.mark(command)).map_err(failed)?;
+        channel.exec(&marker.mark(command, self.is_root)).map_err(failed)?;
         self.session.set_blocking(false);
         let mut pump = Pump::new(command, &marker, watch)?;
         pump.run(&self.session, self.socket.as_fd(), &mut channel)?;

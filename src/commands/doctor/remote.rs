@@ -257,7 +257,7 @@ fn no_key(error: &Error) -> Check {
 /// Why SSH refuses the connection, as far as it says so.
 fn refused(error: &HostError) -> Check {
     let fix = match error {
-        HostError::WrongHostKey { advice, .. } => *advice,
+        HostError::WrongHostKey { advice, .. } => advice.as_str(),
         HostError::RevokedHostKey { .. } => {
             "give the host a new key, or remove the line of known_hosts if it is there by mistake"
         }

@@ -1,0 +1,96 @@
+//! Logging in to existing hosts as they are: which keys of theirs are known, and who may log in.
+
+use std::fs;
+
+use super::ONE;
+use crate::harness::cli::Ran;
+use crate::harness::region::{Stack, on_host};
+use crate::harness::wait_for;
+
+/// A host that another stack launched, and whose key this user knows.
+struct Known {
+    stack: Stack,
+    id: String,
+    address: String,
+}
+
+impl Known {
+    fn launch(name: &str) -> Self {
+        let stack = Stack::new(name, ONE);
+        stack.run(&["up"]).succeeded();
+        let row = stack.status().remove(0);
+        let text = |field: &str| row[field].as_str().unwrap().to_owned();
+        let known = Self { id: text("instance"), address: text("address"), stack };
+        known.stack.home_that_knows(&known.id, &known.address);
+        known
+    }
+
+    /// Runs a command as a user of the host.
+    fn run_as(&self, user: &str, args: &[&str]) -> Ran {
+        let key = self.stack.world.path().join("state/eventpost/keys").join(&self.stack.name);
+        self.stack.world.describe(&format!(
+            "stack: other\naccess: open\nssh: {{key: {}, user: {user}}}\nservices:\n{ONE}",
+            key.display()
+        ));
+        let host = format!("events={}", self.address);
+        let mut command = self.stack.world.command(&[args, &["--hosts", &host]].concat());
+        let home = self.stack.world.path().join("home");
+        Ran::of(command.env("HOME", home).output().unwrap())
+    }
+
+    fn console(&self, script: &str) -> String {
+        on_host(&self.id, &["sh", "-ec", script])
+    }
+
+    fn know(&self, lines: &str) {
+        let file = self.stack.world.path().join("home/.ssh/known_hosts");
+        fs::write(file, lines).unwrap();
+    }
+}
+
+#[test]
+#[ignore = "needs root and Docker: run scripts/test"]
+fn a_host_is_known_by_any_of_its_keys_and_a_broken_line_is_named() {
+    let host = Known::launch("kinds");
+    for (kind, bits) in [("ecdsa", 256), ("rsa", 2048)] {
+        // The host has its ed25519 key, too, which clients prefer.
+        let file = format!("/etc/ssh/ssh_host_{kind}_key");
+        let public = host.console(&format!(
+            "rm -f {file}; ssh-keygen -q -t {kind} -b {bits} -N '' -f {file}; systemctl restart ssh; \
+             cut -d' ' -f1,2 {file}.pub"
+        ));
+        host.know(&format!("a broken line\n{} {public}", host.address));
+        let plan = host.run_as("ubuntu", &["plan"]);
+        assert_eq!(plan.code, Some(0), "{kind}: {plan:?}");
+    }
+    host.know("# known hosts\na broken line\n");
+    let refused = host.run_as("ubuntu", &["plan"]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("Line 2 of "), "{refused:?}");
+}
+
+#[test]
+#[ignore = "needs root and Docker: run scripts/test"]
+fn a_refusal_is_the_answer_and_root_needs_no_sudo() {
+    let host = Known::launch("logins");
+    let refused = host.run_as("mallory", &["plan"]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("login as mallory@"), "{refused:?}");
+    // Hosts count refusals, and shut out whoever has too many.
+    let tries = wait_for("the host to log it", || {
+        let log =
+            host.console("journalctl -u ssh --no-pager | grep -c 'Invalid user mallory' || true");
+        log.trim().parse::<u32>().ok().filter(|count| *count > 0)
+    });
+    assert_eq!(tries, 1);
+
+    host.console(
+        "cat /home/ubuntu/.ssh/authorized_keys >/root/.ssh/authorized_keys; \
+         mv /usr/bin/sudo /usr/bin/sudo.away",
+    );
+    host.stack.world.change_program("events");
+    host.run_as("root", &["deploy"]).succeeded();
+    let status = host.run_as("root", &["status", "--output", "json"]).succeeded().json();
+    assert_eq!(status[0]["container"], "running", "{status}");
+    host.run_as("root", &["rollback"]).succeeded();
+}
