@@ -149,6 +149,20 @@ pub enum Error {
         /// The instance that it should lead to.
         instance: String,
         /// Why it does not.
+        source: Box<Ec2Error>,
+    },
+    /// The address of a service has moved to its new host, and something is wrong there.
+    #[error(
+        "{service} serves on {instance}, to which its address has moved, but not as it should: {source}\n\
+         The old hosts have not been terminated. `eventpost status` shows all of them, and \
+         `eventpost up` replaces them"
+    )]
+    AfterMove {
+        /// The service.
+        service: String,
+        /// Its new instance.
+        instance: String,
+        /// What is wrong.
         source: Box<Error>,
     },
     /// Several things failed.

@@ -1,6 +1,7 @@
 # Installs Docker on a fresh host; run by root's shell. A host that has it is left alone.
 #   $1  distro, docker-ce or present
-#   $2  the version of docker-ce, as the packages of Docker's repository begin
+#   $2  the version of docker-ce, as the packages of Docker's repository begin; the newest one where
+#       there is none of this version
 set -eu
 source=$1 version=${2:-}
 
@@ -53,7 +54,11 @@ apt update -q
 case $source in
 distro)
     echo "installing docker.io"
-    apt install -qy --no-install-recommends docker.io
+    # Newer releases have the command in a package of its own.
+    cli=
+    ! apt-cache show docker-cli >/dev/null 2>&1 || cli=docker-cli
+    # shellcheck disable=SC2086 # nothing, if there is none
+    apt install -qy --no-install-recommends docker.io $cli
     ;;
 docker-ce)
     . /etc/os-release
@@ -67,8 +72,10 @@ docker-ce)
         >/etc/apt/sources.list.d/docker.list
     apt update -q
     full=$(apt-cache madison docker-ce | awk -v v="$version" 'index($3, v) {print $3; exit}')
+    # Docker's repository has this version for older releases, and newer ones for those that came later.
+    [ -n "$full" ] || full=$(apt-cache madison docker-ce | awk 'NR == 1 {print $3}')
     if [ -z "$full" ]; then
-        echo "Docker's repository has no docker-ce $version for $ID $VERSION_CODENAME" >&2
+        echo "Docker's repository has no docker-ce for $ID $VERSION_CODENAME" >&2
         exit 1
     fi
     echo "installing docker-ce $full"

@@ -1,36 +1,44 @@
 # Stops a service whose address is about to move to another host, with no request refused, or makes
 # it go on where the address does not move. Run by root's shell.
-#   $1 stop: it finishes the answers that it has begun, and new connections wait in the kernel; their
-#      clients send the first packet again by themselves, and that one reaches the other host. Unless
-#      the host has been terminated $4 seconds later, the service goes on.
+#   $1 stop: it finishes the answers that it has begun, for up to two seconds, and new connections wait
+#      in the kernel; their clients send the first packet again by themselves, and that one reaches the
+#      other host. Unless the host has been terminated $4 seconds later, the service goes on.
 #      go-on: the service goes on
 #   $2 the container  $3 the ports of the host
 set -eu
 step=$1 name=$2 ports=$3 seconds=$4
-held=
+# The process that makes it go on by itself.
+waiting=/run/eventpost/$name.aside
 go_on() {
-    docker update --restart unless-stopped "$name" >/dev/null
-    docker start "$name" >/dev/null
+    # Whatever Docker says: a service that cannot be started refuses connections, and holds none.
+    docker update --restart unless-stopped "$name" || true
+    docker start "$name" || true
     let_in "$ports"
 }
+end_waiting() {
+    [ ! -e "$waiting" ] || kill "$(cat "$waiting")" 2>/dev/null || true
+    rm -f "$waiting"
+}
 
+private_folder "${waiting%/*}"
+end_waiting
 if [ "$step" = go-on ]; then
-    go_on
+    go_on >/dev/null
     exit 0
 fi
-trap '[ -z "$held" ] || let_in "$ports" 2>/dev/null' EXIT
-trap 'exit 1' HUP INT TERM
-hold "$ports"
-docker update --restart no "$name" >/dev/null
-docker kill --signal TERM "$name" >/dev/null
+# Before anything is stopped, so that whatever ends this script leaves a service that goes on.
 (
     # Outlives the connection that started it.
     trap '' HUP
+    set +e
     sleep "$seconds"
     go_on
+    rm -f "$waiting"
 ) </dev/null >/dev/null 2>&1 &
-# From here on, that is what lets connections in again.
-held=
+echo $! >"$waiting"
+hold "$ports"
+docker update --restart no "$name" >/dev/null
+docker kill --signal TERM "$name" >/dev/null
 for _ in $(seq 20); do
     [ "$(docker inspect --format '{{.State.Running}}' "$name")" = true ] || break
     sleep 0.05

@@ -34,7 +34,8 @@ pub struct StackArgs {
     )]
     pub state_dir: Option<PathBuf>,
 
-    /// Use the region and the credentials of this profile of AWS's configuration
+    /// Use the credentials of this profile of AWS's configuration, and its region if neither the file
+    /// nor `AWS_REGION` names one
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
 }

@@ -38,13 +38,14 @@ pub(super) fn tags(mut section: Section<'_>) -> UserTags {
         if let Some(problem) = problem_of_key(&key) {
             section.problem(&key, problem);
         }
-        // Numbers and booleans are written without quotes more often than not.
+        // Whole numbers and booleans are written without quotes more often than not. Of others, the
+        // text is not known any more: 1.10 would become 1.1.
         let text = match value {
             Value::String(text) => text.clone(),
-            Value::Number(number) => number.to_string(),
+            Value::Number(number) if !number.is_f64() => number.to_string(),
             Value::Bool(truth) => truth.to_string(),
             _ => {
-                section.problem(&key, format!("must be a string, not {}", kind(value)));
+                section.problem(&key, format!("must be a string in quotes, not {}", kind(value)));
                 continue;
             }
         };
@@ -132,7 +133,8 @@ mod tests {
         for (keys, message) in [
             ("tags: {aws:a: b}", "tags.aws:a: tags that begin with aws:"),
             ("tags: {eventpost:stack: b}", "tags that begin with aws: or eventpost:"),
-            ("tags: {a: [b]}", "tags.a: must be a string, not a list"),
+            ("tags: {a: [b]}", "tags.a: must be a string in quotes, not a list"),
+            ("tags: {a: 1.10}", "tags.a: must be a string in quotes, not a number"),
             ("disk: {size: 4}", "disk.size: must be"),
             ("disk: {type: io1}", "disk.type: must be gp2 or gp3"),
             ("metadata_tokens: v1", "metadata_tokens: must be required or optional"),

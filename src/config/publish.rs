@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use support::yaml::Section;
 
-use super::model::Service;
-use super::tls::{HTTPS_IN_CONTAINER, REDIRECT_IN_CONTAINER};
+use super::model::{Service, Tls};
+use super::tls::{CERTIFICATE_FILE, HTTPS_IN_CONTAINER, REDIRECT_IN_CONTAINER};
 
 /// The port that every service listens on in its container.
 const IN_CONTAINER: u16 = 8080;
@@ -45,6 +45,12 @@ impl Service {
     /// The name that it answers HTTPS for, if it has one.
     pub fn domain(&self) -> Option<&str> {
         self.tls.as_ref().map(|tls| tls.domain.as_str())
+    }
+
+    /// Whether it asks an authority for a certificate, and is not given one.
+    pub fn asks_for_certificate(&self) -> bool {
+        let has_files = |tls: &Tls| tls.files.iter().any(|it| it.variable == CERTIFICATE_FILE);
+        self.tls.as_ref().is_some_and(|tls| !has_files(tls))
     }
 
     /// Where browsers find it, if it has a name.

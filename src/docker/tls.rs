@@ -31,6 +31,6 @@ pub async fn read_tls(host: &Host, service: &Service) -> Result<Option<TlsFiles>
 pub async fn write_tls(host: &Host, service: &Service, files: &TlsFiles) -> Result<(), HostError> {
     let volume = quote(service.volume.as_str());
     let line = format!("sudo sh -c {} sh write {volume}", quote(SCRIPT));
-    let command = Command::new(line).stdin(files.0.clone());
+    let command = Command::new(line).stdin(format!("{}end\n", files.0));
     host.run("writing the certificate", command).await.map(drop)
 }

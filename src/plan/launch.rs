@@ -115,7 +115,10 @@ impl LaunchSpec<'_> {
         let from = serves.filter(|_| !self.terminate_first).map(|it| Box::new((*it).clone()));
         let reason = match &from {
             Some(old) => format!("the new host takes it over from {}", old.id),
-            None => "the new host gets it".into(),
+            None => match instance {
+                Some(other) => format!("it leads to {other}, and the new host gets it"),
+                None => "the new host gets it".into(),
+            },
         };
         let action = Action::MoveAddress { address: *address, from };
         Some(Operation::new(service, action, reason))

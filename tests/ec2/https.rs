@@ -62,7 +62,7 @@ fn a_certificate_is_issued_once_and_goes_along_to_new_hosts() {
     let acme = format!("acme: {{directory: '{directory}', ca_file: {ca}}}\n");
     stack.describe_with(&format!("address: elastic\n{acme}"), &service);
     let up = stack.run(&["up"]).succeeded();
-    assert!(up.stderr.contains(&format!("set its A record to {address}")), "{up:?}");
+    assert!(up.stderr.contains(&format!("Set its A record to {address}")), "{up:?}");
     assert!(up.stdout.contains("https://events.test/events"), "{up:?}");
     let expires = wait_for("a certificate", || expiry(&stack.status()[0]));
     let root = pebble.root();

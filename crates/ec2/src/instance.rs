@@ -20,6 +20,8 @@ pub struct Instance {
     pub in_database: bool,
     /// What it is doing.
     pub state: InstanceState,
+    /// Why it is doing that, in EC2's words, if EC2 has done it.
+    pub reason: Option<String>,
     /// Its public address, once it has one.
     pub address: Option<IpAddr>,
     /// Its public DNS name, once it has one.

@@ -76,11 +76,13 @@ unreachable_methods! {
     /// The addresses of the stack.
     addresses(stack: &str) -> Result<Vec<ElasticIp>, Ec2Error>;
     /// Checks whether so many more addresses may be allocated.
-    may_allocate(count: usize) -> Result<(), Ec2Error>;
+    may_allocate(stack: &str, services: &[&str]) -> Result<(), Ec2Error>;
     /// Allocates an address for a service.
     allocate_address(stack: &str, service: &str) -> Result<ElasticIp, Ec2Error>;
     /// Makes an address lead to an instance.
-    move_address(elastic: &ElasticIp, instance: &str, reporter: Reporter<'_>) -> Result<Instance, Ec2Error>;
+    move_address(elastic: &ElasticIp, instance: &str) -> Result<(), Ec2Error>;
+    /// Waits until an instance shows an address.
+    wait_moved(elastic: &ElasticIp, instance: &str, reporter: Reporter<'_>) -> Result<Instance, Ec2Error>;
     /// Releases addresses.
     release_addresses(addresses: &[ElasticIp], reporter: Reporter<'_>) -> Result<(), Ec2Error>;
     /// Makes an instance's metadata service require tokens.

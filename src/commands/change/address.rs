@@ -40,8 +40,12 @@ pub(super) async fn correct(session: &Session, hosts: &[ServiceHost]) -> Result<
     for Move { elastic, instance } in &needed {
         let reporter = session.reporter(&elastic.service);
         reporter.step(format!("moving {} to {instance}", elastic.address));
-        let moved = session.ec2().await?.move_address(elastic, instance, reporter).await;
-        moved.inspect_err(|error| reporter.failed(error.to_string()))?;
+        let ec2 = session.ec2().await?;
+        let moved = async {
+            ec2.move_address(elastic, instance).await?;
+            ec2.wait_moved(elastic, instance, reporter).await
+        };
+        moved.await.inspect_err(|error| reporter.failed(error.to_string()))?;
     }
     Ok(!needed.is_empty())
 }

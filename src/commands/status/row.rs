@@ -227,7 +227,7 @@ pub(super) fn address_drift(
             Some(format!("{address} leads to {leads}: `eventpost deploy` moves it here"))
         }
         (PublicAddress::Auto, Some(ElasticIp { address, .. })) => {
-            Some(format!("{address} is Elastic, which the file does not ask for"))
+            Some(format!("{address} is an Elastic IP address, and the file says `address: auto`"))
         }
         (PublicAddress::Auto, None) => None,
     }
@@ -272,7 +272,7 @@ mod tests {
             (&elastic, vec![address(Some("i-2"))], Some("203.0.113.7 leads to i-2")),
             (&elastic, vec![address(None)], Some("203.0.113.7 leads to no host")),
             (&elastic, vec![], Some("its address ends with the host")),
-            (&auto, vec![address(Some("i-1"))], Some("203.0.113.7 is Elastic")),
+            (&auto, vec![address(Some("i-1"))], Some("203.0.113.7 is an Elastic IP address")),
         ] {
             let found = drift_of_address(config, &addresses);
             assert_eq!(found.is_some(), drift.is_some(), "{found:?}");
@@ -288,6 +288,7 @@ mod tests {
             serving: true,
             in_database: false,
             state: InstanceState::Running,
+            reason: None,
             address: None,
             dns: None,
             instance_type: "t2.xlarge".into(),

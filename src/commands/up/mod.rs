@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use crate::cli::{self, Up};
-use crate::config::Config;
+use crate::config::{Config, PublicAddress, Service};
 use crate::deploy::Step;
 use crate::error::Error;
 use crate::fixtures::{self, AllFixtures};
@@ -87,15 +87,19 @@ async fn explain_addresses(session: &Session, rows: &[Row]) {
             session.reporter(service.name.as_str()).warning(problem);
         }
     }
-    if session.config.services.iter().any(|service| service.tls.is_none()) {
+    if session.config.services.iter().any(Service::is_public) {
         suggest_https(session);
     }
 }
 
 /// Says how the services get HTTPS, which they do not have by themselves.
 fn suggest_https(session: &Session) {
-    session.reporter("https").done(
-        "services without a `domain` answer by plain HTTP; give them one, or put a proxy that \
-         terminates TLS in front of them: docs/security.md, HTTPS",
-    );
+    let needed = match (&session.placement, session.config.address) {
+        (Placement::Ec2, PublicAddress::Auto) => "a `domain`, with `address: elastic`",
+        _ => "a `domain`",
+    };
+    session.reporter("https").done(format!(
+        "services without {needed} answer by plain HTTP; give them that, or put a proxy that \
+         terminates TLS in front of them: docs/security.md, HTTPS"
+    ));
 }

@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
+use aws_sdk_ec2::operation::allocate_address::builders::AllocateAddressFluentBuilder;
 use aws_sdk_ec2::types::{Address, DomainType, ResourceType};
 use support::event::Reporter;
 use support::wait::{Backoff, Deadline, Failure, retry};
 
+use super::error::{dry_run, timed_out};
 use super::tags::{self, filter, of_stack, tag};
 use super::{Ec2, Ec2Error, ElasticIp, Instance};
 
@@ -35,17 +37,11 @@ impl Ec2 {
         Ok(addresses)
     }
 
-    /// Checks whether so many more addresses may be allocated, without allocating any.
-    pub async fn may_allocate(&self, count: usize) -> Result<(), Ec2Error> {
-        if count == 0 {
-            return Ok(());
-        }
-        let asked = self.client.allocate_address().dry_run(true).domain(DomainType::Vpc).send();
-        match asked.await.map_err(|e| self.failed("AllocateAddress", &e)) {
-            // This is how EC2 answers a dry run that would succeed.
-            Err(error) if !error.is(&["DryRunOperation"]) => return Err(error),
-            _ => {}
-        }
+    /// Checks whether addresses may be allocated for services, without allocating any.
+    pub async fn may_allocate(&self, stack: &str, services: &[&str]) -> Result<(), Ec2Error> {
+        let (Some(service), count) = (services.first(), services.len()) else { return Ok(()) };
+        let asked = self.allocation(stack, service).dry_run(true).send().await;
+        dry_run(asked.map_err(|e| self.failed("AllocateAddress", &e)))?;
         let Some(quota) = self.address_quota().await? else { return Ok(()) };
         let of_vpc = filter("domain", DomainType::Vpc.as_str());
         let used = self.client.describe_addresses().filters(of_vpc).send().await;
@@ -81,14 +77,7 @@ impl Ec2 {
         stack: &str,
         service: &str,
     ) -> Result<ElasticIp, Ec2Error> {
-        let tags = vec![tag("Name", service), tag(tags::STACK, stack), tag(tags::SERVICE, service)];
-        let allocated = self
-            .client
-            .allocate_address()
-            .domain(DomainType::Vpc)
-            .tag_specifications(self.tags_on(ResourceType::ElasticIp, tags))
-            .send()
-            .await;
+        let allocated = self.allocation(stack, service).send().await;
         let allocated = allocated.map_err(|e| self.failed("AllocateAddress", &e))?;
         let address = allocated.public_ip().and_then(|address| address.parse().ok());
         let (Some(id), Some(address)) = (allocated.allocation_id, address) else {
@@ -98,17 +87,27 @@ impl Ec2 {
         Ok(ElasticIp { id, address, service: service.into(), instance: None })
     }
 
-    /// Makes an address lead to an instance, wherever it led to before, and returns the instance with
-    /// it. What is under way to the previous instance, and to the instance's own address, is cut off.
-    pub async fn move_address(
+    fn allocation(&self, stack: &str, service: &str) -> AllocateAddressFluentBuilder {
+        let tags = vec![tag("Name", service), tag(tags::STACK, stack), tag(tags::SERVICE, service)];
+        let request = self.client.allocate_address().domain(DomainType::Vpc);
+        request.tag_specifications(self.tags_on(ResourceType::ElasticIp, tags))
+    }
+
+    /// Makes an address lead to an instance, wherever it led to before. What is under way to the
+    /// previous instance, and to the instance's own address, is cut off.
+    pub async fn move_address(&self, elastic: &ElasticIp, instance: &str) -> Result<(), Ec2Error> {
+        let moved = self.client.associate_address().allocation_id(&elastic.id);
+        let moved = moved.instance_id(instance).allow_reassociation(true).send().await;
+        moved.map(drop).map_err(|e| self.failed("AssociateAddress", &e))
+    }
+
+    /// Waits until an instance shows an address that was moved to it, and returns the instance.
+    pub async fn wait_moved(
         &self,
         elastic: &ElasticIp,
         instance: &str,
         reporter: Reporter<'_>,
     ) -> Result<Instance, Ec2Error> {
-        let moved = self.client.associate_address().allocation_id(&elastic.id);
-        let moved = moved.instance_id(instance).allow_reassociation(true).send().await;
-        moved.map_err(|e| self.failed("AssociateAddress", &e))?;
         let address = elastic.address;
         let deadline = Deadline::after(MOVE_TIMEOUT);
         let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
@@ -119,10 +118,7 @@ impl Ec2 {
                 _ => Err(Failure::Transient(format!("{instance} does not have {address} yet"))),
             }
         });
-        shown.await.map_err(|failure| match failure {
-            Failure::Permanent(error) => error,
-            Failure::Transient(last) => Ec2Error::new("AssociateAddress", &self.region, last),
-        })
+        shown.await.map_err(|failure| timed_out(failure, "AssociateAddress", &self.region))
     }
 
     /// Releases addresses, whose instances have terminated.
@@ -145,10 +141,7 @@ impl Ec2 {
                     released => released.map(drop).map_err(Failure::Permanent),
                 }
             });
-            released.await.map_err(|failure| match failure {
-                Failure::Permanent(error) => error,
-                Failure::Transient(last) => Ec2Error::new("ReleaseAddress", &self.region, last),
-            })?;
+            released.await.map_err(|failure| timed_out(failure, "ReleaseAddress", &self.region))?;
         }
         Ok(())
     }

@@ -3,6 +3,8 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
@@ -41,15 +43,21 @@ impl Ec2 {
             .operation_attempt_timeout(Duration::from_secs(20))
             .operation_timeout(Duration::from_secs(90))
             .build();
+        let http = http::client()?;
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-            .http_client(http::client()?)
+            .http_client(http.clone())
             .retry_config(retry)
             .timeout_config(timeout);
         if let Some(region) = &account.region {
             loader = loader.region(Region::new(region.clone()));
         }
         if let Some(profile) = &account.profile {
-            loader = loader.profile_name(profile);
+            // The name alone would select it only where the environment has no credentials.
+            let settings = ProviderConfig::with_default_region().await.with_http_client(http);
+            let credentials = ProfileFileCredentialsProvider::builder().configure(&settings);
+            loader = loader
+                .credentials_provider(credentials.profile_name(profile).build())
+                .profile_name(profile);
         }
         let config = loader.load().await;
         let Some(region) = config.region().map(ToString::to_string) else {
@@ -81,7 +89,8 @@ impl Ec2 {
             _ => support::chain(error),
         };
         // It is for AWS's own tools, and longer than everything else.
-        if let Some((readable, _)) = message.split_once(" Encoded authorization failure message") {
+        if let Some((readable, encoded)) = message.split_once(ENCODED) {
+            tracing::debug!("{action}: for `aws sts decode-authorization-message`{encoded}");
             let code = code.as_deref().unwrap_or_default();
             message = format!("{readable} ({code})");
         }
@@ -91,6 +100,9 @@ impl Ec2 {
         Ec2Error { action, region: self.region.clone(), code, message }
     }
 }
+
+/// Begins the part of a message that only `aws sts decode-authorization-message` can read.
+const ENCODED: &str = " Encoded authorization failure message";
 
 /// Codes that are about the credentials themselves.
 const CREDENTIALS: [&str; 6] = [

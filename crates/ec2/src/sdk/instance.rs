@@ -8,6 +8,7 @@ use aws_sdk_ec2::types::{Filter, HttpTokensState, Reservation, Tag};
 use support::event::Reporter;
 use support::wait::{Backoff, Deadline, Failure, retry};
 
+use super::error::timed_out;
 use super::tags::{self, of_stack, tag};
 use super::{Ec2, Ec2Error, Instance, InstanceState};
 
@@ -36,7 +37,8 @@ impl Ec2 {
             match self.describe(id).await.map_err(Failure::Permanent)? {
                 Some(now) if now.is_running() && now.address.is_some() => Ok(now),
                 Some(now) if !now.is_alive() => {
-                    let message = format!("{id} is {} instead of running", now.state);
+                    let why = now.reason.map(|why| format!(": {why}")).unwrap_or_default();
+                    let message = format!("{id} is {} instead of running{why}", now.state);
                     Err(Failure::Permanent(Ec2Error::new("waiting", &self.region, message)))
                 }
                 Some(now) => Err(Failure::Transient(format!("it is {}", now.state))),
@@ -75,10 +77,7 @@ impl Ec2 {
             let states = left.iter().map(|now| format!("{} is still {}", now.id, now.state));
             Err(Failure::Transient(states.collect::<Vec<_>>().join(", ")))
         });
-        terminated.await.map_err(|failure| match failure {
-            Failure::Permanent(error) => error,
-            Failure::Transient(last) => Ec2Error::new("TerminateInstances", &self.region, last),
-        })
+        terminated.await.map_err(|failure| timed_out(failure, "TerminateInstances", &self.region))
     }
 
     /// The instances that are not gone yet, by one call for all. A filter, because ids that
@@ -157,6 +156,7 @@ pub(super) fn instance(instance: &types::Instance) -> Option<Instance> {
         generation: tags::value(tags, tags::GENERATION).and_then(|n| n.parse().ok()).unwrap_or(0),
         serving: tags::value(tags, tags::SERVING).is_some(),
         in_database: tags::value(tags, tags::DATABASE).is_some(),
+        reason: instance.state_reason().and_then(|it| it.message()).map(String::from),
         state: InstanceState::new(state.map_or("unknown", |name| name.as_str())),
         address: instance.public_ip_address().and_then(|address| address.parse().ok()),
         dns: instance.public_dns_name().filter(|name| !name.is_empty()).map(String::from),

@@ -8,6 +8,7 @@ use aws_sdk_ec2::types::{
 use ssh::Identity;
 use support::digest::sha256;
 
+use super::error::dry_run;
 use super::instance::instance;
 use super::tags::{self, tag};
 use super::{Ec2, Ec2Error, Instance, Launch, MachineImage, NewInstance};
@@ -20,11 +21,7 @@ impl Ec2 {
     /// Checks whether an instance may be launched, by a dry run of the very launch.
     pub async fn may_launch(&self, launch: &Launch, new: &NewInstance<'_>) -> Result<(), Ec2Error> {
         let asked = self.run_instances(launch, new)?.dry_run(true).send().await;
-        match asked.map_err(|e| self.failed("RunInstances", &e)) {
-            // This is how EC2 answers a dry run that would succeed.
-            Err(error) if !error.is(&["DryRunOperation"]) => Err(error),
-            _ => Ok(()),
-        }
+        dry_run(asked.map_err(|e| self.failed("RunInstances", &e)))
     }
 
     /// Launches an instance. Repeating a launch returns the same instance.
@@ -79,7 +76,9 @@ impl Ec2 {
             .block_device_mappings(self.disk(&options.disk, &launch.image)?)
             .metadata_options(metadata)
             .tag_specifications(self.tags_on(ResourceType::Instance, tags.clone()))
-            .tag_specifications(self.tags_on(ResourceType::Volume, tags));
+            .tag_specifications(self.tags_on(ResourceType::Volume, tags.clone()))
+            // Moving an address changes the interface.
+            .tag_specifications(self.tags_on(ResourceType::NetworkInterface, tags));
         Ok(request)
     }
 

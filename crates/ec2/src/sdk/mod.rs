@@ -3,6 +3,7 @@
 mod address;
 mod client;
 mod diagnose;
+mod error;
 mod group;
 mod http;
 mod image;

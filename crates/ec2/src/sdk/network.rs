@@ -8,6 +8,7 @@ use support::event::Reporter;
 use support::http::Endpoint;
 use support::wait::{Backoff, Deadline, Failure, retry};
 
+use super::error::timed_out;
 use super::group::{Group, GroupMatch, wanted};
 use super::tags::{self, filter, of_stack, tag};
 use super::{AccountError, Ec2, Ec2Error, GroupPlan, GroupState, Ingress};
@@ -96,12 +97,9 @@ impl Ec2 {
                     deleted => deleted.map(drop).map_err(Failure::Permanent),
                 }
             });
-            deleted.await.map_err(|failure| match failure {
-                Failure::Permanent(error) => error,
-                Failure::Transient(last) => {
-                    Ec2Error::new("DeleteSecurityGroup", &self.region, last)
-                }
-            })?;
+            deleted
+                .await
+                .map_err(|failure| timed_out(failure, "DeleteSecurityGroup", &self.region))?;
         }
         Ok(())
     }

@@ -58,11 +58,13 @@ impl Work<'_> {
     /// The certificates that the old hosts got from an authority. One that cannot be read costs
     /// another one, and is no reason to stop.
     pub(super) async fn certificates(&self) -> Certificates {
-        let services = self.session.config.services.iter().filter(|it| it.tls.is_some());
+        let services = self.session.config.services.iter().filter(|it| it.asks_for_certificate());
         let read = services.map(async |service| {
             let name = service.name.as_str();
             let old = self.plan.terminated();
-            let old = old.iter().find(|it| it.serving && it.is_running() && it.service == name)?;
+            let old = old.iter().filter(|it| it.serving && it.is_running() && it.service == name);
+            // Older ones are left over, and so may be their certificates.
+            let old = old.max_by_key(|it| it.generation)?;
             let reporter = self.session.reporter(name);
             reporter.step("reading its certificate");
             let host = self.connect(old, reporter).await;

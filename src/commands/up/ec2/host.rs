@@ -33,6 +33,8 @@ pub(super) struct NewHost {
     pub(super) instance: Instance,
     /// The address that still leads to the old host.
     pub(super) elastic: Option<ElasticIp>,
+    /// The old host that has it, if it can be connected to.
+    pub(super) old: Option<Host>,
     pub(super) host: Host,
     pub(super) ready: Ready,
     pub(super) watch: Stopwatch,
@@ -97,7 +99,7 @@ pub(super) async fn bring_up<'a>(
     };
     let (service, instance, elastic, host, ready) =
         work.await.inspect_err(|error: &Error| reporter.failed(error.headline()))?;
-    Ok(NewHost { service, instance, elastic, host, ready, watch })
+    Ok(NewHost { service, instance, elastic, old: None, host, ready, watch })
 }
 
 /// Gives a new host the address of its service, unless an old host still serves there: then the
@@ -117,7 +119,8 @@ async fn give_address(
         return Ok((instance, None));
     }
     reporter.step(format!("giving it {}", elastic.address));
-    Ok((run.work.ec2.move_address(elastic, &instance.id, reporter).await?, None))
+    run.work.ec2.move_address(elastic, &instance.id).await?;
+    Ok((run.work.ec2.wait_moved(elastic, &instance.id, reporter).await?, None))
 }
 
 /// The service with the URLs of the others. Waits until all hosts have an address, which they

@@ -101,10 +101,11 @@ impl Work<'_> {
                 return Err(error);
             }
         };
-        // A signal waits for this, which takes a second or two: in the middle of it, nobody
-        // would know which hosts are the right ones.
+        // A signal waits for this, which takes some seconds: in the middle of it, nobody would know
+        // which hosts are the right ones.
         carry.commit(self.ec2, &new).await?;
         self.take_over(&mut new).await?;
+        self.session.run(LEFT, self.check_moved(&mut new)).await?;
         for host in &new {
             let reporter = self.session.reporter(host.service.name.as_str());
             reporter.done(format!("serves at {}", host.url()));
@@ -155,6 +156,7 @@ impl Work<'_> {
         });
         let mut new = try_join_all(new).await?;
         carry.copy(&mut new).await?;
+        self.connect_holders(&mut new).await;
         grants.are_deployed()?;
         Ok(new)
     }

@@ -42,8 +42,9 @@ async fn addresses(config: &Config, ec2: &Ec2) -> Result<Vec<ElasticIp>, Ec2Erro
     if config.address == PublicAddress::Elastic {
         let has =
             |service: &&Service| addresses.iter().any(|it| it.service == service.name.as_str());
-        let missing = config.services.iter().filter(|it| !has(it)).count();
-        ec2.may_allocate(missing).await?;
+        let missing = config.services.iter().filter(|it| !has(it));
+        let missing: Vec<_> = missing.map(|it| it.name.as_str()).collect();
+        ec2.may_allocate(config.stack.as_str(), &missing).await?;
     }
     Ok(addresses)
 }
@@ -52,7 +53,16 @@ impl Survey {
     /// Looks at everything. Reports all problems at once.
     pub(super) async fn take(session: &Session, ec2: &Ec2) -> Result<Self, Error> {
         let (config, stack) = (&session.config, session.stack());
-        let identity = session.planned_identity();
+        let identity = session.planned_identity().and_then(|identity| {
+            if identity.is_for_ec2() {
+                return Ok(identity);
+            }
+            let path = session.key_path();
+            Err(Error::Request(format!(
+                "ssh.key: EC2 takes RSA and Ed25519 keys, and {} is another one",
+                path.display()
+            )))
+        });
         let image = async {
             let image = ec2.machine_image(&config.image).await?;
             ec2.check_architecture(&config.launch.instance_type, &image).await?;

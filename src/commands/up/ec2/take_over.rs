@@ -6,16 +6,13 @@
 
 use std::time::Duration;
 
-use ec2::ElasticIp;
 use futures_util::future::join_all;
-use ssh::Host;
 use support::event::Reporter;
 use support::http::Endpoint;
 use support::wait::Deadline;
 
 use super::Work;
 use super::host::NewHost;
-use crate::config::Service;
 use crate::deploy::reach;
 use crate::docker;
 use crate::error::Error;
@@ -27,39 +24,68 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
 const READY_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Work<'_> {
-    /// Moves the addresses that still lead to old hosts.
-    pub(super) async fn take_over(&self, new: &mut [NewHost]) -> Result<(), Error> {
-        let moved = new.iter_mut().map(async |host| {
-            let Some(elastic) = host.elastic.take() else { return Ok(()) };
-            let (service, id) = (host.service.name.clone(), host.instance.id.clone());
-            let reporter = self.session.reporter(service.as_str());
-            let moved = self.take_over_one(host, &elastic, reporter).await;
-            moved.map_err(|error| {
-                reporter.failed(error.headline());
-                let (source, address) = (Box::new(error), elastic.address);
-                let service = service.to_string();
-                Error::Address { service, address, instance: id, source }
-            })
+    /// Connects to the old hosts at the addresses, so that the switch itself takes less time. One that
+    /// cannot be connected to loses its address all the same, and what is under way to it is cut off,
+    /// as by a host that fails.
+    pub(super) async fn connect_holders(&self, new: &mut [NewHost]) {
+        let connect = new.iter_mut().map(async |host| {
+            let name = host.service.name.clone();
+            let Some(holder) = self.plan.address_holder(name.as_str()) else { return };
+            let reporter = self.session.reporter(name.as_str());
+            let warn = |error: &Error| {
+                reporter.warning(format!("requests to the old host may be cut off: {error}"));
+            };
+            host.old = self.connect(holder, reporter).await.inspect_err(warn).ok();
         });
-        let errors: Vec<_> = join_all(moved).await.into_iter().filter_map(Result::err).collect();
-        if errors.is_empty() { Ok(()) } else { Err(Error::several(errors)) }
+        join_all(connect).await;
     }
 
-    async fn take_over_one(
-        &self,
-        new: &mut NewHost,
-        elastic: &ElasticIp,
-        reporter: Reporter<'_>,
-    ) -> Result<(), Error> {
+    /// Moves the addresses that still lead to old hosts.
+    pub(super) async fn take_over(&self, new: &mut [NewHost]) -> Result<(), Error> {
+        all(new.iter_mut().filter(|host| host.elastic.is_some()).map(|host| self.move_to(host)))
+            .await
+    }
+
+    async fn move_to(&self, new: &mut NewHost) -> Result<(), Error> {
+        let Some(elastic) = &new.elastic else { return Ok(()) };
+        let (service, id) = (new.service.name.clone(), &new.instance.id);
+        let reporter = self.session.reporter(service.as_str());
         reporter.step(format!("moving {}", elastic.address));
-        let old = self.step_aside(&new.service, reporter).await;
-        let moved = self.ec2.move_address(elastic, &new.instance.id, reporter).await;
-        if let (Err(_), Some(old)) = (&moved, old) {
-            // If this fails, too, the service goes on by itself a little later.
-            let _ = docker::go_on(&old, &new.service).await;
+        if let Some(old) = &new.old
+            && let Err(error) = docker::step_aside(old, &new.service).await
+        {
+            reporter.warning(format!("requests to the old host may be cut off: {error}"));
         }
-        new.instance = moved?;
-        // That the host proves itself there shows that the address has moved.
+        let Err(error) = self.ec2.move_address(elastic, id).await else { return Ok(()) };
+        if let Some(old) = &new.old {
+            // If this fails, too, the service goes on by itself a little later.
+            let _ = docker::go_on(old, &new.service).await;
+        }
+        reporter.failed(error.to_string());
+        let (service, address) = (service.to_string(), elastic.address);
+        Err(Error::Address { service, address, instance: id.clone(), source: Box::new(error) })
+    }
+
+    /// Checks that the addresses lead to the new hosts, which prove themselves there, and that the
+    /// services answer.
+    pub(super) async fn check_moved(&self, new: &mut [NewHost]) -> Result<(), Error> {
+        all(new.iter_mut().filter(|host| host.elastic.is_some()).map(async |host| {
+            let (service, id) = (host.service.name.clone(), host.instance.id.clone());
+            let reporter = self.session.reporter(service.as_str());
+            let checked = self.check_one(host, reporter).await;
+            checked.map_err(|error| {
+                reporter.failed(error.headline());
+                let (service, source) = (service.to_string(), Box::new(error));
+                Error::AfterMove { service, instance: id, source }
+            })
+        }))
+        .await
+    }
+
+    async fn check_one(&self, new: &mut NewHost, reporter: Reporter<'_>) -> Result<(), Error> {
+        let Some(elastic) = new.elastic.take() else { return Ok(()) };
+        reporter.step(format!("waiting for {}", elastic.address));
+        new.instance = self.ec2.wait_moved(&elastic, &new.instance.id, reporter).await?;
         let target = instance_target(&self.session.config, &new.instance, &self.survey.identity);
         let target =
             target.ok_or_else(|| Error::NoAddress { instance: new.instance.id.clone() })?;
@@ -72,19 +98,12 @@ impl Work<'_> {
         new.watch.lap("address");
         Ok(())
     }
+}
 
-    /// Has the old service finish what it answers. If it cannot be told to, connections to it are cut
-    /// off, as by a host that fails.
-    async fn step_aside(&self, service: &Service, reporter: Reporter<'_>) -> Option<Host> {
-        let old = self.plan.address_holder(service.name.as_str())?;
-        let aside = async {
-            let host = self.connect(old, reporter).await?;
-            docker::step_aside(&host, service).await?;
-            Ok::<_, Error>(host)
-        };
-        let warn = |error: &Error| {
-            reporter.warning(format!("requests to the old host may be cut off: {error}"));
-        };
-        aside.await.inspect_err(warn).ok()
-    }
+/// Does all of some work, even if a part of it fails.
+async fn all(
+    work: impl Iterator<Item = impl Future<Output = Result<(), Error>>>,
+) -> Result<(), Error> {
+    let errors: Vec<_> = join_all(work).await.into_iter().filter_map(Result::err).collect();
+    if errors.is_empty() { Ok(()) } else { Err(Error::several(errors)) }
 }
