@@ -56,6 +56,10 @@ install_for() { # NAMES, one on each line
         EVENTPOST_MAIL_PYTHON=$(testbed/mail)
         export EVENTPOST_MAIL_PYTHON
     fi
+    if among 'key_file|ec2'; then
+        # Keys of every kind, and an agent.
+        need ssh-keygen openssh-client
+    fi
     if among 'tls|ec2::https|ec2::existing'; then
         need openssl openssl
         need curl curl

@@ -1,6 +1,7 @@
 //! Deployments to real hosts of the testbed: over the EC2 API, SSH and Docker.
 
 mod access;
+mod account;
 mod address;
 mod bench;
 mod change;

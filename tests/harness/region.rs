@@ -182,6 +182,12 @@ impl Drop for Slot {
     }
 }
 
+/// The actions of the API that were called with an access key.
+pub(crate) fn calls_with(key: &str) -> Vec<String> {
+    let answer = http("GET", &format!("/testbed/calls/{key}"), "", "");
+    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+}
+
 /// Where the service of a row of `status` answers.
 pub(crate) fn answers_at(row: &serde_json::Value) -> SocketAddr {
     format!("{}:80", row["address"].as_str().unwrap()).parse().unwrap()
