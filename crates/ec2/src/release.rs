@@ -19,10 +19,8 @@ pub struct Release {
     /// The month since which it gets no standard security updates, if that is past.
     pub ended: Option<&'static str>,
     /// The account that publishes its images.
-    #[cfg_attr(not(feature = "sdk"), expect(dead_code, reason = "only the SDK's side looks"))]
     pub(crate) owner: &'static str,
     /// The name of an image, without its date.
-    #[cfg_attr(not(feature = "sdk"), expect(dead_code, reason = "only the SDK's side looks"))]
     pub(crate) pattern: &'static str,
 }
 

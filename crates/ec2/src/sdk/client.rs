@@ -53,7 +53,11 @@ impl Ec2 {
         }
         if let Some(profile) = &account.profile {
             // The name alone would select it only where the environment has no credentials.
-            let settings = ProviderConfig::with_default_region().await.with_http_client(http);
+            let settings = ProviderConfig::without_region().with_http_client(http);
+            let settings = match &account.region {
+                Some(region) => settings.with_region(Some(Region::new(region.clone()))),
+                None => settings.load_default_region().await,
+            };
             let credentials = ProfileFileCredentialsProvider::builder().configure(&settings);
             loader = loader
                 .credentials_provider(credentials.profile_name(profile).build())
