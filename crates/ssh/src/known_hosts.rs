@@ -85,9 +85,12 @@ pub(super) fn broken_line(file: &Path) -> Option<usize> {
     let session = Session::new().ok()?;
     let is_broken = |line: &str| {
         let line = line.trim();
-        // Other kinds of keys are for other programs.
         let is_entry = entries(line).next().is_some();
-        let has_key = line.split_ascii_whitespace().count() >= 3;
+        let mut words = line.split_ascii_whitespace().skip(1);
+        // Kinds that this program does not know are for others.
+        let kinds = ["ssh-", "ecdsa-", "sk-"];
+        let has_kind = words.next().is_some_and(|it| kinds.iter().any(|kind| it.starts_with(kind)));
+        let has_key = has_kind && words.next().is_some();
         let is_read = |line| {
             let mut known = session.known_hosts().ok()?;
             known.read_str(line, KnownHostFileKind::OpenSSH).ok()
@@ -174,7 +177,7 @@ mod tests {
     fn a_line_that_nobody_can_read_has_a_number() {
         let good = format!("# hosts\n\n192.0.2.1 ssh-ed25519 {ED25519} comment\n@revoked * x y\n");
         assert_eq!(broken_line(list(&good).path()), None);
-        for broken in ["192.0.2.1 ssh-ed25519", "192.0.2.1 ssh-ed25519 A!!!", "nonsense"] {
+        for broken in ["192.0.2.1 ssh-ed25519", "192.0.2.1 ssh-ed25519 A!!!", "a broken line"] {
             let file = list(&format!("{good}{broken}\n{good}"));
             assert_eq!(broken_line(file.path()), Some(5), "{broken}");
         }
