@@ -136,9 +136,9 @@ pub enum Error {
         /// The instance.
         instance: String,
     },
-    /// The new host serves, and the address of its service leads elsewhere.
+    /// The new host serves, and the address of its service points elsewhere.
     #[error(
-        "{service} runs on {instance} and accepts writes, but {address} does not lead to it: \
+        "{service} runs on {instance} and accepts writes, but {address} does not point to it: \
          {source}\nRun `eventpost deploy` to move the address"
     )]
     Address {
@@ -146,7 +146,7 @@ pub enum Error {
         service: String,
         /// Its address.
         address: IpAddr,
-        /// The instance that it should lead to.
+        /// The instance that it should point to.
         instance: String,
         /// Why it does not.
         source: Box<Ec2Error>,

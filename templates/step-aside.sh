@@ -7,7 +7,7 @@
 #   $2 the container  $3 the ports of the host
 set -eu
 step=$1 name=$2 ports=$3 seconds=$4
-# The process that makes it go on by itself.
+# Says which process may make the service go on by itself; others, of earlier calls, do nothing.
 waiting=/run/eventpost/$name.aside
 go_on() {
     # Whatever Docker says: a service that cannot be started refuses connections, and holds none.
@@ -15,27 +15,23 @@ go_on() {
     docker start "$name" || true
     let_in "$ports"
 }
-end_waiting() {
-    [ ! -e "$waiting" ] || kill "$(cat "$waiting")" 2>/dev/null || true
-    rm -f "$waiting"
-}
 
 private_folder "${waiting%/*}"
-end_waiting
+rm -f "$waiting"
 if [ "$step" = go-on ]; then
     go_on >/dev/null
     exit 0
 fi
 # Before anything is stopped, so that whatever ends this script leaves a service that goes on.
+token=$(date +%s%N)
+echo "$token" >"$waiting"
 (
     # Outlives the connection that started it.
     trap '' HUP
     set +e
     sleep "$seconds"
-    go_on
-    rm -f "$waiting"
+    [ "$(cat "$waiting")" != "$token" ] || go_on
 ) </dev/null >/dev/null 2>&1 &
-echo $! >"$waiting"
 hold "$ports"
 docker update --restart no "$name" >/dev/null
 docker kill --signal TERM "$name" >/dev/null

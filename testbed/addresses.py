@@ -1,4 +1,4 @@
-"""Elastic IP addresses: moto keeps them as records; here they lead to hosts, and move between them."""
+"""Elastic IP addresses: moto keeps them as records; here they point to hosts, and move between them."""
 
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
@@ -48,7 +48,7 @@ def patch():
             network.cut(own)
             if all(it.public_ip != own for it in self.addresses):
                 network.give_back(own)
-        network.lead(moved.public_ip, instance.id, hosts.open_ports(instance))
+        network.point(moved.public_ip, instance.id, hosts.open_ports(instance))
         if before is not None and before.id != instance.id and before._state.name == "running":
             give_own(before)
         return moved
@@ -96,7 +96,7 @@ def give_own(instance):
     """Gives an instance an address of its own, as EC2 does when an elastic one leaves it."""
     address = network.take(0)
     instance.nics[0].public_ip = address
-    network.lead(address, instance.id, hosts.open_ports(instance))
+    network.point(address, instance.id, hosts.open_ports(instance))
 
 
 def leave(instance):

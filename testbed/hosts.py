@@ -88,7 +88,7 @@ def start(instance, address, plan):
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(done.stderr.strip())
-    network.lead(address, instance.id, open_ports(instance))
+    network.point(address, instance.id, open_ports(instance))
 
 
 def stopped():

@@ -1,11 +1,10 @@
 """The public addresses of the testbed's hosts, as EC2's network has them.
 
-An address leads to a host by a rule of the kernel, and not by a port of Docker's: it can move to
+An address points to a host by a rule of the kernel, and not by a port of Docker's: it can move to
 another host. What is under way to the one before then arrives at the new one, which knows nothing
 of it and resets it. An address that is given up drops everything.
 """
 
-import os
 import re
 import subprocess
 import threading
@@ -30,7 +29,7 @@ def iptables(*args, check=True):
 
 
 def set_up():
-    """Makes addresses of the loopback network lead to hosts, and forgets those of an earlier run."""
+    """Makes addresses of the loopback network point to hosts, and forgets those of an earlier run."""
     for name in ("all", BRIDGE):
         run("sysctl", "-q", "-w", f"net.ipv4.conf.{name}.route_localnet=1")
     for table in ("nat", "filter"):
@@ -62,8 +61,8 @@ def give_back(address):
         _taken.discard(address)
 
 
-def lead(address, host, ports):
-    """Makes an address lead to the ports of a host, and to no other one any more."""
+def point(address, host, ports):
+    """Makes an address point to the ports of a host, and to no other one any more."""
     with _lock:
         target = run(
             "docker", "inspect", "--format", "{{.NetworkSettings.Networks.bridge.IPAddress}}", host
@@ -114,5 +113,4 @@ def tear_down():
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("LC_ALL", "C")
     tear_down()

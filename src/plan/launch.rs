@@ -90,7 +90,7 @@ impl LaunchSpec<'_> {
 
     /// The Elastic IP address of a service, if it is to have one and has.
     fn address(&self, service: &str) -> Option<&ElasticIp> {
-        self.addresses?.iter().find(|it| it.service == service)
+        ElasticIp::of_service(self.addresses?, service)
     }
 
     fn allocate(&self, service: &str) -> Option<Operation> {
@@ -99,7 +99,7 @@ impl LaunchSpec<'_> {
         is_missing.then(|| Operation::new(service, Action::AllocateAddress, reason))
     }
 
-    /// An address leads to the old host until the new one serves, if the old one does.
+    /// An address points to the old host until the new one serves, if the old one does.
     fn move_address(
         &self,
         service: &str,
@@ -107,16 +107,16 @@ impl LaunchSpec<'_> {
         replaced: &[&Instance],
     ) -> Option<Operation> {
         let ElasticIp { address, instance, .. } = self.address(service)?;
-        let leads_to = |it: &&&Instance| Some(&it.id) == instance.as_ref();
-        if resumed.iter().any(|it| leads_to(&it) && it.service == service) {
+        let points_to = |it: &&&Instance| Some(&it.id) == instance.as_ref();
+        if resumed.iter().any(|it| points_to(&it) && it.service == service) {
             return None;
         }
-        let serves = replaced.iter().find(leads_to).filter(|it| it.serving && it.is_running());
+        let serves = replaced.iter().find(points_to).filter(|it| it.serving && it.is_running());
         let from = serves.filter(|_| !self.terminate_first).map(|it| Box::new((*it).clone()));
         let reason = match &from {
             Some(old) => format!("the new host takes it over from {}", old.id),
             None => match instance {
-                Some(other) => format!("it leads to {other}, and the new host gets it"),
+                Some(other) => format!("it points to {other}, and the new host gets it"),
                 None => "the new host gets it".into(),
             },
         };

@@ -119,7 +119,7 @@ pub enum Action {
     ImportKey,
     /// Allocate an Elastic IP address for the service.
     AllocateAddress,
-    /// Make an Elastic IP address lead to the service's host.
+    /// Make an Elastic IP address point to the service's host.
     MoveAddress {
         /// The address.
         address: IpAddr,

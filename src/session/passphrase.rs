@@ -6,6 +6,8 @@ use std::path::Path;
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
+use crate::terminal::escape;
+
 /// The terminal's settings, put back when this is dropped.
 struct Hidden<'a> {
     terminal: &'a File,
@@ -33,7 +35,8 @@ impl Drop for Hidden<'_> {
 /// The passphrase that the user types; `None` without a terminal.
 pub(super) fn ask(path: &Path) -> Option<String> {
     let mut terminal = File::options().read(true).write(true).open("/dev/tty").ok()?;
-    write!(terminal, "Passphrase of {}: ", path.display()).ok()?;
+    let shown = path.display().to_string();
+    write!(terminal, "Passphrase of {}: ", escape(&shown)).ok()?;
     let _hidden = Hidden::new(&terminal).ok()?;
     let mut line = String::new();
     BufReader::new(&terminal).read_line(&mut line).ok()?;

@@ -186,11 +186,11 @@ fn an_address_stays_and_no_request_to_it_is_lost_when_its_host_is_replaced() {
     assert!(writes.failed.is_empty() && writes.refused > 0, "{writes:?}");
     assert_eq!(stack.resources(0), before + writes.answered as u64, "answered writes are kept");
 
-    a_deploy_corrects_where_an_address_leads(&stack, &address);
+    a_deploy_corrects_where_an_address_points(&stack, &address);
     down_releases_addresses_unless_they_are_kept(&stack, &address);
 }
 
-fn a_deploy_corrects_where_an_address_leads(stack: &Stack, address: &str) {
+fn a_deploy_corrects_where_an_address_points(stack: &Stack, address: &str) {
     let users = Users::of(answers_at(&stack.status()[0]));
     stack.describe_with("address: elastic\n", "  events: {build: events, env: {A: b}}\n");
     stack.run(&["deploy"]).succeeded();
@@ -203,7 +203,7 @@ fn a_deploy_corrects_where_an_address_leads(stack: &Stack, address: &str) {
     let association = elements(&text, "associationId").remove(0);
     stack.call(&format!("Action=DisassociateAddress&AssociationId={association}"));
     let drift = stack.status()[0]["drift"].to_string();
-    assert!(drift.contains(&format!("{address} leads to no host")), "{drift}");
+    assert!(drift.contains(&format!("{address} points to no host")), "{drift}");
     assert_eq!(planned(stack, &["deploy", "--dry-run"]), [("move".into(), address.into())]);
     stack.run(&["deploy"]).succeeded();
     let row = stack.status().remove(0);
@@ -217,7 +217,7 @@ fn down_releases_addresses_unless_they_are_kept(stack: &Stack, address: &str) {
     stack.run(&["down", "--yes", "--keep-address"]).succeeded();
     assert_eq!(addresses(stack), [address]);
     let asked = stack.run(&["down"]);
-    assert!(asked.code == Some(2) && asked.stderr.contains("will lead nowhere"), "{asked:?}");
+    assert!(asked.code == Some(2) && asked.stderr.contains("will point nowhere"), "{asked:?}");
     let rows = stack.run(&["down", "--yes", "--output", "json"]).succeeded().json();
     assert_eq!(rows[0]["outcome"], "released", "{rows}");
     assert!(addresses(stack).is_empty());
@@ -236,14 +236,14 @@ fn a_service_goes_on_if_its_address_cannot_be_moved() {
     for part in ["accepts writes", &address, "UnauthorizedOperation", "`eventpost deploy`"] {
         assert!(failed.stderr.contains(part), "{part}: {failed:?}");
     }
-    // The address leads to the old host, which still answers reads once it goes on.
+    // The address points to the old host, which still answers reads once it goes on.
     let old = first["instance"].as_str().unwrap();
     crate::harness::wait_for("the old service to go on", || {
         let rules = on_host(old, &["iptables", "-t", "raw", "-S"]);
         (!rules.contains("DROP")).then_some(())
     });
     let row = stack.status().remove(0);
-    assert!(row["drift"].to_string().contains(&format!("{address} leads to {old}")), "{row}");
+    assert!(row["drift"].to_string().contains(&format!("{address} points to {old}")), "{row}");
     stack.faults(&json!({}));
     stack.run(&["deploy"]).succeeded();
     assert_eq!(stack.status()[0]["address"], json!(address));

@@ -11,15 +11,15 @@ use crate::harness::http::send;
 use crate::harness::region::{Stack, on_host};
 
 /// A host that another stack launched.
-struct Existing {
-    stack: Stack,
-    id: String,
-    address: String,
-    home: PathBuf,
+pub(super) struct Existing {
+    pub(super) stack: Stack,
+    pub(super) id: String,
+    pub(super) address: String,
+    pub(super) home: PathBuf,
 }
 
 impl Existing {
-    fn launch(name: &str) -> Self {
+    pub(super) fn launch(name: &str) -> Self {
         let stack = Stack::new(name, ONE);
         stack.run(&["up"]).succeeded();
         let row = stack.status().remove(0);

@@ -12,7 +12,7 @@ use crate::tls::pebble::Pebble;
 
 const NINETY_DAYS: u32 = 90 * 86_400;
 
-/// Allocates an address for a service before there is a host, so that its name can lead there.
+/// Allocates an address for a service before there is a host, so that its name can point there.
 fn allocate(stack: &Stack) -> String {
     let tag = |n: u8, key: &str, value: &str| {
         format!("&TagSpecification.1.Tag.{n}.Key={key}&TagSpecification.1.Tag.{n}.Value={value}")

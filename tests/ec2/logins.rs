@@ -6,26 +6,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
 use super::ONE;
+use super::existing::Existing;
 use crate::harness::cli::Ran;
-use crate::harness::region::{Stack, on_host};
+use crate::harness::region::on_host;
 use crate::harness::wait_for;
 
-/// A host that another stack launched, and whose key this user knows.
-struct Known {
-    stack: Stack,
-    id: String,
-    address: String,
-}
-
-impl Known {
-    fn launch(name: &str) -> Self {
-        let stack = Stack::new(name, ONE);
-        stack.run(&["up"]).succeeded();
-        let row = stack.status().remove(0);
-        let text = |field: &str| row[field].as_str().unwrap().to_owned();
-        let known = Self { id: text("instance"), address: text("address"), stack };
-        known.stack.home_that_knows(&known.id, &known.address);
-        known
+impl Existing {
+    /// A host whose key this user knows.
+    fn known(name: &str) -> Self {
+        let host = Self::launch(name);
+        host.stack.home_that_knows(&host.id, &host.address);
+        host
     }
 
     /// Runs a command as a user of the host.
@@ -42,8 +33,7 @@ impl Known {
         ));
         let host = format!("events={}", self.address);
         let mut command = self.stack.world.command(&[args, &["--hosts", &host]].concat());
-        let home = self.stack.world.path().join("home");
-        Ran::of(command.env("HOME", home).env("SSH_AUTH_SOCK", agent).output().unwrap())
+        Ran::of(command.env("HOME", &self.home).env("SSH_AUTH_SOCK", agent).output().unwrap())
     }
 
     /// Makes a key that logs in to the host.
@@ -62,15 +52,14 @@ impl Known {
     }
 
     fn know(&self, lines: &str) {
-        let file = self.stack.world.path().join("home/.ssh/known_hosts");
-        fs::write(file, lines).unwrap();
+        fs::write(self.home.join(".ssh/known_hosts"), lines).unwrap();
     }
 }
 
 #[test]
 #[ignore = "needs root and Docker: run scripts/test"]
 fn a_host_is_known_by_any_of_its_keys_and_a_broken_line_is_named() {
-    let host = Known::launch("kinds");
+    let host = Existing::known("kinds");
     for (kind, bits) in [("ecdsa", 256), ("rsa", 2048)] {
         // The host has its ed25519 key, too, which clients prefer.
         let file = format!("/etc/ssh/ssh_host_{kind}_key");
@@ -91,7 +80,7 @@ fn a_host_is_known_by_any_of_its_keys_and_a_broken_line_is_named() {
 #[test]
 #[ignore = "needs root and Docker: run scripts/test"]
 fn a_refusal_is_the_answer_and_root_needs_no_sudo() {
-    let host = Known::launch("logins");
+    let host = Existing::known("logins");
     let refused = host.run_as("mallory", &["plan"]);
     assert_eq!(refused.code, Some(1), "{refused:?}");
     assert!(refused.stderr.contains("login as mallory@"), "{refused:?}");
@@ -127,7 +116,7 @@ impl Drop for Agent {
 #[test]
 #[ignore = "needs root and Docker: run scripts/test"]
 fn keys_in_pem_and_in_an_agent_log_in_and_a_passphrase_needs_a_terminal() {
-    let host = Known::launch("keys");
+    let host = Existing::known("keys");
     for (name, arguments) in [
         ("rsa", ["-t", "rsa", "-m", "PEM", "-N", ""]),
         ("ecdsa", ["-t", "ecdsa", "-m", "PKCS8", "-N", ""]),

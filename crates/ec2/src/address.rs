@@ -11,11 +11,16 @@ pub struct ElasticIp {
     pub address: IpAddr,
     /// The service that it was allocated for.
     pub service: String,
-    /// The id of the instance that it leads to, if it leads to one.
+    /// The id of the instance that it points to, if it points to one.
     pub instance: Option<String>,
 }
 
 impl ElasticIp {
+    /// The address of a service among those of its stack, of which the first counts.
+    pub fn of_service<'a>(all: &'a [Self], service: &str) -> Option<&'a Self> {
+        all.iter().find(|it| it.service == service)
+    }
+
     /// The DNS name that EC2 gives an instance with this address, after the name that the instance
     /// has with another one: the address is the only part that differs.
     pub fn dns(&self, other_address: IpAddr, other_name: &str) -> Option<String> {

@@ -134,9 +134,9 @@ impl Ec2Error {
 fn hint(code: Option<&str>, message: &str) -> &'static str {
     match code.unwrap_or_default() {
         "UnauthorizedOperation" | "AccessDenied" if message.contains("explicit deny") => {
-            ". A policy of the account or its organization forbids it, whatever else is allowed: it \
-             may ask for certain `tags`, or refuse a type, a region or `metadata_tokens: optional`. \
-             Who manages the policy knows"
+            ". A policy of the account or its organization denies it, whatever else is allowed: it \
+             may require certain `tags`, or forbid a type, a region or `metadata_tokens: optional`. \
+             Ask whoever manages the policy"
         }
         "AuthFailure" | "InvalidClientTokenId" | "SignatureDoesNotMatch" => {
             ". AWS does not accept these credentials: check the profile or the environment"

@@ -79,7 +79,7 @@ unreachable_methods! {
     may_allocate(stack: &str, services: &[&str]) -> Result<(), Ec2Error>;
     /// Allocates an address for a service.
     allocate_address(stack: &str, service: &str) -> Result<ElasticIp, Ec2Error>;
-    /// Makes an address lead to an instance.
+    /// Makes an address point to an instance.
     move_address(elastic: &ElasticIp, instance: &str) -> Result<(), Ec2Error>;
     /// Waits until an instance shows an address.
     wait_moved(elastic: &ElasticIp, instance: &str, reporter: Reporter<'_>) -> Result<Instance, Ec2Error>;

@@ -62,7 +62,7 @@ pub(super) fn kinds(session: &Session, file: &Path, address: SocketAddr) -> Vec<
 fn is_of(session: &Session, line: &str, address: SocketAddr) -> bool {
     let Ok(mut known) = session.known_hosts() else { return false };
     let is_read = known.read_str(line, KnownHostFileKind::OpenSSH).is_ok();
-    // No key is empty: those of this host differ from it, and others are not found.
+    // No key is this short: those of this host differ from it, and other hosts are not found.
     let found = known.check_port(&address.ip().to_string(), address.port(), &[0]);
     is_read && matches!(found, CheckResult::Mismatch)
 }

@@ -1,4 +1,4 @@
-//! Elastic IP addresses that lead elsewhere than to the host that serves: after a move that failed,
+//! Elastic IP addresses that point elsewhere than to the host that serves: after a move that failed,
 //! or when somebody has moved them.
 
 use ec2::ElasticIp;
@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::plan::{Action, Operation};
 use crate::session::{Placement, ServiceHost, Session};
 
-/// An address, and the instance that it should lead to.
+/// An address, and the instance that it should point to.
 struct Move {
     elastic: ElasticIp,
     instance: String,
@@ -18,8 +18,8 @@ impl Move {
     fn operation(&self) -> Operation {
         let Self { elastic: ElasticIp { service, address, instance, .. }, .. } = self;
         let reason = match instance {
-            Some(other) => format!("it leads to {other}"),
-            None => "it leads to no host".into(),
+            Some(other) => format!("it points to {other}"),
+            None => "it points to no host".into(),
         };
         let action = Action::MoveAddress { address: *address, from: None };
         Operation::new(service, action, reason)
@@ -34,7 +34,7 @@ pub(super) async fn operations(
     Ok(moves(session, hosts).await?.iter().map(Move::operation).collect())
 }
 
-/// Makes the addresses lead to the hosts that serve. Says whether any did not.
+/// Makes the addresses point to the hosts that serve. Says whether any did not.
 pub(super) async fn correct(session: &Session, hosts: &[ServiceHost]) -> Result<bool, Error> {
     let needed = moves(session, hosts).await?;
     for Move { elastic, instance } in &needed {
@@ -57,9 +57,9 @@ async fn moves(session: &Session, hosts: &[ServiceHost]) -> Result<Vec<Move>, Er
     let addresses = session.ec2().await?.addresses(session.stack()).await?;
     let needed = |host: &ServiceHost| {
         let id = &host.instance.as_ref()?.id;
-        let elastic = addresses.iter().find(|it| it.service == host.service.name.as_str())?;
-        let leads_elsewhere = elastic.instance.as_ref() != Some(id);
-        leads_elsewhere.then(|| Move { elastic: elastic.clone(), instance: id.clone() })
+        let elastic = ElasticIp::of_service(&addresses, host.service.name.as_str())?;
+        let points_elsewhere = elastic.instance.as_ref() != Some(id);
+        points_elsewhere.then(|| Move { elastic: elastic.clone(), instance: id.clone() })
     };
     Ok(hosts.iter().filter_map(needed).collect())
 }

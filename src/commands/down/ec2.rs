@@ -13,7 +13,7 @@ use crate::session::Session;
 const LEFT: &str = "run `eventpost down` again to remove the rest";
 
 /// What is removed that holds data or that others may rely on.
-struct Doomed {
+struct Removal {
     instances: Vec<Instance>,
     addresses: Vec<ElasticIp>,
 }
@@ -21,20 +21,20 @@ struct Doomed {
 pub(super) async fn run(args: &Down, session: Session) -> Result<ExitCode, Error> {
     let removed = session.locked("down", async || {
         let ec2 = session.ec2().await?;
-        let doomed = session.inspect(Doomed::find(args, &session, ec2)).await?;
-        if !doomed.is_empty() && !args.yes {
-            session.confirm(doomed.question(ec2.region())).await?;
+        let removal = session.inspect(Removal::find(args, &session, ec2)).await?;
+        if !removal.is_empty() && !args.yes {
+            session.confirm(removal.question(ec2.region())).await?;
         }
-        session.run(LEFT, remove(args, &session, ec2, &doomed)).await?;
-        Ok(doomed)
+        session.run(LEFT, remove(args, &session, ec2, &removal)).await?;
+        Ok(removal)
     });
     let rows = removed.await?.into_rows();
     session.print(&rows, args.output.format)?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn remove(args: &Down, session: &Session, ec2: &Ec2, doomed: &Doomed) -> Result<(), Error> {
-    let Doomed { instances, addresses } = doomed;
+async fn remove(args: &Down, session: &Session, ec2: &Ec2, removal: &Removal) -> Result<(), Error> {
+    let Removal { instances, addresses } = removal;
     let reporter = session.reporter("hosts");
     reporter.step("terminating");
     ec2.terminate(instances, reporter).await.inspect_err(|e| reporter.failed(e.to_string()))?;
@@ -57,7 +57,7 @@ async fn remove(args: &Down, session: &Session, ec2: &Ec2, doomed: &Doomed) -> R
     Ok(())
 }
 
-impl Doomed {
+impl Removal {
     async fn find(args: &Down, session: &Session, ec2: &Ec2) -> Result<Self, Error> {
         let mut instances = ec2.instances(session.stack()).await?;
         instances.retain(Instance::is_alive);
@@ -84,7 +84,7 @@ impl Doomed {
         }));
         if !self.addresses.is_empty() {
             lines.push(
-                "These Elastic IP addresses will be released, and names that lead to them will lead \
+                "These Elastic IP addresses will be released, and names that point to them will point \
                  nowhere (--keep-address keeps them):"
                     .into(),
             );

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use ec2::Instance;
+use ec2::{ElasticIp, Instance};
 use futures_util::future::join_all;
 use ssh::{HostError, Identity, Target};
 use support::event::{NullSink, Reporter};
@@ -84,7 +84,8 @@ impl Context<'_> {
             };
             let mut row = Row::of_instance(instance);
             row.drift = drift(config, instance, &image.id, &group, service);
-            row.drift.extend(address_drift(config, instance, &addresses));
+            let elastic = ElasticIp::of_service(&addresses, &instance.service);
+            row.drift.extend(address_drift(config.address, elastic, &instance.id));
             row.drift.extend(own.iter().map(|extra| format!("{} is left over", extra.id)));
             let target = self.identity.and_then(|key| instance_target(config, instance, key));
             rows.push(self.complete(row, service, instance.address, target));

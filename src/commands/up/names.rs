@@ -1,11 +1,11 @@
-//! Checks where the names of services lead, as far as this machine can tell.
+//! Checks where the names of services point, as far as this machine can tell.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Fails if a name does not lead to an address.
+/// Fails if a name does not point to an address.
 pub(super) async fn check(domain: &str, address: IpAddr) -> Result<(), String> {
     let asked = tokio::time::timeout(TIMEOUT, tokio::net::lookup_host((domain, 443))).await;
     let found = match asked {
@@ -15,7 +15,7 @@ pub(super) async fn check(domain: &str, address: IpAddr) -> Result<(), String> {
     };
     match found.first() {
         _ if found.contains(&address) => Ok(()),
-        Some(other) => Err(advice(&format!("leads to {other}"), domain, address)),
+        Some(other) => Err(advice(&format!("points to {other}"), domain, address)),
         None => Err(advice("has no address", domain, address)),
     }
 }
@@ -34,7 +34,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     #[tokio::test]
-    async fn a_name_that_leads_elsewhere_is_a_problem() {
+    async fn a_name_that_points_elsewhere_is_a_problem() {
         let loopback = Ipv4Addr::LOCALHOST.into();
         assert_eq!(super::check("localhost", loopback).await, Ok(()));
         let elsewhere = "203.0.113.7".parse().unwrap();

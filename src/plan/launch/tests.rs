@@ -22,19 +22,26 @@ fn instance(id: &str, service: &str, generation: u32, serving: bool, state: &str
     }
 }
 
-fn planned(services: &[&str], instances: &[Instance], fresh: bool) -> LaunchPlan {
-    let services: Vec<_> = services.iter().map(|name| (*name).to_owned()).collect();
-    let wanted = LaunchSpec {
+static NO_FIXTURES: BTreeMap<String, usize> = BTreeMap::new();
+
+/// A launch of services that keep their data on their hosts, and are not seeded.
+fn spec(services: &[String]) -> LaunchSpec<'_> {
+    LaunchSpec {
+        services,
         addresses: None,
         databases: &[],
-        services: &services,
         setup: &[],
-        fixtures: &BTreeMap::new(),
+        fixtures: &NO_FIXTURES,
         instance_type: "t2.xlarge",
         image: "ami-1",
-        fresh,
+        fresh: false,
         terminate_first: false,
-    };
+    }
+}
+
+fn planned(services: &[&str], instances: &[Instance], fresh: bool) -> LaunchPlan {
+    let services: Vec<_> = services.iter().map(|name| (*name).to_owned()).collect();
+    let wanted = LaunchSpec { fresh, ..spec(&services) };
     plan(wanted, instances, 100)
 }
 
@@ -146,17 +153,8 @@ fn data_in_a_database_are_neither_carried_over_nor_lost_nor_seeded_again() {
     let services = ["events".to_owned()];
     let fixtures = BTreeMap::from([("events".to_owned(), 3)]);
     let planned = |fresh, instances: &[Instance]| {
-        let wanted = LaunchSpec {
-            addresses: None,
-            databases: &services,
-            services: &services,
-            setup: &[],
-            fixtures: &fixtures,
-            instance_type: "t2.xlarge",
-            image: "ami-1",
-            fresh,
-            terminate_first: false,
-        };
+        let wanted =
+            LaunchSpec { databases: &services, fixtures: &fixtures, fresh, ..spec(&services) };
         texts(&plan(wanted, instances, 100))
     };
     let mut old = instance("i-1", "events", 7, true, "running");
@@ -174,17 +172,7 @@ fn data_in_a_database_are_neither_carried_over_nor_lost_nor_seeded_again() {
 #[test]
 fn hosts_can_be_terminated_before_the_launch() {
     let services = ["events".to_owned()];
-    let wanted = LaunchSpec {
-        addresses: None,
-        databases: &[],
-        services: &services,
-        setup: &[],
-        fixtures: &BTreeMap::new(),
-        instance_type: "t2.xlarge",
-        image: "ami-1",
-        fresh: true,
-        terminate_first: true,
-    };
+    let wanted = LaunchSpec { fresh: true, terminate_first: true, ..spec(&services) };
     let plan = plan(wanted, &[instance("i-1", "events", 7, true, "running")], 100);
     assert_eq!(texts(&plan), ["events: terminate i-1, data lost", NEW_EVENTS]);
 }
@@ -205,17 +193,8 @@ fn with_address(
     terminate_first: bool,
 ) -> (Vec<String>, Option<String>) {
     let services = ["events".to_owned()];
-    let wanted = LaunchSpec {
-        addresses: Some(addresses),
-        databases: &[],
-        services: &services,
-        setup: &[],
-        fixtures: &BTreeMap::new(),
-        instance_type: "t2.xlarge",
-        image: "ami-1",
-        fresh: true,
-        terminate_first,
-    };
+    let wanted =
+        LaunchSpec { addresses: Some(addresses), fresh: true, terminate_first, ..spec(&services) };
     let plan = plan(wanted, instances, 100);
     let is_address =
         |it: &&Operation| matches!(it.action, Action::AllocateAddress | Action::MoveAddress { .. });
@@ -225,7 +204,7 @@ fn with_address(
 }
 
 #[test]
-fn an_address_leads_to_the_old_host_until_the_new_one_serves() {
+fn an_address_points_to_the_old_host_until_the_new_one_serves() {
     let old = instance("i-1", "events", 1, true, "running");
     let (operations, holder) =
         with_address(&[elastic(Some("i-1"))], std::slice::from_ref(&old), false);

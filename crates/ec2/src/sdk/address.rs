@@ -20,7 +20,7 @@ const MOVE_TIMEOUT: Duration = Duration::from_secs(60);
 const QUOTA: &str = "vpc-max-elastic-ips";
 
 impl Ec2 {
-    /// The addresses with the stack's tag, by service. If a service has several, the one that leads
+    /// The addresses with the stack's tag, by service. If a service has several, the one that points
     /// to an instance comes first.
     pub async fn addresses(&self, stack: &str) -> Result<Vec<ElasticIp>, Ec2Error> {
         let found = self.client.describe_addresses().filters(of_stack(stack)).send().await;
@@ -93,7 +93,7 @@ impl Ec2 {
         request.tag_specifications(self.tags_on(ResourceType::ElasticIp, tags))
     }
 
-    /// Makes an address lead to an instance, wherever it led to before. What is under way to the
+    /// Makes an address point to an instance, wherever it pointed to before. What is under way to the
     /// previous instance, and to the instance's own address, is cut off.
     pub async fn move_address(&self, elastic: &ElasticIp, instance: &str) -> Result<(), Ec2Error> {
         let moved = self.client.associate_address().allocation_id(&elastic.id);
@@ -111,7 +111,7 @@ impl Ec2 {
         let address = elastic.address;
         let deadline = Deadline::after(MOVE_TIMEOUT);
         let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
-        let what = format!("{address} to lead to {instance}");
+        let what = format!("{address} to point to {instance}");
         let shown = retry(&what, deadline, backoff, reporter, async || {
             match self.describe(instance).await.map_err(Failure::Permanent)? {
                 Some(now) if now.address == Some(address) => Ok(now),

@@ -18,7 +18,7 @@ use crate::model::Disk;
 const DISK_GIB: u32 = 20;
 
 impl Ec2 {
-    /// Checks whether an instance may be launched, by a dry run of the very launch.
+    /// Checks whether an instance may be launched, by a dry run of the launch itself.
     pub async fn may_launch(&self, launch: &Launch, new: &NewInstance<'_>) -> Result<(), Ec2Error> {
         let asked = self.run_instances(launch, new)?.dry_run(true).send().await;
         dry_run(asked.map_err(|e| self.failed("RunInstances", &e)))

@@ -28,6 +28,7 @@ const STREAMS: u32 = 100;
 /// What a client may send of bodies that nobody has read, for each request and for all together,
 /// and what is buffered of an answer that the client does not read.
 const WINDOW_BYTES: u32 = 64 << 10;
+
 /// How both protocols are spoken.
 #[derive(Debug, Clone)]
 pub(super) struct Protocols {

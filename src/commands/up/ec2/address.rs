@@ -45,8 +45,7 @@ impl Work<'_> {
         }
         let ensure = config.services.iter().map(async |service| {
             let name = service.name.as_str();
-            let known = self.survey.addresses.iter().find(|it| it.service == name);
-            let elastic = match known {
+            let elastic = match ElasticIp::of_service(&self.survey.addresses, name) {
                 Some(known) => known.clone(),
                 None => self.ec2.allocate_address(self.session.stack(), name).await?,
             };

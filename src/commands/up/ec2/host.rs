@@ -31,7 +31,7 @@ pub(super) struct Run<'a> {
 pub(super) struct NewHost {
     pub(super) service: Service,
     pub(super) instance: Instance,
-    /// The address that still leads to the old host.
+    /// The address that still points to the old host.
     pub(super) elastic: Option<ElasticIp>,
     /// The old host that has it, if it can be connected to.
     pub(super) old: Option<Host>,

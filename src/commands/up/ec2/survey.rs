@@ -12,7 +12,7 @@ use support::wait::{Deadline, unix_seconds};
 
 use crate::access::Token;
 use crate::cli;
-use crate::config::{Config, PublicAddress, Service};
+use crate::config::{Config, PublicAddress};
 use crate::docker;
 use crate::error::Error;
 use crate::fixtures::AllFixtures;
@@ -40,10 +40,9 @@ pub(super) struct Survey {
 async fn addresses(config: &Config, ec2: &Ec2) -> Result<Vec<ElasticIp>, Ec2Error> {
     let addresses = ec2.addresses(config.stack.as_str()).await?;
     if config.address == PublicAddress::Elastic {
-        let has =
-            |service: &&Service| addresses.iter().any(|it| it.service == service.name.as_str());
-        let missing = config.services.iter().filter(|it| !has(it));
-        let missing: Vec<_> = missing.map(|it| it.name.as_str()).collect();
+        let names = config.services.iter().map(|it| it.name.as_str());
+        let missing: Vec<_> =
+            names.filter(|it| ElasticIp::of_service(&addresses, it).is_none()).collect();
         ec2.may_allocate(config.stack.as_str(), &missing).await?;
     }
     Ok(addresses)
@@ -98,7 +97,7 @@ impl Survey {
         }
     }
 
-    /// Asks whether the hosts may be launched, by a dry run of the very launch: policies look at
+    /// Asks whether the hosts may be launched, by a dry run of the launch itself: policies look at
     /// everything in it.
     async fn may_launch(&self, session: &Session, ec2: &Ec2) -> Result<(), Error> {
         let (config, host_key) = (&session.config, Identity::generate()?);

@@ -1,6 +1,6 @@
 //! Moves Elastic IP addresses from old hosts to the new ones, in the moment of the switch.
 //!
-//! An address leads to the old host until the new one has its data and accepts writes. Then the old
+//! An address points to the old host until the new one has its data and accepts writes. Then the old
 //! service finishes what it answers while new connections wait, and the address moves, which cuts
 //! off what is under way to the old host and to the new host's own address.
 
@@ -40,7 +40,7 @@ impl Work<'_> {
         join_all(connect).await;
     }
 
-    /// Moves the addresses that still lead to old hosts.
+    /// Moves the addresses that still point to old hosts.
     pub(super) async fn take_over(&self, new: &mut [NewHost]) -> Result<(), Error> {
         all(new.iter_mut().filter(|host| host.elastic.is_some()).map(|host| self.move_to(host)))
             .await
@@ -66,7 +66,7 @@ impl Work<'_> {
         Err(Error::Address { service, address, instance: id.clone(), source: Box::new(error) })
     }
 
-    /// Checks that the addresses lead to the new hosts, which prove themselves there, and that the
+    /// Checks that the addresses point to the new hosts, which prove themselves there, and that the
     /// services answer.
     pub(super) async fn check_moved(&self, new: &mut [NewHost]) -> Result<(), Error> {
         all(new.iter_mut().filter(|host| host.elastic.is_some()).map(async |host| {

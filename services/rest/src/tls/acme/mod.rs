@@ -168,7 +168,7 @@ impl Acme {
                 continue;
             }
             if self.writes.is_read_only() {
-                // The name leads to another host, which has the data, or soon does: a check there
+                // The name points to another host, which has the data, or soon does: a check there
                 // would fail.
                 tokio::time::sleep(READ_ONLY_INTERVAL).await;
                 continue;
